@@ -1,0 +1,126 @@
+"""The database: a pool of connections that always run as one workspace or as none.
+
+Every transaction names its workspace (`Database.tenant`), and forced row-level security shows it
+that workspace's rows alone. `Database.system` names none: it sees no tenant's row, only what the
+few security-definer functions of the migrations answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import ClauseElement
+
+from clarion.errors import Unavailable
+
+Connection = psycopg.AsyncConnection[TupleRow]
+Row = dict[str, Any]
+
+APP_ROLE = "clarion_app"
+_dialect: Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+
+# What the database says when it is away rather than displeased: wait and try again.
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+async def _become_app(connection: Connection) -> None:
+    """Take the application role, which cannot bypass row-level security, whoever logged in."""
+    async with connection.cursor() as cursor:
+        await cursor.execute("SELECT session_user")
+        row = await cursor.fetchone()
+        if row is not None and row[0] != APP_ROLE:
+            await cursor.execute("SET ROLE clarion_app")
+    await connection.commit()
+
+
+class Database:
+    """A pool of connections to one database. Open it with `async with`."""
+
+    def __init__(self, url: str, *, size: int = 10, name: str = "clarion", planner: str = "") -> None:
+        """`url` is a libpq URL; `name` shows in pg_stat_activity; `planner` is libpq `options`."""
+        self.url = url
+        options = conninfo_to_dict(url).get("options")
+        self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            make_conninfo(
+                url,
+                application_name=name,
+                options=" ".join(str(part) for part in (options, "-c timezone=UTC", planner) if part),
+                keepalives_idle="10",
+                keepalives_interval="5",
+                keepalives_count="3",
+                tcp_user_timeout="20000",
+                connect_timeout="10",
+            ),
+            min_size=1,
+            max_size=size,
+            open=False,
+            configure=_become_app,
+            timeout=10.0,
+            reconnect_timeout=20.0,
+            kwargs={"prepare_threshold": 2},
+        )
+
+    async def __aenter__(self) -> Database:
+        await self.pool.open(wait=False)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.pool.close(timeout=2.0)
+
+    @asynccontextmanager
+    async def tenant(self, workspace_id: UUID) -> AsyncIterator[Connection]:
+        """A transaction that sees and writes one workspace's rows. Commits at the end."""
+        async with self.pool.connection() as connection, connection.transaction():
+            await connection.execute(
+                "SELECT set_config('clarion.workspace', %s, true)", (str(workspace_id),), prepare=True
+            )
+            yield connection
+
+    @asynccontextmanager
+    async def system(self) -> AsyncIterator[Connection]:
+        """A transaction of no workspace: it sees no tenant's rows."""
+        async with self.pool.connection() as connection, connection.transaction():
+            yield connection
+
+    async def wait_ready(self, timeout: float = 30.0) -> None:
+        """Wait until a connection can be had. Raises Unavailable after `timeout` seconds."""
+        try:
+            await self.pool.wait(timeout=timeout)
+        except psycopg.Error as error:
+            raise Unavailable(
+                f"the database cannot be reached: {type(error).__name__}",
+                hint="`clarion doctor` says what is wrong with it.",
+            ) from error
+
+
+def compiled(statement: ClauseElement) -> tuple[LiteralString, Mapping[str, Any]]:
+    """A SQLAlchemy statement as text and parameters for psycopg (values stay parameters)."""
+    result = statement.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
+    return result.string, result.params
+
+
+async def rows(
+    connection: Connection, query: LiteralString, params: Sequence[Any] | Mapping[str, Any] = ()
+) -> list[Row]:
+    """All rows of a query as dictionaries."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query, params)
+        return await cursor.fetchall()
+
+
+async def row(
+    connection: Connection, query: LiteralString, params: Sequence[Any] | Mapping[str, Any] = ()
+) -> Row | None:
+    """The first row of a query as a dictionary, or None."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query, params)
+        return await cursor.fetchone()

@@ -1,0 +1,89 @@
+-- The only doors across workspaces, each as narrow as its name. Their owner bypasses row-level
+-- security and cannot log in; they answer identifiers and moments, never a person's data.
+GRANT SELECT ON workspace, channel, lane, queue, run, channel_owner, inbox TO clarion_definer;
+
+-- What a worker must know to share the channels out: who owns which, and which have something due.
+CREATE FUNCTION clarion_board(moment timestamptz)
+RETURNS TABLE (workspace_id uuid, channel_id uuid, worker_id uuid, epoch bigint, beat bigint, due boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+  SELECT c.workspace_id, c.id, o.worker_id, coalesce(o.epoch, 0), coalesce(o.beat, 0),
+    o.worker_id IS NULL AND EXISTS (
+      SELECT FROM lane l CROSS JOIN LATERAL (
+        SELECT FROM queue q WHERE q.lane_id = l.id AND q.due_at <= moment LIMIT 1) waiting
+      WHERE l.channel_id = c.id AND l.state = 'open')
+  FROM channel c LEFT JOIN channel_owner o ON o.channel_id = c.id
+  WHERE c.state = 'active' OR o.worker_id IS NOT NULL
+$$;
+
+-- Runs whose moment has come and that are not yet expanded.
+CREATE FUNCTION clarion_due_runs(moment timestamptz)
+RETURNS TABLE (workspace_id uuid, run_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+  SELECT r.workspace_id, r.id FROM run r
+  WHERE r.state IN ('planned', 'expanding') AND r.due_at <= moment ORDER BY r.due_at LIMIT 1000
+$$;
+
+-- Channels with something in the inbox.
+CREATE FUNCTION clarion_waiting_inboxes()
+RETURNS TABLE (workspace_id uuid, channel_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+  SELECT c.workspace_id, c.id FROM channel c CROSS JOIN LATERAL (
+    SELECT FROM inbox i WHERE i.channel_id = c.id AND i.done_at IS NULL LIMIT 1) waiting
+$$;
+
+-- Whose channel a provider's call to /hooks/{channel} is for.
+CREATE FUNCTION clarion_channel_workspace(channel uuid) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$ SELECT c.workspace_id FROM channel c WHERE c.id = channel $$;
+
+-- For housekeeping that visits every workspace, one at a time, and for the command line.
+CREATE FUNCTION clarion_workspaces() RETURNS TABLE (workspace_id uuid, name text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$ SELECT w.id, w.name FROM workspace w ORDER BY w.id $$;
+
+DO $$
+DECLARE
+  f text;
+BEGIN
+  FOREACH f IN ARRAY ARRAY[
+    'clarion_board(timestamptz)', 'clarion_due_runs(timestamptz)', 'clarion_waiting_inboxes()',
+    'clarion_channel_workspace(uuid)', 'clarion_workspaces()']
+  LOOP
+    EXECUTE format('ALTER FUNCTION %s OWNER TO clarion_definer', f);
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM public', f);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO clarion_app', f);
+  END LOOP;
+END
+$$;
+REVOKE CREATE ON SCHEMA public FROM clarion_definer;
+
+-- A month's partitions, made before the first message of that month. Owned by the schema's owner.
+CREATE FUNCTION clarion_ensure_cohort(month date) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public SET lock_timeout = '5s'
+AS $$
+DECLARE
+  t text;
+  storage text;
+  first date := date_trunc('month', month)::date;
+  suffix text := to_char(date_trunc('month', month), 'YYYYMM');
+BEGIN
+  IF to_regclass('public.message_' || suffix) IS NOT NULL
+     AND to_regclass('public.attempt_' || suffix) IS NOT NULL
+     AND to_regclass('public.receipt_' || suffix) IS NOT NULL THEN
+    RETURN;
+  END IF;
+  PERFORM pg_advisory_xact_lock(hashtext('clarion_ensure_cohort'));
+  FOREACH t IN ARRAY ARRAY['message', 'attempt', 'receipt'] LOOP
+    storage := CASE t WHEN 'receipt' THEN '' ELSE 'WITH (fillfactor = 50)' END;
+    EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L) %s',
+      t || '_' || suffix, t, first, (first + interval '1 month')::date, storage);
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t || '_' || suffix);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t || '_' || suffix);
+  END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION clarion_ensure_cohort(date) FROM public;
+GRANT EXECUTE ON FUNCTION clarion_ensure_cohort(date) TO clarion_app;

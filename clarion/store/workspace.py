@@ -1,0 +1,55 @@
+"""Workspaces: the tenants."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from clarion.errors import NotFound
+from clarion.kit.db import Connection, Row, row, rows
+
+
+async def create(
+    connection: Connection,
+    workspace_id: UUID,
+    *,
+    name: str,
+    now: datetime,
+    country: str = "US",
+    language: str = "en",
+    timezone: str = "UTC",
+    operator_address: str | None = None,
+    settings: dict[str, object] | None = None,
+) -> None:
+    """Add a workspace, inside a transaction of that workspace (`Database.tenant`)."""
+    await connection.execute(
+        """INSERT INTO workspace (id, name, country, language, timezone, operator_address, settings, pepper,
+             created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        (
+            workspace_id,
+            name,
+            country,
+            language,
+            timezone,
+            operator_address,
+            Jsonb(settings or {}),
+            os.urandom(32),
+            now,
+        ),
+    )
+
+
+async def get(connection: Connection) -> Row:
+    """The transaction's own workspace. Raises NotFound when there is none."""
+    found = await row(connection, "SELECT * FROM workspace")
+    if found is None:
+        raise NotFound("there is no such workspace", hint="`clarion workspace list` shows those there are.")
+    return found
+
+
+async def names(connection: Connection) -> list[Row]:
+    """Identifier and name of every workspace; needs no tenant."""
+    return await rows(connection, "SELECT workspace_id, name FROM clarion_workspaces()")

@@ -1,0 +1,57 @@
+"""What every test may ask for: a real database, a workspace of its own, a clock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from clarion.kit.clock import Clock
+from clarion.kit.db import Database
+from clarion.kit.ids import uuid7
+from clarion.store import workspace as workspaces
+from tests.house import House
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    state = Path(tmp_path_factory.mktemp("house"))
+    house = House(state)
+    yield house
+    house.close()
+
+
+@pytest.fixture(scope="session")
+def database_url(house: House) -> str:
+    """One database for all tests that keep to their own workspace."""
+    return house.url(house.new_database())
+
+
+@pytest.fixture(scope="session")
+async def db(database_url: str) -> AsyncIterator[Database]:
+    async with Database(database_url, size=8, name="tests") as database:
+        yield database
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def workspace(db: Database, clock: Clock) -> UUID:
+    """A workspace that nobody else uses: tests share a database and never see each other's people."""
+    identifier = uuid7(clock.now())
+    async with db.tenant(identifier) as connection:
+        await workspaces.create(
+            connection,
+            identifier,
+            name="Selam Clinic",
+            country="KE",
+            language="en",
+            timezone="Africa/Nairobi",
+            now=clock.now(),
+        )
+    return identifier
