@@ -1,0 +1,128 @@
+"""Channels, campaigns, what is said, their runs, and who is enrolled."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Date,
+    Index,
+    LargeBinary,
+    Numeric,
+    UniqueConstraint,
+    text,
+)
+
+from clarion.store.tables.base import (
+    count,
+    document,
+    identifier,
+    moment,
+    one_of,
+    owner,
+    table,
+    uuid,
+    words,
+)
+
+channel = table(
+    "channel",
+    identifier(),
+    owner(),
+    words("name"),
+    words("provider"),
+    document("config", default="{}"),
+    Column("credentials", LargeBinary),
+    Column("rate", Numeric, nullable=False, server_default=text("80")),
+    words("state", default="active"),
+    words("reason", default=""),
+    moment("created_at"),
+    moment("modified_at"),
+    CheckConstraint("rate > 0", name="rate"),
+    one_of("state", "active", "paused"),
+    UniqueConstraint("workspace_id", "name"),
+)
+
+campaign = table(
+    "campaign",
+    identifier(),
+    owner(),
+    words("kind"),
+    words("name"),
+    words("state"),
+    words("reason", default=""),
+    document("definition"),
+    uuid("channel_id"),
+    moment("send_at", null=True),
+    words("similarity_text", default=""),
+    words("created_by", default=""),
+    moment("created_at"),
+    moment("modified_at"),
+    moment("launched_at", null=True),
+    moment("finished_at", null=True),
+    one_of("kind", "announcement", "sequence", "alert", "survey"),
+    one_of("state", "draft", "scheduled", "running", "paused", "completed", "cancelled"),
+    Index("campaign_page", "workspace_id", "kind", "id"),
+    Index("campaign_moment", "workspace_id", "send_at", postgresql_where=text("send_at IS NOT NULL")),
+)
+
+content_version = table(
+    "content_version",
+    identifier(),
+    owner(),
+    uuid("campaign_id"),
+    count("step_id"),
+    count("version"),
+    document("body"),
+    moment("created_at"),
+    UniqueConstraint("campaign_id", "step_id", "version"),
+)
+
+run = table(
+    "run",
+    identifier(),
+    owner(),
+    uuid("campaign_id"),
+    count("iteration"),
+    Column("cohort", Date, nullable=False),
+    uuid("content_version_id"),
+    uuid("lane_id"),
+    moment("due_at"),
+    moment("expires_at"),
+    words("state"),
+    uuid("cursor", null=True),
+    words("error", default=""),
+    moment("started_at", null=True),
+    moment("expanded_at", null=True),
+    moment("finished_at", null=True),
+    one_of("state", "planned", "expanding", "expanded", "cancelled"),
+    UniqueConstraint("campaign_id", "iteration"),
+    Index("run_open", "due_at", postgresql_where=text("state IN ('planned', 'expanding')")),
+    Index("run_unfinished", "workspace_id", "id", postgresql_where=text("finished_at IS NULL")),
+)
+
+frozen_audience = table(
+    "frozen_audience",
+    owner(),
+    uuid("campaign_id", key=True),
+    uuid("contact_id", key=True),
+)
+
+enrollment = table(
+    "enrollment",
+    identifier(),
+    owner(checked=False),
+    uuid("campaign_id"),
+    uuid("subject_id"),
+    count("generation", default=1),
+    count("iteration", default=1),
+    words("state", default="active"),
+    words("reason", default=""),
+    Column("cohort", Date, nullable=False),
+    moment("next_due", null=True),
+    moment("created_at"),
+    one_of("state", "active", "paused", "finished", "stopped", "lapsed"),
+    UniqueConstraint("campaign_id", "subject_id"),
+    Index("enrollment_subject", "subject_id"),
+    storage={"fillfactor": 90},
+)

@@ -1,0 +1,52 @@
+"""What providers and people send us: the raw inbox, receipts, and messages in."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Date, Index, LargeBinary, PrimaryKeyConstraint, UniqueConstraint, text
+
+from clarion.store.tables.base import identifier, moment, owner, table, uuid, words
+
+inbox = table(
+    "inbox",
+    identifier(),
+    owner(checked=False),
+    uuid("channel_id"),
+    moment("received_at"),
+    Column("body", LargeBinary, nullable=False),
+    words("problem", null=True),
+    moment("done_at", null=True),
+    Index("inbox_waiting", "channel_id", "id", postgresql_where=text("done_at IS NULL")),
+    Index("inbox_age", "id", postgresql_where=text("done_at IS NOT NULL")),
+    storage={"fillfactor": 80},
+)
+
+receipt = table(
+    "receipt",
+    uuid("attempt_id", key=True),
+    Column("cohort", Date, primary_key=True),
+    words("status", key=True),
+    owner(checked=False),
+    uuid("message_id"),
+    moment("at"),
+    moment("received_at"),
+    words("code", null=True),
+    PrimaryKeyConstraint("attempt_id", "status", "cohort"),
+    partition_by="RANGE (cohort)",
+)
+
+inbound = table(
+    "inbound",
+    identifier(),
+    owner(checked=False),
+    uuid("channel_id"),
+    uuid("contact_id", null=True),
+    words("address"),
+    words("provider_id"),
+    words("text"),
+    moment("at"),
+    moment("received_at"),
+    words("meaning", default=""),
+    UniqueConstraint("channel_id", "provider_id"),
+    Index("inbound_contact", "contact_id", "id"),
+    Index("inbound_page", "workspace_id", "id"),
+)
