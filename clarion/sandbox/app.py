@@ -1,0 +1,146 @@
+"""A sandbox put together: one world, its providers' twins, the control API, one listening socket."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import ipaddress
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from clarion.errors import Misconfigured
+from clarion.sandbox.calls import Calls
+from clarion.sandbox.config import Config, load_config
+from clarion.sandbox.control import Control
+from clarion.sandbox.journal import Journal
+from clarion.sandbox.receipts import Receipts
+from clarion.sandbox.record import Record
+from clarion.sandbox.roster import load_roster
+from clarion.sandbox.server import Handler, Head, Server, response
+from clarion.sandbox.whatsapp import WhatsApp
+from clarion.sandbox.world import World
+
+_FLUSH_EVERY = 0.1
+_NOT_FOUND = response(404, b'{"error":{"message":"Unknown path","type":"OAuthException","code":2500}}')
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a sandbox is started. Port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    config: Path | None = None
+    roster: Path | None = None
+    record: Path | None = None
+    ready_file: Path | None = None
+    allow_public: bool = False
+    announce: Callable[[str], None] = field(default=_say)
+
+
+def serve(options: Options) -> None:
+    """Run a sandbox until SIGTERM or SIGINT. Raises Invalid or Misconfigured before it listens."""
+    _check_host(options)
+    config = load_config(options.config) if options.config else Config()
+    if options.roster is not None:
+        config = config.model_copy(update={"roster": [*config.roster, *load_roster(options.roster)]})
+    if sys.platform == "win32":
+        asyncio.run(_run(options, config))
+    else:
+        import uvloop
+
+        uvloop.run(_run(options, config))
+
+
+def _check_host(options: Options) -> None:
+    try:
+        loopback = options.host == "localhost" or ipaddress.ip_address(options.host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback and not options.allow_public:
+        raise Misconfigured(
+            f"{options.host} is not a loopback address, and a sandbox obeys whoever reaches it",
+            where="--host",
+            hint="listen on 127.0.0.1, or say --allow-public if this network is yours alone",
+        )
+
+
+def _listen(options: Options) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((options.host, options.port))
+    except OSError as error:
+        raise Misconfigured(
+            f"cannot listen on {options.host} port {options.port}: {error.strerror}", where="--port"
+        ) from error
+    listener.listen(1024)
+    return listener
+
+
+async def _run(options: Options, config: Config) -> None:
+    loop = asyncio.get_running_loop()
+    record = Record()
+    journal = Journal(options.record, record) if options.record else None
+    world = World(config, record, journal)
+    twin = WhatsApp(world)
+    receipts = Receipts(world, twin)
+    twin.serve(Calls(world, receipts))
+    routes: list[Callable[[Head], Handler | None]] = [twin.route]
+
+    def route(head: Head) -> Handler:
+        for find in routes:
+            handler = find(head)
+            if handler is not None:
+                return handler
+        return lambda _exchange: _NOT_FOUND
+
+    server = Server(route, keep_alive=config.keep_alive)
+    routes.append(Control(world, receipts, server).route)
+    listener = await loop.create_server(server.protocol, sock=_listen(options))
+    _announce(options, listener.sockets[0].getsockname()[1])
+    ended = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, ended.set)
+    # The record is not made of objects that the collector follows; what is here now stays for ever.
+    gc.freeze()
+    try:
+        await _until(ended, journal)
+    finally:
+        listener.close()
+        server.close()
+        await receipts.close()
+        if journal is not None:
+            journal.close()
+
+
+async def _until(ended: asyncio.Event, journal: Journal | None) -> None:
+    while not ended.is_set():
+        try:
+            await asyncio.wait_for(ended.wait(), _FLUSH_EVERY if journal else None)
+        except TimeoutError:
+            if journal is not None:
+                journal.flush()
+
+
+def _announce(options: Options, port: int) -> None:
+    """Say where the sandbox listens: one JSON line, and the same in the ready file, written whole at once."""
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    line = orjson.dumps({"url": f"http://{host}:{port}", "host": options.host, "port": port}).decode()
+    if options.ready_file is not None:
+        unready = options.ready_file.with_name(options.ready_file.name + ".new")
+        unready.write_text(line + "\n")
+        unready.replace(options.ready_file)
+    options.announce(line)

@@ -1,0 +1,348 @@
+"""The control API, below /sandbox/: the truth, the settings, faults, and people who write.
+
+It answers JSON; what is wrong with a request is told as problem+json (RFC 9457). It asks for no key: a
+sandbox listens on the loopback, and is no place for anything secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import secrets
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from clarion.errors import ClarionError, Invalid, NotFound, Problem
+from clarion.sandbox.config import checked, merge, parse_config
+from clarion.sandbox.dialect import Told
+from clarion.sandbox.faults import Queued, fault
+from clarion.sandbox.journal import line_of
+from clarion.sandbox.receipts import Receipts
+from clarion.sandbox.record import STATUSES, Entry
+from clarion.sandbox.server import Exchange, Handler, Head, Server, response
+from clarion.sandbox.world import Number, World
+
+PREFIX = "/sandbox/"
+_DUMP_LINES = 500
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class FaultBody(_Body):
+    """`POST /sandbox/faults`: strike the next `count` calls (null: all from now on) that fit."""
+
+    fault: str
+    parameter: float | None = None
+    count: int | None = Field(default=1, ge=1)
+    to: str | None = None
+    reference: str | None = None
+
+
+class InboundBody(_Body):
+    """`POST /sandbox/inbound`: a person writes. Without `phone_number_id`, to who last wrote to them."""
+
+    person: str = Field(min_length=5, max_length=130, alias="from")
+    text: str = Field(max_length=4096)
+    phone_number_id: str | None = None
+
+
+class ReceiptBody(_Body):
+    """`POST /sandbox/receipts`: tell a status of accepted messages, by id or by reference."""
+
+    status: Literal["sent", "delivered", "read", "failed"]
+    wamid: str | None = None
+    reference: str | None = None
+    times: int = Field(default=1, ge=1, le=100)
+    code: int = 131026
+
+
+class VerifyBody(_Body):
+    """`POST /sandbox/verify`: ask a callback address as a provider does when it is registered."""
+
+    phone_number_id: str
+    verify_token: str | None = None
+    mode: str = "subscribe"
+
+
+class ResetBody(_Body):
+    config: bool = False
+
+
+class Control:
+    """Serves the control API of one world."""
+
+    def __init__(self, world: World, receipts: Receipts, server: Server) -> None:
+        self._world = world
+        self._receipts = receipts
+        self._server = server
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._routes: dict[tuple[str, str], Handler] = {
+            ("GET", "health"): self._plain(lambda _: {"status": "ok", "requests": len(world.record)}),
+            ("GET", "record/summary"): self._plain(lambda _: self.summary()),
+            ("GET", "record/people"): self._plain(self._people),
+            ("GET", "record/messages"): self._plain(self._messages),
+            ("GET", "record/dump"): self._dump,
+            ("GET", "config"): self._plain(lambda _: world.config.model_dump()),
+            ("PUT", "config"): self._plain(lambda e: self._configure(_json(e), whole=True)),
+            ("PATCH", "config"): self._plain(lambda e: self._configure(_json(e), whole=False)),
+            ("POST", "faults"): self._plain(self._add_fault),
+            ("GET", "faults"): self._plain(lambda _: self._queue()),
+            ("DELETE", "faults"): self._plain(lambda _: self._clear_faults()),
+            ("POST", "inbound"): self._plain(self._inbound),
+            ("POST", "receipts"): self._plain(self._tell),
+            ("POST", "verify"): self._later(self._verify),
+            ("POST", "reset"): self._plain(self._reset),
+        }
+
+    def route(self, head: Head) -> Handler | None:
+        """The handler of this head when its address begins with /sandbox/."""
+        if not head.path.startswith(PREFIX):
+            return None
+        name = head.path.removeprefix(PREFIX).rstrip("/")
+        handler = self._routes.get((head.method, name))
+        if handler is not None:
+            return handler
+        if name.startswith("phone/") and head.method == "GET":
+            person = name.removeprefix("phone/").lstrip("+")
+            return self._plain(lambda _: self._phone(person))
+        allowed = [method for method, known in self._routes if known == name]
+        if allowed:
+            refusal = _problem(405, "method-not-allowed", f"{head.method} is not for this address")
+            return lambda _: refusal
+        return self._plain(lambda _: _nothing_here(head.path))
+
+    def summary(self) -> dict[str, object]:
+        """All counts, with how the webhooks and the look-ups went."""
+        webhooks = {**dataclasses.asdict(self._receipts.tally), "pending": self._receipts.pending}
+        return {
+            **self._world.record.summary(),
+            "inbound": len(self._world.inbound),
+            "lookups": self._world.lookups,
+            "webhooks": webhooks,
+        }
+
+    # --- how an answer is made
+
+    def _plain(self, make: Callable[[Exchange], object]) -> Handler:
+        def handler(exchange: Exchange) -> bytes:
+            try:
+                return response(200, orjson.dumps(make(exchange)))
+            except ClarionError as error:
+                return _told(error)
+
+        return handler
+
+    def _later(self, make: Callable[[Exchange], Coroutine[Any, Any, object]]) -> Handler:
+        async def finish(exchange: Exchange) -> None:
+            try:
+                answer = response(200, orjson.dumps(await make(exchange)))
+            except ClarionError as error:
+                answer = _told(error)
+            exchange.answer(answer)
+
+        def handler(exchange: Exchange) -> None:
+            self._spawn(finish(exchange))
+
+        return handler
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- the truth
+
+    def _people(self, exchange: Exchange) -> object:
+        more_than = _whole_number(exchange.head.first("more_than") or "0", "more_than")
+        return {
+            "people": [{"to": name, "shown": n} for name, n in self._world.record.people_shown(more_than)]
+        }
+
+    def _messages(self, exchange: Exchange) -> object:
+        reference, to = exchange.head.first("reference"), exchange.head.first("to")
+        if (reference is None) == (to is None):
+            raise Invalid("ask by reference or by to", where="query", hint="record/dump gives all messages")
+        record = self._world.record
+        found = (
+            record.with_reference(reference) if reference is not None else record.to_person(_digits(to or ""))
+        )
+        return {"messages": [line_of(record, entry) for entry in found]}
+
+    def _dump(self, exchange: Exchange) -> None:
+        everything = exchange.head.first("all") is not None
+        self._spawn(exchange.stream("application/x-ndjson", self._dump_parts(everything)))
+
+    def _dump_parts(self, everything: bool) -> Iterator[bytes]:
+        lines: list[bytes] = []
+        record = self._world.record
+        for entry in record.entries(stop=len(record)):
+            if everything or entry.outcome == "accepted":
+                lines.append(orjson.dumps(line_of(record, entry)) + b"\n")
+            if len(lines) == _DUMP_LINES:
+                yield b"".join(lines)
+                lines.clear()
+        yield b"".join(lines)
+
+    def _phone(self, person: str) -> object:
+        """What this person's phone shows, oldest first."""
+        record = self._world.record
+        shown = [
+            {"direction": "in", "at": e.accepted_at, "text": e.text, "kind": e.kind, "number": e.sender,
+             "id": record.wamid(e.row), "status": e.status}
+            for e in record.to_person(person)
+            if e.accepted_at is not None and e.status != "failed"
+        ]  # fmt: skip
+        written = [
+            {"direction": "out", "at": m.at, "text": m.text, "kind": "text", "number": m.number, "id": m.id}
+            for m in self._world.inbound
+            if m.person == person
+        ]
+        return {"person": person, "messages": sorted(shown + written, key=lambda m: float(str(m["at"])))}
+
+    # --- settings and faults
+
+    def _configure(self, document: object, *, whole: bool) -> object:
+        config = parse_config(document) if whole else merge(self._world.config, document)
+        self._world.configure(config)
+        self._settled()
+        return config.model_dump()
+
+    def _settled(self) -> None:
+        self._server.forget_heads()
+        self._server.keep_alive = self._world.config.keep_alive
+        self._server.retime()
+
+    def _add_fault(self, exchange: Exchange) -> object:
+        body = checked(FaultBody, _json(exchange))
+        try:
+            struck = fault(body.fault, body.parameter)
+        except ValueError as error:
+            raise Invalid(str(error), where="fault") from error
+        to = None if body.to is None else _digits(body.to)
+        self._world.faults.add(Queued(struck, body.count, to, body.reference))
+        return self._queue()
+
+    def _queue(self) -> object:
+        return {
+            "faults": [
+                {
+                    "fault": q.fault.name,
+                    "parameter": q.fault.parameter,
+                    "count": q.left,
+                    "to": q.to,
+                    "reference": q.reference,
+                }
+                for q in self._world.faults.queue
+            ]
+        }
+
+    def _clear_faults(self) -> object:
+        self._world.faults.clear_queue()
+        return self._queue()
+
+    def _reset(self, exchange: Exchange) -> object:
+        body = checked(ResetBody, _json(exchange) if exchange.body else {})
+        self._receipts.reset()
+        self._world.reset()
+        if body.config:
+            self._world.configure(parse_config({}))
+        self._settled()
+        return self.summary()
+
+    # --- people and receipts
+
+    def _inbound(self, exchange: Exchange) -> object:
+        body = checked(InboundBody, _json(exchange))
+        person = _digits(body.person)
+        number = self._world.number_for(body.phone_number_id, person)
+        message = self._world.write(number, person, body.text)
+        posted = number.callback_url is not None
+        if posted:
+            self._receipts.hear(number, message)
+        return {"id": message.id, "phone_number_id": number.id, "at": message.at, "posting": posted}
+
+    def _tell(self, exchange: Exchange) -> object:
+        body = checked(ReceiptBody, _json(exchange))
+        entries = [e for e in self._named(body) if e.accepted_at is not None]
+        if not entries:
+            raise NotFound("no accepted message has this id or reference")
+        code = body.code if body.status == "failed" else 0
+        for entry in entries:
+            number = self._number(entry)
+            told = Told(entry.row, STATUSES.index(body.status), self._world.clock.now(), code)
+            self._receipts.tell(number, told, body.times)
+        return {"messages": len(entries), "statuses": len(entries) * body.times}
+
+    def _named(self, body: ReceiptBody) -> list[Entry]:
+        record = self._world.record
+        if (body.wamid is None) == (body.reference is None):
+            raise Invalid("name the message by wamid or by reference")
+        if body.reference is not None:
+            return record.with_reference(body.reference)
+        row = record.row_of(body.wamid or "")
+        return [] if row is None else [record.entry(row)]
+
+    def _number(self, entry: Entry) -> Number:
+        return self._world.number_for(entry.sender, entry.to)
+
+    async def _verify(self, exchange: Exchange) -> object:
+        body = checked(VerifyBody, _json(exchange))
+        number = self._world.number_for(body.phone_number_id, "")
+        if number.callback_url is None:
+            raise Invalid("this number has no callback_url", where="phone_number_id")
+        challenge = secrets.token_hex(8)
+        token = number.verify_token if body.verify_token is None else body.verify_token
+        query = urlencode({"hub.mode": body.mode, "hub.verify_token": token, "hub.challenge": challenge})
+        joint = "&" if "?" in number.callback_url else "?"
+        try:
+            status, text = await self._receipts.get(f"{number.callback_url}{joint}{query}", 10.0)
+        except (OSError, TimeoutError) as error:
+            return {"verified": False, "status": None, "error": str(error) or "no answer in 10 s"}
+        return {"verified": status == 200 and text == challenge, "status": status, "body": text[:200]}
+
+
+def _json(exchange: Exchange) -> object:
+    try:
+        return orjson.loads(exchange.body)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"the body is not JSON: {error}", where="body") from error
+
+
+def _digits(number: str) -> str:
+    """A number as the record holds it: without + and punctuation. User ids (US.…) stay as they are."""
+    return number if "." in number else "".join(c for c in number if c.isdigit())
+
+
+def _whole_number(text: str, where: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise Invalid(f"{text!r} is no whole number", where=where)
+    return int(text)
+
+
+def _nothing_here(path: str) -> object:
+    raise NotFound(f"the sandbox has nothing at {path}", hint="docs/sandbox.md lists its addresses")
+
+
+def _told(error: ClarionError) -> bytes:
+    return _problem(
+        error.status, error.code, error.what, where=error.where, hint=error.hint, problems=error.problems
+    )
+
+
+def _problem(
+    status: int, code: str, what: str, where: str = "", hint: str = "", problems: tuple[Problem, ...] = ()
+) -> bytes:
+    document: dict[str, Any] = {"type": "about:blank", "title": what, "status": status, "code": code}
+    if where:
+        document["where"] = where
+    if hint:
+        document["hint"] = hint
+    if problems:
+        document["problems"] = [dataclasses.asdict(problem) for problem in problems]
+    return response(status, orjson.dumps(document), "application/problem+json")

@@ -1,0 +1,79 @@
+"""What a provider's twin must be able to say. A new provider is one file that implements Dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from clarion.sandbox.world import Inbound, Number
+
+
+@dataclass(slots=True)
+class Submission:
+    """A well-formed request to send one message. `kind` is an index of record.KINDS."""
+
+    number: Number
+    to: str
+    reference: str
+    kind: int
+    text: str
+    given: str  # the recipient as the caller wrote it
+    template: tuple[str, str, int] | None = None  # name, language, number of parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a provider does not take a message: its code, and what it says beyond the code's usual words."""
+
+    code: int
+    details: str = ""
+    status: int | None = None
+    retry_after: float | None = None
+    subcode: int = 0
+
+
+class Told(NamedTuple):
+    """One status of one message, by its row in the record and its index in record.STATUSES.
+
+    `at` is the moment that it tells of (Unix seconds of the sandbox's clock), `code` the error of a failure.
+    """
+
+    row: int
+    status: int
+    at: float
+    code: int = 0
+
+
+class Dialect(Protocol):
+    """How one provider speaks: its answers, and the webhooks that it posts."""
+
+    def objection(self, submission: Submission, now: float, mono: float) -> Refusal | None:
+        """Why the provider itself would not take this now (rates, windows, templates); None when it does."""
+
+    def throttled(self, retry_after: float | None) -> Refusal:
+        """Too many requests: not processed."""
+
+    def not_processed(self, code: int) -> Refusal:
+        """A 5xx that the provider documents as not processed."""
+
+    def accepted(self, submission: Submission, wamid: str) -> bytes:
+        """The whole HTTP response to an accepted message."""
+
+    def refused(self, refusal: Refusal) -> bytes:
+        """The whole HTTP response to a refusal."""
+
+    def broken(self) -> bytes:
+        """A 500 that says nothing of whether the message was processed."""
+
+    def malformed(self) -> bytes:
+        """A 200 whose body is cut off."""
+
+    def statuses(self, number: Number, told: Sequence[Told]) -> bytes:
+        """The body of a webhook with these statuses."""
+
+    def inbound(self, number: Number, messages: Sequence[Inbound]) -> bytes:
+        """The body of a webhook with these messages of people."""
+
+    def signature(self, number: Number, body: bytes) -> dict[str, str]:
+        """The headers by which the receiver knows that a webhook is genuine."""

@@ -1,0 +1,264 @@
+"""Receipts and inbound messages: what a provider posts to the callback address, when, and how often.
+
+Statuses wait in a heap until their moment, are gathered for `batch_within` seconds and posted many to a
+request, each number's on at most `concurrency` connections at once. A receiver that does not answer 2xx is
+tried again with back-off, a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clarion.sandbox.dialect import Dialect, Told
+from clarion.sandbox.faults import Fault
+from clarion.sandbox.record import ACCEPTED, FAILED, STATUSES
+from clarion.sandbox.world import Inbound, Number, World
+
+if TYPE_CHECKING:
+    import aiohttp
+
+SENT, DELIVERED, READ = (STATUSES.index(name) for name in ("sent", "delivered", "read"))
+
+
+@dataclass(slots=True)
+class Tally:
+    """How the webhooks went."""
+
+    posts: int = 0
+    statuses: int = 0
+    inbound: int = 0
+    refused_posts: int = 0
+    given_up: int = 0
+
+
+class Outbox:
+    """What waits for one number's callback."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Told | Inbound] = deque()
+        self.posting = 0
+
+
+class Receipts:
+    """Schedules and posts for one world."""
+
+    def __init__(self, world: World, dialect: Dialect) -> None:
+        self._world = world
+        self._dialect = dialect
+        self._loop = asyncio.get_running_loop()
+        self._heap: list[tuple[float, int, str, Told]] = []
+        self._sequence = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._outboxes: dict[str, Outbox] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._session: aiohttp.ClientSession | None = None
+        self.tally = Tally()
+
+    @property
+    def pending(self) -> int:
+        """Statuses and inbound messages that are not settled yet (posted, or given up)."""
+        return len(self._heap) + sum(len(box.waiting) for box in self._outboxes.values()) + len(self._tasks)
+
+    def expect(self, number: Number, row: int, fault: Fault | None) -> Coroutine[Any, Any, None] | None:
+        """Schedule an accepted message's receipts.
+
+        Gives what must be awaited before the caller is answered, when receipts come early.
+        """
+        early, planned = self._plan(number, row, fault)
+        for delay, told in planned:
+            self._push(delay, number, told)
+        if planned:
+            self._arm()
+        return self._post(number, early) if early and number.callback_url else None
+
+    def tell(self, number: Number, told: Told, times: int = 1) -> None:
+        """Post this status as soon as may be, so many times."""
+        for _ in range(times):
+            self._push(0.0, number, told)
+        self._arm()
+
+    def hear(self, number: Number, message: Inbound) -> None:
+        """Post a message that a person wrote."""
+        self._outbox(number.id).waiting.append(message)
+        self._start(number.id)
+
+    def reset(self) -> None:
+        """Forget all that has not been posted."""
+        self._heap.clear()
+        self._outboxes.clear()
+        for task in self._tasks:
+            task.cancel()
+        self.tally = Tally()
+
+    async def close(self) -> None:
+        self.reset()
+        if self._timer is not None:
+            self._timer.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(self, url: str, timeout: float) -> tuple[int, str]:
+        """A GET to a callback address: the status and the body. Raises OSError or TimeoutError."""
+        import aiohttp
+
+        session = await self._open()
+        limit = aiohttp.ClientTimeout(total=timeout)
+        try:
+            async with session.get(url, allow_redirects=False, timeout=limit) as reply:
+                return reply.status, await reply.text(errors="replace")
+        except aiohttp.ClientError as error:
+            raise OSError(str(error)) from error
+
+    # --- planning
+
+    def _plan(
+        self, number: Number, row: int, fault: Fault | None
+    ) -> tuple[list[Told], list[tuple[float, Told]]]:
+        settings = self._world.config.receipts
+        mode = fault.name.removeprefix("receipts_") if fault else settings.mode
+        now = self._world.clock.now()
+        if mode == "failed":
+            code = int(fault.parameter) if fault else 0
+            after = settings.sent_after
+            return [], [(after, Told(row, FAILED, now + after, code))]
+        if number.callback_url is None or mode == "none":
+            return [], []
+        if mode == "missing" and (fault or _lot(row, 7) < settings.missing_share):
+            return [], []
+        steps = [(settings.sent_after, SENT), (settings.delivered_after, DELIVERED)]
+        if _lot(row, self._world.config.faults.seed) < settings.read_share:
+            steps.append((settings.read_after, READ))
+        planned = [(after, Told(row, status, now + after)) for after, status in steps]
+        if mode == "early":
+            return [told for _, told in planned[:2]], planned[2:]
+        if mode == "late":
+            by = fault.parameter if fault else settings.late_by
+            return [], [(after + by, told) for after, told in planned]
+        if mode == "five_times":
+            return [], [plan for plan in planned for _ in range(5)]
+        if mode == "reversed":
+            afters = sorted((after for after, _ in planned), reverse=True)
+            return [], [(after, told) for after, (_, told) in zip(afters, planned, strict=True)]
+        return [], planned
+
+    def _push(self, delay: float, number: Number, told: Told) -> None:
+        self._sequence += 1
+        heapq.heappush(self._heap, (self._loop.time() + delay, self._sequence, number.id, told))
+
+    def _arm(self) -> None:
+        """Wake when something is due, but gather for a moment first."""
+        if self._heap and self._timer is None:
+            due = max(self._heap[0][0], self._loop.time()) + self._world.config.receipts.batch_within
+            self._timer = self._loop.call_at(due, self._wake)
+        elif self._heap and self._timer is not None:
+            due = self._heap[0][0] + self._world.config.receipts.batch_within
+            if due < self._timer.when():
+                self._timer.cancel()
+                self._timer = self._loop.call_at(due, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        touched: set[str] = set()
+        while self._heap and self._heap[0][0] <= now:
+            _, _, number_id, told = heapq.heappop(self._heap)
+            self._world.record.tell(told.row, told.status)
+            self._outbox(number_id).waiting.append(told)
+            touched.add(number_id)
+        for number_id in touched:
+            self._start(number_id)
+        self._arm()
+
+    # --- posting
+
+    def _outbox(self, number_id: str) -> Outbox:
+        return self._outboxes.setdefault(number_id, Outbox())
+
+    def _start(self, number_id: str) -> None:
+        box = self._outbox(number_id)
+        number = self._world.number(number_id)  # as the settings are now, not as when this was planned
+        if number is None or number.callback_url is None:
+            box.waiting.clear()
+            return
+        while box.waiting and box.posting < self._world.config.receipts.concurrency:
+            task = self._loop.create_task(self._drain(number, box))
+            box.posting += 1
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _drain(self, number: Number, box: Outbox) -> None:
+        try:
+            while box.waiting:
+                await self._post(number, self._batch(box))
+        finally:
+            box.posting -= 1
+
+    def _batch(self, box: Outbox) -> list[Told | Inbound]:
+        """The next of one kind, in order: statuses and people's messages are never in one request."""
+        size = self._world.config.receipts.batch_size
+        batch = [box.waiting.popleft()]
+        while box.waiting and len(batch) < size and type(box.waiting[0]) is type(batch[0]):
+            batch.append(box.waiting.popleft())
+        return batch
+
+    async def _post(self, number: Number, batch: Sequence[Told | Inbound]) -> None:
+        """Post one batch until it is taken or the tries are used up."""
+        record = self._world.record
+        told = [item for item in batch if isinstance(item, Told) and record.outcomes[item.row] == ACCEPTED]
+        heard = [item for item in batch if isinstance(item, Inbound)]
+        if not told and not heard:
+            return
+        for item in told:
+            record.tell(item.row, item.status)
+        if heard:
+            body = self._dialect.inbound(number, heard)
+        else:
+            body = self._dialect.statuses(number, told)
+        settings = self._world.config.receipts
+        for attempt in range(settings.retries + 1):
+            if attempt:
+                await asyncio.sleep(min(settings.backoff * 2 ** (attempt - 1), settings.backoff_cap))
+            if await self._deliver(number, body, settings.timeout):
+                self.tally.statuses += len(told)
+                self.tally.inbound += len(heard)
+                return
+        self.tally.given_up += len(batch)
+
+    async def _deliver(self, number: Number, body: bytes, timeout: float) -> bool:
+        import aiohttp
+
+        session = await self._open()
+        headers = {"Content-Type": "application/json", **self._dialect.signature(number, body)}
+        limit = aiohttp.ClientTimeout(total=timeout)
+        self.tally.posts += 1
+        try:
+            async with session.post(
+                number.callback_url or "", data=body, headers=headers, allow_redirects=False, timeout=limit
+            ) as reply:
+                await reply.read()
+                taken = 200 <= reply.status < 300
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            taken = False
+        if not taken:
+            self.tally.refused_posts += 1
+        return taken
+
+    async def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            import aiohttp  # only a sandbox with a callback address pays for this import
+
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0), headers={"User-Agent": "clarion-sandbox"}
+            )
+        return self._session
+
+
+def _lot(row: int, seed: int) -> float:
+    """A number in 0..1 that is the same for a row on every run."""
+    return ((row + 1) * 2654435761 + seed * 40503) % 2**32 / 2**32
