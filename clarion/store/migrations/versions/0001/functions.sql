@@ -5,7 +5,7 @@ GRANT SELECT ON workspace, channel, lane, queue, run, channel_owner, inbox TO cl
 -- What a worker must know to share the channels out: who owns which, and which have something due.
 CREATE FUNCTION clarion_board(moment timestamptz)
 RETURNS TABLE (workspace_id uuid, channel_id uuid, worker_id uuid, epoch bigint, beat bigint, due boolean)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
   SELECT c.workspace_id, c.id, o.worker_id, coalesce(o.epoch, 0), coalesce(o.beat, 0),
     o.worker_id IS NULL AND EXISTS (
@@ -19,7 +19,7 @@ $$;
 -- Runs whose moment has come and that are not yet expanded.
 CREATE FUNCTION clarion_due_runs(moment timestamptz)
 RETURNS TABLE (workspace_id uuid, run_id uuid)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
   SELECT r.workspace_id, r.id FROM run r
   WHERE r.state IN ('planned', 'expanding') AND r.due_at <= moment ORDER BY r.due_at LIMIT 1000
@@ -28,7 +28,7 @@ $$;
 -- Channels with something in the inbox.
 CREATE FUNCTION clarion_waiting_inboxes()
 RETURNS TABLE (workspace_id uuid, channel_id uuid)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
   SELECT c.workspace_id, c.id FROM channel c CROSS JOIN LATERAL (
     SELECT FROM inbox i WHERE i.channel_id = c.id AND i.done_at IS NULL LIMIT 1) waiting
@@ -36,12 +36,12 @@ $$;
 
 -- Whose channel a provider's call to /hooks/{channel} is for.
 CREATE FUNCTION clarion_channel_workspace(channel uuid) RETURNS uuid
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$ SELECT c.workspace_id FROM channel c WHERE c.id = channel $$;
 
 -- For housekeeping that visits every workspace, one at a time, and for the command line.
 CREATE FUNCTION clarion_workspaces() RETURNS TABLE (workspace_id uuid, name text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$ SELECT w.id, w.name FROM workspace w ORDER BY w.id $$;
 
 DO $$
@@ -62,7 +62,7 @@ REVOKE CREATE ON SCHEMA public FROM clarion_definer;
 
 -- A month's partitions, made before the first message of that month. Owned by the schema's owner.
 CREATE FUNCTION clarion_ensure_cohort(month date) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public SET lock_timeout = '5s'
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '5s'
 AS $$
 DECLARE
   t text;
@@ -78,10 +78,10 @@ BEGIN
   PERFORM pg_advisory_xact_lock(hashtext('clarion_ensure_cohort'));
   FOREACH t IN ARRAY ARRAY['message', 'attempt', 'receipt'] LOOP
     storage := CASE t WHEN 'receipt' THEN '' ELSE 'WITH (fillfactor = 50)' END;
-    EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L) %s',
+    EXECUTE format('CREATE TABLE IF NOT EXISTS public.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L) %s',
       t || '_' || suffix, t, first, (first + interval '1 month')::date, storage);
-    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t || '_' || suffix);
-    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t || '_' || suffix);
+    EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', t || '_' || suffix);
+    EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', t || '_' || suffix);
   END LOOP;
 END
 $$;

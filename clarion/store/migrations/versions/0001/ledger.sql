@@ -60,7 +60,8 @@ CREATE TABLE message (
   lane_id uuid NOT NULL,
   content_version_id uuid NOT NULL,
   state message_state NOT NULL,
-  was message_state,                           -- the state before the last update: what the tally counts
+  was message_state,                           -- state and reason before the last update, for the tally
+  was_reason text,
   reason text,
   tries smallint NOT NULL DEFAULT 0,
   due_at timestamptz NOT NULL,

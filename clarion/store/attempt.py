@@ -1,0 +1,166 @@
+"""Attempts: each try at a provider, and how its end moves the message.
+
+Settling is by attempt id, in batches, and is not fenced by an epoch: evidence counts whoever brings
+it (DESIGN, ledger rule 7). It can be repeated, and comes to the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from psycopg.rows import class_row, tuple_row
+
+from clarion.domain.message import Verdict
+from clarion.kit.db import Connection
+from clarion.kit.ids import floor7
+from clarion.store import tally
+
+_SETTLE = (
+    """
+WITH said AS (
+  SELECT * FROM unnest(%(id)s::uuid[], %(outcome)s::attempt_state[], %(state)s::message_state[],
+    %(reason)s::text[], %(provider)s::text[], %(code)s::text[], %(detail)s::text[],
+    %(retry)s::timestamptz[], %(counts)s::boolean[])
+    AS s(id, outcome, state, reason, provider_id, code, detail, retry_at, counts)
+), ended AS (
+  UPDATE attempt a SET state = s.outcome, effective = s.outcome IN ('accepted', 'unknown'),
+    unknown_since = CASE WHEN s.outcome = 'unknown' THEN coalesce(a.unknown_since, %(now)s) END,
+    provider_id = coalesce(s.provider_id, a.provider_id), code = s.code, detail = s.detail,
+    settled_at = %(now)s
+  FROM said s
+  WHERE a.id = s.id AND a.cohort = %(cohort)s AND a.state IN ('in_flight', 'unknown')
+  RETURNING a.id, a.message_id, a.lane_id, a.address_id, a.variables, a.number, s.outcome, s.state,
+    s.reason, s.retry_at, s.counts
+), judged AS MATERIALIZED (
+  SELECT e.*, d.contact_id, d.consent_key,
+    CASE WHEN e.state <> 'ready' THEN e.state WHEN d.consent_key IS NULL THEN 'skipped'
+         WHEN l.state = 'cancelled' THEN 'cancelled' ELSE 'ready' END::message_state AS to_state,
+    CASE WHEN e.state = 'ready' AND d.consent_key IS NULL THEN 'erased' ELSE e.reason END AS to_reason
+  FROM ended e
+  LEFT JOIN LATERAL (
+    SELECT lane.state FROM lane
+    WHERE e.state = 'ready' AND lane.id = e.lane_id LIMIT 1 FOR KEY SHARE) l ON true
+  LEFT JOIN LATERAL (
+    SELECT address.contact_id, address.consent_key FROM address
+    WHERE e.state = 'ready' AND address.id = e.address_id LIMIT 1) d ON true
+), moved AS (
+  UPDATE message m SET was = m.state, was_reason = m.reason,
+    state = CASE WHEN m.state > 'unknown' THEN m.state ELSE j.to_state END,
+    reason = CASE WHEN m.state > 'unknown' THEN m.reason ELSE j.to_reason END,
+    tries = CASE WHEN j.counts THEN greatest(m.tries, j.number) ELSE m.tries END,
+    due_at = coalesce(j.retry_at, m.due_at),
+    settled_at = CASE WHEN j.to_state = 'ready' THEN NULL ELSE coalesce(m.settled_at, %(now)s) END
+  FROM judged j
+  WHERE m.id = j.message_id AND m.cohort = %(cohort)s
+  RETURNING m.id, m.run_id, m.was, m.was_reason, m.state, m.reason, m.content_version_id, m.expires_at,
+    j.lane_id, j.address_id, j.variables, j.number, j.retry_at, j.counts, j.contact_id, j.consent_key
+), again AS (
+  INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id,
+    consent_key, content_version_id, expires_at, tries, variables)
+  SELECT lane_id, retry_at, id, %(cohort)s, clarion_workspace(), contact_id, address_id, consent_key,
+    content_version_id, expires_at, CASE WHEN counts THEN number ELSE number - 1 END, variables
+  FROM moved WHERE state = 'ready'
+  ON CONFLICT DO NOTHING
+), counted AS ("""
+    + tally.ADD
+    + """)
+SELECT id FROM ended
+"""
+)
+
+
+async def settle(
+    connection: Connection, cohort: date, verdicts: Sequence[Verdict], now: datetime
+) -> set[UUID]:
+    """Write how attempts of one cohort ended; returns those that this call settled.
+
+    An attempt that is settled already (by a receipt, a look-up, another settle) is left as it is.
+    A verdict whose state is READY puts the message back into the queue at its `retry_at`, unless
+    its lane was cancelled or its person erased meanwhile.
+    """
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            _SETTLE,
+            {
+                "cohort": cohort,
+                "now": now,
+                "id": [v.attempt_id for v in verdicts],
+                "outcome": [v.outcome.value for v in verdicts],
+                "state": [v.state.value for v in verdicts],
+                "reason": [v.reason for v in verdicts],
+                "provider": [v.provider_id for v in verdicts],
+                "code": [v.code for v in verdicts],
+                "detail": [v.detail for v in verdicts],
+                "retry": [v.retry_at for v in verdicts],
+                "counts": [v.counts for v in verdicts],
+            },
+            prepare=True,
+        )
+        return {found[0] for found in await cursor.fetchall()}
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """An attempt that an earlier owner left in flight."""
+
+    id: UUID
+    cohort: date
+    worker_id: UUID
+
+
+async def abandoned(
+    connection: Connection, channel_id: UUID, epoch: int, since: datetime, limit: int = 5000
+) -> list[Abandoned]:
+    """Attempts begun since `since` under an epoch before `epoch` that nobody settled."""
+    async with connection.cursor(row_factory=class_row(Abandoned)) as cursor:
+        await cursor.execute(
+            """SELECT id, cohort, worker_id FROM attempt
+               WHERE id >= %s AND channel_id = %s AND epoch < %s AND state = 'in_flight'
+               ORDER BY id LIMIT %s""",
+            (floor7(since), channel_id, epoch, limit),
+        )
+        return await cursor.fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """An attempt of which nobody knows what became: for evidence, and for people to decide."""
+
+    id: UUID
+    cohort: date
+    workspace_id: UUID
+    message_id: UUID
+    channel_id: UUID
+    worker_id: UUID
+    epoch: int
+    unknown_since: datetime
+    code: str | None
+    detail: str | None
+
+
+_UNSETTLED = """SELECT id, cohort, workspace_id, message_id, channel_id, worker_id, epoch, unknown_since,
+  code, detail FROM attempt WHERE unknown_since IS NOT NULL"""
+
+
+async def unknowns(
+    connection: Connection, *, channel_id: UUID | None = None, after: UUID | None = None, limit: int = 100
+) -> list[Unsettled]:
+    """The workspace's unknown attempts, oldest first by id, optionally of one channel."""
+    async with connection.cursor(row_factory=class_row(Unsettled)) as cursor:
+        await cursor.execute(
+            _UNSETTLED
+            + """ AND (%(channel)s::uuid IS NULL OR channel_id = %(channel)s)
+                  AND (%(after)s::uuid IS NULL OR id > %(after)s) ORDER BY id LIMIT %(limit)s""",
+            {"channel": channel_id, "after": after, "limit": limit},
+        )
+        return await cursor.fetchall()
+
+
+async def unknown(connection: Connection, attempt_id: UUID) -> Unsettled | None:
+    """One unknown attempt, or None when it is settled or not this workspace's."""
+    async with connection.cursor(row_factory=class_row(Unsettled)) as cursor:
+        await cursor.execute(_UNSETTLED + " AND id = %s", (attempt_id,))
+        return await cursor.fetchone()

@@ -1,0 +1,141 @@
+"""Expanding a run: everybody whom the audience means gets a row, in chunks with flat memory.
+
+A chunk is one transaction: it locks the run, reads the next people in the order of their ids,
+writes enrollment, message and queue rows, and moves the run's cursor. Killed at any point it goes
+on from the last chunk committed; the unique keys hold whatever happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg.rows import tuple_row
+
+from clarion.kit.db import Connection
+from clarion.store import tally
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Whom a run means: SQL that yields `id, status` of contacts `c`, without an order, and its values."""
+
+    predicate: LiteralString
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one chunk did: people read, messages made ready, people skipped; `last` for the next."""
+
+    people: int
+    ready: int
+    skipped: int
+    last: UUID | None
+
+
+_LOCK = """SELECT campaign_id, cursor, lane_id, content_version_id, cohort, iteration,
+  greatest(due_at, %(now)s) AS due_at, expires_at
+FROM run WHERE id = %(run)s AND state IN ('planned', 'expanding') FOR NO KEY UPDATE"""
+
+_PAGE = """
+WITH page AS MATERIALIZED (
+  SELECT c.id, c.status FROM contact c
+  WHERE c.workspace_id = clarion_workspace() AND c.id > %(cursor)s AND ("""
+
+_EXPAND = (
+    """) ORDER BY c.id LIMIT %(limit)s
+), reach AS MATERIALIZED (
+  SELECT p.id AS contact_id, a.id AS address_id, a.consent_key,
+    CASE WHEN p.status = 'erased' THEN 'erased'
+         WHEN p.status = 'merged' THEN 'duplicate_person'
+         WHEN a.id IS NULL AND EXISTS (SELECT FROM invalid_address i WHERE i.contact_id = p.id)
+           THEN 'invalid_number'
+         WHEN a.id IS NULL THEN 'no_address'
+         WHEN EXISTS (SELECT FROM consent o WHERE o.workspace_id = clarion_workspace()
+                      AND o.consent_key = a.consent_key AND o.state = 'out') THEN 'opted_out'
+         WHEN %(once)s AND (
+           row_number() OVER (PARTITION BY a.consent_key ORDER BY p.id) > 1
+           OR EXISTS (SELECT FROM message m WHERE m.run_id = %(run)s AND m.once_key = a.consent_key
+                      AND m.cohort = %(cohort)s)) THEN 'duplicate_address'
+    END AS reason
+  FROM page p LEFT JOIN LATERAL (
+    SELECT address.id, address.consent_key FROM address
+    WHERE address.contact_id = p.id AND address.status = 'active' AND address.scheme = ANY (%(schemes)s)
+    ORDER BY array_position(%(schemes)s, address.scheme), address.position, address.id LIMIT 1) a ON true
+), enrolled AS (
+  INSERT INTO enrollment (id, workspace_id, campaign_id, subject_id, iteration, state, cohort, created_at)
+  SELECT clarion_uuid7(%(now)s), clarion_workspace(), %(campaign)s, contact_id, %(iteration)s, 'finished',
+    %(cohort)s, %(now)s
+  FROM reach
+  ON CONFLICT (campaign_id, subject_id) DO NOTHING
+  RETURNING id, subject_id
+), moved AS (
+  INSERT INTO message (id, cohort, workspace_id, run_id, enrollment_id, generation, iteration, step_id,
+    recipient_key, once_key, address_id, lane_id, content_version_id, state, reason, due_at, expires_at,
+    settled_at)
+  SELECT clarion_uuid7(%(now)s), %(cohort)s, clarion_workspace(), %(run)s, e.id, 1, %(iteration)s, 1,
+    r.contact_id, CASE WHEN %(once)s AND r.reason IS NULL THEN r.consent_key END, r.address_id, %(lane)s,
+    %(content)s, CASE WHEN r.reason IS NULL THEN 'ready' ELSE 'skipped' END::message_state, r.reason,
+    %(due)s, %(expires)s, CASE WHEN r.reason IS NOT NULL THEN %(now)s::timestamptz END
+  FROM reach r JOIN enrolled e ON e.subject_id = r.contact_id
+  ON CONFLICT DO NOTHING
+  RETURNING id, run_id, recipient_key, address_id, state, reason, was, was_reason
+), queued AS (
+  INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id,
+    consent_key, content_version_id, expires_at)
+  SELECT %(lane)s, %(due)s, m.id, %(cohort)s, clarion_workspace(), m.recipient_key, m.address_id,
+    r.consent_key, %(content)s, %(expires)s
+  FROM moved m JOIN reach r ON r.contact_id = m.recipient_key WHERE m.state = 'ready'
+), counted AS ("""
+    + tally.ADD
+    + """)
+SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM moved WHERE state = 'ready'),
+  (SELECT count(*) FROM moved WHERE state = 'skipped'), (SELECT id FROM page ORDER BY id DESC LIMIT 1)
+"""
+)
+
+_NOBODY = UUID(int=0)
+
+
+async def expand_chunk(
+    connection: Connection,
+    run_id: UUID,
+    meant: Meant,
+    *,
+    schemes: Sequence[str],
+    once_an_address: bool,
+    limit: int,
+    now: datetime,
+) -> Chunk | None:
+    """Write the next `limit` people of a run; None when the run is not open (cancelled, or done)."""
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(_LOCK, {"run": run_id, "now": now})
+        run = await cursor.fetchone()
+        if run is None:
+            return None
+        campaign, place, lane, content, cohort, iteration, due, expires = run
+        await cursor.execute(
+            _PAGE + meant.predicate + _EXPAND,
+            {
+                **meant.params,
+                "run": run_id, "campaign": campaign, "cursor": place or _NOBODY, "lane": lane,
+                "content": content, "cohort": cohort, "iteration": iteration, "due": due,
+                "expires": expires, "schemes": list(schemes), "once": once_an_address, "limit": limit,
+                "now": now,
+            },
+        )  # fmt: skip
+        found = await cursor.fetchone()
+        assert found is not None
+        chunk = Chunk(*found)
+        await cursor.execute(
+            """UPDATE run SET cursor = coalesce(%(last)s, cursor), started_at = coalesce(started_at, %(now)s),
+                 state = CASE WHEN %(done)s THEN 'expanded' ELSE 'expanding' END,
+                 expanded_at = CASE WHEN %(done)s THEN %(now)s::timestamptz END
+               WHERE id = %(run)s""",
+            {"last": chunk.last, "now": now, "done": chunk.people < limit, "run": run_id},
+        )
+        return chunk

@@ -1,0 +1,100 @@
+"""Who owns a channel's account: one worker at a time over all machines, fenced by an epoch.
+
+An owner beats; a candidate watches the beat by its own monotonic clock, so that no two machines'
+clocks are ever compared. Intents hold KEY SHARE on the owner's row: a beat passes them, a takeover
+waits for them, and once it has committed, no intent of the old epoch can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from psycopg.rows import class_row, tuple_row
+
+from clarion.kit.db import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A channel as the board shows it to workers (no tenant's data)."""
+
+    workspace_id: UUID
+    channel_id: UUID
+    worker_id: UUID | None
+    epoch: int
+    beat: int
+    due: bool
+
+
+async def board(connection: Connection, now: datetime) -> list[Holding]:
+    """Every channel that is active or owned, over all workspaces; `due` only where it has no owner."""
+    async with connection.cursor(row_factory=class_row(Holding)) as cursor:
+        await cursor.execute("SELECT * FROM clarion_board(%s)", (now,), prepare=True)
+        return await cursor.fetchall()
+
+
+async def take(
+    connection: Connection, holding: Holding, worker_id: UUID, now: datetime
+) -> tuple[int, datetime] | None:
+    """Become the owner, if the row is still as `holding` says; (epoch, settled_through) or None.
+
+    What earlier owners left in flight began after `settled_through`.
+    """
+    await connection.execute(
+        """INSERT INTO channel_owner (channel_id, workspace_id, settled_through)
+           VALUES (%s, clarion_workspace(), %s) ON CONFLICT DO NOTHING""",
+        (holding.channel_id, now - timedelta(minutes=1)),
+    )
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            """SELECT worker_id, epoch, beat, settled_through FROM channel_owner
+               WHERE channel_id = %s FOR UPDATE""",
+            (holding.channel_id,),
+        )
+        found = await cursor.fetchone()
+        if found is None or (found[0], found[1], found[2]) != (
+            holding.worker_id,
+            holding.epoch,
+            holding.beat,
+        ):
+            return None
+        await cursor.execute(
+            """UPDATE channel_owner SET worker_id = %s, epoch = epoch + 1, beat = beat + 1
+               WHERE channel_id = %s""",
+            (worker_id, holding.channel_id),
+        )
+    return found[1] + 1, found[3]
+
+
+async def beat(
+    connection: Connection, channel_id: UUID, worker_id: UUID, epoch: int, settled_through: datetime | None
+) -> bool:
+    """Say that the owner lives and how far it has settled; False when it owns the channel no longer."""
+    cursor = await connection.execute(
+        """UPDATE channel_owner SET beat = beat + 1,
+             settled_through = greatest(settled_through, coalesce(%s, settled_through))
+           WHERE channel_id = %s AND worker_id = %s AND epoch = %s""",
+        (settled_through, channel_id, worker_id, epoch),
+        prepare=True,
+    )
+    return cursor.rowcount == 1
+
+
+async def release(connection: Connection, channel_id: UUID, worker_id: UUID, epoch: int) -> None:
+    """Give the channel up, with nothing in flight; the next owner need not wait."""
+    await connection.execute(
+        "UPDATE channel_owner SET worker_id = NULL WHERE channel_id = %s AND worker_id = %s AND epoch = %s",
+        (channel_id, worker_id, epoch),
+    )
+
+
+async def epochs(connection: Connection, channel_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The present epoch of each channel: attempts of earlier ones have lost their owner."""
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            "SELECT channel_id, epoch FROM channel_owner WHERE channel_id = ANY (%s)", (list(channel_ids),)
+        )
+        return dict(await cursor.fetchall())

@@ -1,0 +1,245 @@
+"""The queue: what waits, and nothing else; small and hot.
+
+A channel's owner reads ahead along each lane by a cursor, which needs no claim. What makes a try
+ours alone is the intent: one statement that deletes the queue row and inserts the attempt, after
+checking the owner's epoch, the lane, the expiry and the consent (DESIGN, ledger rule 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row, dict_row, tuple_row
+from psycopg.types.json import Jsonb
+
+from clarion.kit.db import Connection, Row
+from clarion.store import tally
+
+# Libpq options for connections that run these statements: whatever the statistics say (empty, stale,
+# of ten million rows), a look-up by key is a look-up by key.
+PLANNER = (
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_sort=on "
+    "-c plan_cache_mode=force_custom_plan -c jit=off"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A campaign × priority on a channel, as the owner reads it."""
+
+    id: UUID
+    campaign_id: UUID
+    priority: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One queue row with what is needed to say it: the address and the person as they are now."""
+
+    lane_id: UUID
+    due_at: datetime
+    message_id: UUID
+    cohort: date
+    contact_id: UUID
+    address_id: UUID
+    content_version_id: UUID
+    expires_at: datetime
+    tries: int
+    variables: dict[str, Any] | None
+    scheme: str
+    address: str
+    last_inbound_at: datetime | None
+    name: str
+    language: str | None
+    fields: dict[str, Any]
+    opted_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """One try about to be made: which queue row it takes, and the attempt that it becomes."""
+
+    waiting: Waiting
+    lane_epoch: int
+    attempt_id: UUID
+    variables: dict[str, Any] | None
+
+
+async def lanes(connection: Connection, channel_id: UUID) -> list[Lane]:
+    """The channel's open lanes, most urgent first."""
+    async with connection.cursor(row_factory=class_row(Lane)) as cursor:
+        await cursor.execute(
+            """SELECT id, campaign_id, priority, epoch FROM lane
+               WHERE channel_id = %s AND state = 'open' ORDER BY priority, id""",
+            (channel_id,),
+        )
+        return await cursor.fetchall()
+
+
+async def read_ahead(
+    connection: Connection, lane_id: UUID, after: tuple[datetime, UUID], now: datetime, limit: int
+) -> list[Waiting]:
+    """What is due in a lane after the cursor `(due_at, message_id)`, in order, at most `limit`."""
+    async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
+        await cursor.execute(
+            """SELECT q.lane_id, q.due_at, q.message_id, q.cohort, q.contact_id, q.address_id,
+                 q.content_version_id, q.expires_at, q.tries, q.variables, a.scheme, a.value AS address,
+                 a.last_inbound_at, c.name, c.language, c.fields, o.consent_key IS NOT NULL AS opted_out
+               FROM (SELECT * FROM queue
+                     WHERE lane_id = %s AND (due_at, message_id) > (%s, %s) AND due_at <= %s
+                     ORDER BY due_at, message_id LIMIT %s) q
+               CROSS JOIN LATERAL (SELECT * FROM address WHERE id = q.address_id LIMIT 1) a
+               CROSS JOIN LATERAL (SELECT * FROM contact WHERE id = q.contact_id LIMIT 1) c
+               LEFT JOIN LATERAL (SELECT consent_key FROM consent
+                 WHERE workspace_id = q.workspace_id AND consent_key = q.consent_key AND state = 'out'
+                 LIMIT 1) o ON true
+               ORDER BY q.due_at, q.message_id""",
+            (lane_id, after[0], after[1], now, limit),
+            prepare=True,
+        )
+        return await cursor.fetchall()
+
+
+_INTEND = """
+WITH owner AS MATERIALIZED (
+  SELECT channel_id FROM channel_owner
+  WHERE channel_id = %(channel)s AND epoch = %(epoch)s AND worker_id = %(worker)s
+  FOR KEY SHARE
+), allowed AS MATERIALIZED (
+  SELECT l.id FROM owner, unnest(%(lanes)s::uuid[], %(lane_epochs)s::int[]) AS x(id, epoch)
+  CROSS JOIN LATERAL (
+    SELECT lane.id FROM lane WHERE lane.id = x.id AND lane.epoch = x.epoch AND lane.state = 'open'
+    LIMIT 1 FOR KEY SHARE) l
+), taken AS MATERIALIZED (
+  SELECT q.place, q.message_id, q.cohort, q.lane_id, q.address_id, q.tries, w.attempt_id, w.said
+  FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[], %(attempt)s::uuid[],
+              %(said)s::jsonb[]) AS w(lane_id, due_at, message_id, attempt_id, said)
+  CROSS JOIN LATERAL (
+    SELECT queue.ctid AS place, queue.message_id, queue.cohort, queue.lane_id, queue.address_id, queue.tries
+    FROM queue
+    WHERE queue.lane_id = w.lane_id AND queue.due_at = w.due_at AND queue.message_id = w.message_id
+      AND queue.due_at <= %(now)s AND queue.expires_at > %(now)s
+      AND NOT EXISTS (SELECT FROM consent c WHERE c.workspace_id = queue.workspace_id
+                      AND c.consent_key = queue.consent_key AND c.state = 'out')
+    LIMIT 1 FOR NO KEY UPDATE) q
+  WHERE w.lane_id IN (SELECT id FROM allowed)
+), gone AS (
+  DELETE FROM queue USING taken t WHERE queue.ctid = t.place
+  RETURNING t.attempt_id, t.cohort, t.message_id, t.lane_id, t.tries, t.address_id, t.said
+)
+INSERT INTO attempt (id, cohort, workspace_id, message_id, channel_id, lane_id, worker_id, epoch, number,
+  state, effective, address_id, variables)
+SELECT attempt_id, cohort, clarion_workspace(), message_id, %(channel)s, lane_id, %(worker)s,
+  %(epoch)s, tries + 1, 'in_flight', true, address_id, said
+FROM gone
+ON CONFLICT DO NOTHING
+RETURNING id
+"""
+
+
+async def intend(
+    connection: Connection,
+    *,
+    channel_id: UUID,
+    worker_id: UUID,
+    epoch: int,
+    tries: Sequence[Intended],
+    now: datetime,
+) -> set[UUID]:
+    """Commit to trying: those attempts that are now ours, by id. The others must not be sent.
+
+    Left out are rows that somebody withdrew, a lane paused since, an address that opted out, what
+    has expired, and everything when this worker no longer owns the channel. The caller commits
+    before the first byte leaves.
+    """
+    epochs = {t.waiting.lane_id: t.lane_epoch for t in tries}
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            _INTEND,
+            {
+                "channel": channel_id,
+                "worker": worker_id,
+                "epoch": epoch,
+                "now": now,
+                "lanes": list(epochs),
+                "lane_epochs": list(epochs.values()),
+                "lane": [t.waiting.lane_id for t in tries],
+                "due": [t.waiting.due_at for t in tries],
+                "message": [t.waiting.message_id for t in tries],
+                "attempt": [t.attempt_id for t in tries],
+                "said": [None if t.variables is None else Jsonb(t.variables) for t in tries],
+            },
+            prepare=True,
+        )
+        return {found[0] for found in await cursor.fetchall()}
+
+
+async def end(
+    connection: Connection,
+    rows: Sequence[tuple[UUID, datetime, UUID, date]],
+    state: str,
+    reason: str | None,
+    now: datetime,
+) -> int:
+    """Take waiting messages `(lane_id, due_at, message_id, cohort)` out of the queue into an end state.
+
+    Only those whose queue row this statement deletes are ended: a try that began first stands.
+    """
+    cursor = await connection.execute(
+        """WITH gone AS (
+             DELETE FROM queue q USING unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[])
+               AS w(lane_id, due_at, message_id)
+             WHERE q.lane_id = w.lane_id AND q.due_at = w.due_at AND q.message_id = w.message_id
+             RETURNING q.message_id, q.cohort
+           ), moved AS (
+             UPDATE message m SET was = m.state, was_reason = m.reason, state = %(state)s,
+               reason = %(reason)s, settled_at = %(now)s
+             FROM gone WHERE m.id = gone.message_id AND m.cohort = gone.cohort
+               AND m.cohort = ANY (%(cohorts)s::date[]) AND m.state = 'ready'
+             RETURNING m.run_id, m.was, m.was_reason, m.state, m.reason
+           ), counted AS ("""
+        + tally.ADD
+        + """) SELECT count(*) FROM moved""",
+        {
+            "lane": [r[0] for r in rows],
+            "due": [r[1] for r in rows],
+            "message": [r[2] for r in rows],
+            "cohorts": sorted({r[3] for r in rows}),
+            "state": state,
+            "reason": reason,
+            "now": now,
+        },
+    )
+    found = await cursor.fetchone()
+    return int(found[0]) if found else 0
+
+
+async def empty_lane(connection: Connection, lane_id: UUID, state: str, now: datetime, limit: int) -> int:
+    """End what waits in a lane that was cancelled, a chunk at a time; returns how many. 0 = empty."""
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            """SELECT lane_id, due_at, message_id, cohort FROM queue WHERE lane_id = %s
+               ORDER BY due_at, message_id LIMIT %s""",
+            (lane_id, limit),
+        )
+        waiting = await cursor.fetchall()
+    if waiting:
+        await end(connection, waiting, state, None, now)
+    return len(waiting)
+
+
+async def depth(connection: Connection, channel_id: UUID, now: datetime) -> Row:
+    """How much waits on a channel and since when: {queued, due, oldest_due}."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """SELECT count(*) AS queued, count(*) FILTER (WHERE q.due_at <= %(now)s) AS due,
+                 min(q.due_at) AS oldest_due
+               FROM lane l JOIN queue q ON q.lane_id = l.id WHERE l.channel_id = %(channel)s""",
+            {"channel": channel_id, "now": now},
+        )
+        return await cursor.fetchone() or {}
