@@ -1,7 +1,8 @@
 """PostgreSQL inside: the embedded server, its roles, and backups of any server."""
 
 from clarion.kit.postgres.roles import EXTENSIONS, ensure_database_rights, ensure_roles
-from clarion.kit.postgres.server import DATABASE, EmbeddedServer, ServerInfo, Status
+from clarion.kit.postgres.server import EmbeddedServer, ServerInfo, Status
+from clarion.kit.postgres.startup import DATABASE
 
 __all__ = [
     "DATABASE",

@@ -45,17 +45,10 @@ class Account:
         """Arguments of subprocess that make the child this account, without any other group."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
 
-    def own(self, path: Path) -> None:
-        """Give the account a file or folder (not what a link points to, not what is inside)."""
-        if self.switch:
-            os.chown(path, self.uid, self.gid, follow_symlinks=False)
-
-    def own_tree(self, top: Path) -> None:
-        """Give the account a folder and all that is in it."""
-        for folder, _, files in os.walk(top):
-            self.own(Path(folder))
-            for name in files:
-                self.own(Path(folder, name))
+    @property
+    def owner(self) -> tuple[int, int] | None:
+        """Whom new files are given to; None when they are the account's already."""
+        return (self.uid, self.gid) if self.switch else None
 
     def may(self, path: Path, bits: int) -> bool:
         """Whether the mode of `path` itself grants `bits` (4 read, 2 write, 1 enter or execute).
@@ -86,7 +79,7 @@ def server_account(data_dir: Path) -> Account:
     """
     mine = os.geteuid()
     if not data_dir.exists():
-        return _fresh() if mine == 0 else Account(mine, os.getegid(), switch=False)
+        return _fresh(data_dir.parent) if mine == 0 else Account(mine, os.getegid(), switch=False)
     status = data_dir.stat()
     if status.st_uid == 0:
         raise Misconfigured(
@@ -154,7 +147,10 @@ def seen_by(account: Account, folder: Path) -> Iterator[tuple[str, tuple[int, ..
         os.close(descriptor)
 
 
-def _fresh() -> Account:
+def _fresh(home: Path) -> Account:
+    status = home.stat()
+    if status.st_uid != 0:  # root helps out in somebody's folder: it stays theirs
+        return Account(status.st_uid, status.st_gid, switch=True)
     try:
         entry = pwd.getpwnam(NAMED)
     except KeyError:

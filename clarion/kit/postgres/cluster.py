@@ -11,44 +11,34 @@ import tempfile
 from pathlib import Path
 
 from clarion.errors import Misconfigured
+from clarion.kit.postgres import files
 from clarion.kit.postgres.account import Account, initdb_account, seen_by
 from clarion.kit.postgres.binaries import WHEEL, Binaries, usable_by, wheel_version
 from clarion.kit.postgres.layout import Layout
 from clarion.kit.postgres.roles import APP, OWNER
 
 SUPERUSER = "postgres"
-# Letters and digits only: they need no quoting in URLs and files.
+LOGINS = (SUPERUSER, OWNER, APP)
 PASSWORD_BYTES = 24
-
-HBA = """\
-# Only the socket, and only with a password.
-local all all scram-sha-256
-"""
 
 
 def passwords(layout: Layout) -> dict[str, str]:
-    """The roles' passwords by role name; made and kept (mode 0600) the first time.
-
-    Raises Misconfigured when the file is damaged, or lost while the data is there.
-    """
+    """The roles' passwords by role name. Raises Misconfigured when the file is missing or damaged."""
     try:
         found = json.loads(layout.passwords.read_text())
-        return {role: str(found[role]) for role in (SUPERUSER, OWNER, APP)}
-    except FileNotFoundError:
-        if layout.data.exists():
-            raise _lost(layout, "is missing") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise _lost(layout, "is damaged") from error
-    made = {role: secrets.token_hex(PASSWORD_BYTES) for role in (SUPERUSER, OWNER, APP)}
-    draft = layout.passwords.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(made, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(layout.passwords)
-    return made
+        return {role: str(found[role]) for role in LOGINS}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Misconfigured(
+            f"the file with the database's passwords cannot be read: {error}",
+            where=str(layout.passwords),
+            hint="Stop every Clarion process and remove the file: the next start sets new passwords.",
+        ) from error
+
+
+def make_passwords(layout: Layout) -> None:
+    """Make new passwords and keep them, mode 0600."""
+    made = {role: secrets.token_hex(PASSWORD_BYTES) for role in LOGINS}
+    files.write(layout.passwords, json.dumps(made) + "\n", layout.owner)
 
 
 def check_version(layout: Layout, binaries: Binaries) -> None:
@@ -84,19 +74,18 @@ def create(layout: Layout, server: Account) -> None:
     making = Path(tempfile.mkdtemp(prefix="new-", dir=layout.home))
     try:
         _initdb(making, passwords(layout)[SUPERUSER], maker)
-        (making / "data" / "pg_hba.conf").write_text(HBA)
         if server.switch:
-            server.own_tree(making / "data")
+            files.give_tree(making / "data", server.uid, server.gid)
         (making / "data").rename(layout.data)
+        files.sync_folder(layout.home)
     finally:
         shutil.rmtree(making)
 
 
 def _initdb(making: Path, password: str, maker: Account) -> None:
-    secret = making / "password"
-    secret.touch(mode=0o600)
-    secret.write_text(password + "\n")
-    maker.own_tree(making)
+    files.write(making / "password", password + "\n", maker.owner)
+    if maker.owner is not None:
+        os.chown(making, *maker.owner)
     with seen_by(maker, making) as (folder, inherited):
         done = subprocess.run(
             [
@@ -129,12 +118,3 @@ def _initdb(making: Path, password: str, maker: Account) -> None:
             where=str(making.parent),
             hint="Is the disk full, or the folder not writable? `clarion doctor` looks.",
         )
-
-
-def _lost(layout: Layout, what: str) -> Misconfigured:
-    return Misconfigured(
-        f"the file with the database's passwords {what}, and the data is there",
-        where=str(layout.passwords),
-        hint="Put the file back from a copy of the state directory. Without it: see "
-        "docs/embedded-postgres.md, 'When the passwords are lost'.",
-    )

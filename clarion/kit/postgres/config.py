@@ -6,7 +6,9 @@ import os
 import re
 from pathlib import Path
 
+from clarion.kit.postgres import files
 from clarion.kit.postgres.account import Account
+from clarion.kit.postgres.binaries import Binaries
 from clarion.kit.postgres.layout import Layout
 
 MB = 1024 * 1024
@@ -57,16 +59,27 @@ FIXED = {
 }
 
 
-def write(layout: Layout, account: Account) -> None:
-    """Write postgresql.conf into the data directory, and a copy of the operator's overrides beside it."""
+def write(layout: Layout, account: Account, binaries: Binaries, *, trust_superuser: bool = False) -> None:
+    """Write postgresql.conf and pg_hba.conf into the data directory, and copies of the operator's overrides.
+
+    `trust_superuser` lets the superuser in without a password, once, to set a lost one anew; whoever
+    can enter the socket's folder owns the data anyway.
+    """
     settings = FIXED | sized(memory(), free_disk(layout.data), shared_memory_folder())
+    if binaries.knows_lz4():
+        settings["wal_compression"] = "lz4"
     lines = [HEAD.format(override=layout.override)]
     lines += [f"{name} = '{value}'\n" for name, value in settings.items()]
     if layout.override.exists():
         # A copy, because the operator's file may be private to root.
-        _place(layout.data / OVERRIDE, layout.override.read_text(), account)
+        files.write(layout.data / OVERRIDE, layout.override.read_text(), account.owner)
         lines.append(f"include = '{OVERRIDE}'\n")
-    _place(layout.data / "postgresql.conf", "".join(lines), account)
+    files.write(layout.data / "postgresql.conf", "".join(lines), account.owner)
+    access = HEAD.format(override=layout.hba_override)
+    access += ("local all postgres trust\n" if trust_superuser else "") + "local all all scram-sha-256\n"
+    if layout.hba_override.exists():
+        access += layout.hba_override.read_text()
+    files.write(layout.data / "pg_hba.conf", access, account.owner)
 
 
 def sized(memory_bytes: int, disk_bytes: int, dev_shm_bytes: int) -> dict[str, str]:
@@ -119,13 +132,3 @@ def _container_limits() -> list[int]:
 
 def _between(low: int, value: int, high: int) -> int:
     return max(low, min(value, high))
-
-
-def _place(path: Path, text: str, account: Account) -> None:
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    account.own(draft)
-    draft.replace(path)

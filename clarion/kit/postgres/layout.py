@@ -8,6 +8,7 @@ import re
 import socket
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from clarion.errors import Misconfigured
 from clarion.kit.postgres.account import Account
 
 PORT = 5432  # names the socket's file; nothing listens on TCP
+LOCKS = ("start", "holders", "server")
 LONGEST_SOCKET = 107  # bytes that sockaddr_un holds on Linux (103 on macOS: short folders fit both)
+PREFIX = "clarion-"
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")  # needs no quoting in settings, URLs and comma lists
 
 
@@ -27,19 +30,41 @@ class Layout:
 
     @classmethod
     def of(cls, state_dir: Path) -> Layout:
-        """The paths for a state directory, which is made when missing."""
+        """The paths for a state directory; nothing is made."""
+        return cls(state_dir.resolve() / "postgres")
+
+    def make(self) -> None:
+        """Make the folders and locks that are missing. Raises Misconfigured where that is refused."""
         try:
             # Others may pass through but not look: the server's own user has to reach its data.
-            state_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
-            home = state_dir.resolve() / "postgres"
-            home.mkdir(exist_ok=True, mode=0o711)
+            self.home.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+            self.home.mkdir(exist_ok=True, mode=0o711)
+            for name in LOCKS:
+                descriptor = os.open(self.lock(name), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+                self._hand_over(descriptor)
+                os.close(descriptor)
         except OSError as error:
             raise Misconfigured(
-                f"the state directory cannot be used: {error.strerror}",
-                where=str(state_dir),
-                hint="Set CLARION_STATE_DIR to a folder that you may write to.",
+                f"the state directory cannot be used by user {os.geteuid()}: {error.strerror}",
+                where=str(self.home),
+                hint="Run Clarion as the user who made it, or set CLARION_STATE_DIR to a folder of your own.",
             ) from error
-        return cls(home)
+
+    @property
+    def owner(self) -> tuple[int, int] | None:
+        """Whom files here are given to when we are root and the state directory is another user's."""
+        status = self.home.stat()
+        return (status.st_uid, status.st_gid) if os.geteuid() == 0 and status.st_uid != 0 else None
+
+    def open_log(self) -> int:
+        """A descriptor of the log, to append to; the file is made when missing."""
+        descriptor = os.open(self.log, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        self._hand_over(descriptor)
+        return descriptor
+
+    def _hand_over(self, descriptor: int) -> None:
+        if self.owner is not None:
+            os.fchown(descriptor, *self.owner)
 
     @property
     def data(self) -> Path:
@@ -60,6 +85,16 @@ class Layout:
     def override(self) -> Path:
         """The operator's own settings, which win over ours."""
         return self.home / "postgresql.override.conf"
+
+    @property
+    def hba_override(self) -> Path:
+        """The operator's own lines for pg_hba.conf, after ours."""
+        return self.home / "pg_hba.override.conf"
+
+    @property
+    def set_up(self) -> Path:
+        """Is there when the running server's roles and database were set up."""
+        return self.home / "set-up"
 
     @property
     def wheel(self) -> Path:
@@ -87,7 +122,7 @@ def socket_dir(layout: Layout, account: Account) -> Path:
         and _takes_sockets(layout.home)
     ):
         return _private(beside, account)
-    name = "clarion-" + hashlib.sha256(os.fsencode(layout.data)).hexdigest()[:16]
+    name = PREFIX + hashlib.sha256(os.fsencode(layout.data)).hexdigest()[:16]
     short = [Path(parent, name) for parent in _parents(account)]
     return _private(next((folder for folder in short if _fits(folder)), short[-1]), account)
 
@@ -95,6 +130,13 @@ def socket_dir(layout: Layout, account: Account) -> Path:
 def _parents(account: Account) -> list[str]:
     run = ["/run"] if account.switch and os.access("/run", os.W_OK) else []
     return [*run, tempfile.gettempdir(), os.path.join(os.sep, "tmp")]
+
+
+def forget_socket_dir(layout: Layout, folder: Path) -> None:
+    """Remove a stopped server's folder from /run or /tmp; one beside the data stays."""
+    if folder.parent != layout.home and folder.name.startswith(PREFIX):
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _fits(folder: Path) -> bool:
@@ -117,7 +159,8 @@ def _takes_sockets(folder: Path) -> bool:
 def _private(folder: Path, account: Account) -> Path:
     try:
         folder.mkdir(mode=0o700)
-        account.own(folder)
+        if account.owner is not None:
+            os.chown(folder, *account.owner, follow_symlinks=False)
     except FileExistsError:
         pass
     status = folder.lstat()

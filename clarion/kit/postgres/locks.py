@@ -66,10 +66,12 @@ class FileLock:
 
 def is_held(path: Path) -> bool:
     """Whether some process has it alone now."""
-    with path.open("a") as probe:
-        try:
+    try:
+        with path.open("rb") as probe:
             # Shared, so that two who look at once do not take each other for an owner.
             fcntl.flock(probe, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
     return False

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from clarion.errors import Misconfigured, Unavailable
 from clarion.kit.postgres import locks
 from clarion.kit.postgres.account import Account, seen_by
 from clarion.kit.postgres.binaries import Binaries
-from clarion.kit.postgres.layout import PORT, Layout, socket_dir
+from clarion.kit.postgres.layout import PORT, Layout, forget_socket_dir, socket_dir
 from clarion.kit.postgres.locks import FileLock
 
 Progress = Callable[[str], None]
@@ -22,7 +23,8 @@ LOG_LIMIT = 8 * 1024 * 1024  # bytes; beyond it the log is cut at the next start
 LOG_KEPT = 256 * 1024
 PATIENCE_WITH_ORPHANS = 5.0  # seconds that a dead postmaster's children have to notice
 ENVIRONMENT = {"LC_ALL": "C", "LANG": "C", "PATH": "/usr/local/bin:/usr/bin:/bin"}
-STOP_SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+StopMode = Literal["fast", "immediate"]
+STOP_SIGNALS: dict[StopMode, signal.Signals] = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class PidFile:
 
     pid: int
     socket_dir: Path | None
+    status: str  # "starting", "ready", "stopping"; empty at first
 
     @classmethod
     def read(cls, data: Path) -> PidFile | None:
@@ -41,7 +44,8 @@ class PidFile:
         except (OSError, ValueError, IndexError):
             return None
         folder = lines[4].split(",")[0].strip() if len(lines) > 4 else ""
-        return cls(abs(pid), Path(folder) if folder else None)
+        status = lines[7].strip() if len(lines) > 7 else ""
+        return cls(abs(pid), Path(folder) if folder else None, status)
 
 
 def is_alive(layout: Layout) -> bool:
@@ -81,7 +85,7 @@ def launch(layout: Layout, binaries: Binaries, account: Account) -> subprocess.P
         stale.unlink(missing_ok=True)
     server_lock = FileLock(layout.lock("server"))
     server_lock.exclusive()
-    log = open_log(layout)
+    log = layout.open_log()
     try:
         with seen_by(account, layout.data) as (data, inherited):
             return subprocess.Popen(
@@ -107,16 +111,20 @@ def launch(layout: Layout, binaries: Binaries, account: Account) -> subprocess.P
         server_lock.close()
 
 
-def stop(layout: Layout, mode: str, timeout: float) -> bool:
+def stop(layout: Layout, mode: StopMode, timeout: float) -> bool:
     """Ask the server to stop; True when all of it is gone within `timeout` seconds.
 
     `fast` ends connections and writes everything down; `immediate` leaves the rest to the next
     start's recovery. Neither loses what was committed.
     """
+    found = PidFile.read(layout.data)
     pid = postmaster_pid(layout)
     if pid is not None:
         _signal(pid, STOP_SIGNALS[mode])
-    return wait_gone(layout, timeout)
+    gone = wait_gone(layout, timeout)
+    if gone and found is not None and found.socket_dir is not None:
+        forget_socket_dir(layout, found.socket_dir)
+    return gone
 
 
 def wait_gone(layout: Layout, timeout: float) -> bool:
@@ -150,26 +158,25 @@ def clear_orphans(layout: Layout, progress: Progress) -> None:
     )
 
 
-def open_log(layout: Layout) -> int:
-    """A descriptor of the log, to append to; a log over the limit is cut to its end first.
+def trim_log(layout: Layout) -> None:
+    """Cut a log over the limit to its end, in place; safe beside a running server, which appends."""
+    descriptor = layout.open_log()
+    try:
+        size = os.fstat(descriptor).st_size
+        if size > LOG_LIMIT:
+            end = os.pread(descriptor, LOG_KEPT, size - LOG_KEPT)
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, end[end.find(b"\n") + 1 :])
+    finally:
+        os.close(descriptor)
 
-    Cutting in place is safe beside a running server, because everybody appends.
-    """
-    descriptor = os.open(layout.log, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-    size = os.fstat(descriptor).st_size
-    if size > LOG_LIMIT:
-        end = os.pread(descriptor, LOG_KEPT, size - LOG_KEPT)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, end[end.find(b"\n") + 1 :])
-    return descriptor
 
-
-def log_tail(layout: Layout, since: int = 0, lines: int = 12) -> str:
-    """The last lines of the log, of those written after byte `since`."""
+def log_tail(layout: Layout, lines: int = 12) -> str:
+    """The last lines of the log."""
     try:
         with layout.log.open("rb") as file:
-            file.seek(min(since, max(0, layout.log.stat().st_size)))
-            text = file.read()[-16_384:].decode(errors="replace")
+            file.seek(max(0, layout.log.stat().st_size - 16_384))
+            text = file.read().decode(errors="replace")
     except OSError:
         return ""
     return "\n".join(text.splitlines()[-lines:])

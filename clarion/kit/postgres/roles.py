@@ -58,16 +58,28 @@ def ensure_roles(connection: Connection, passwords: dict[str, str] | None = None
             _membership(connection, role, member, inherit=inherit)
 
 
-def ensure_database(connection: Connection, name: str) -> bool:
-    """Make the database `name`, owned by clarion_owner, unless it exists; says whether it was made.
+def ensure_database(connection: Connection, name: str) -> None:
+    """Make the database `name`, owned by clarion_owner, unless it exists.
 
-    `connection` is a superuser's, in autocommit, to any other database. Nobody but our roles may connect.
+    `connection` is a superuser's, in autocommit, to another database.
     """
-    if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
-        return False
-    database = sql.Identifier(name)
-    connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, sql.Identifier(OWNER)))
-    return True
+    if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+        create_database(connection, name)
+
+
+def create_database(connection: Connection, name: str, template: str | None = None) -> None:
+    """Make the database `name`, owned by clarion_owner, as a copy of `template` if one is named."""
+    statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
+    connection.execute(
+        statement.format(sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(template or "template1"))
+    )
+
+
+def set_password(connection: Connection, role: str, password: str) -> None:
+    """Set a role's password, hashed here, so that no statement that a server might log holds it."""
+    hashed = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+    connection.execute(statement.format(sql.Identifier(role), sql.Literal(hashed.decode())))
 
 
 def ensure_database_rights(connection: Connection) -> None:
@@ -91,10 +103,7 @@ def _role(connection: Connection, role: str, attributes: LiteralString, password
     verb = sql.SQL("ALTER ROLE" if exists else "CREATE ROLE")
     connection.execute(sql.SQL("{} {} {}").format(verb, sql.Identifier(role), sql.SQL(attributes)))
     if password is not None:
-        # Hashed here, so that the password itself is in no statement that a server might log.
-        hashed = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
-        statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
-        connection.execute(statement.format(sql.Identifier(role), sql.Literal(hashed.decode())))
+        set_password(connection, role, password)
 
 
 def _membership(connection: Connection, role: str, member: str, *, inherit: bool) -> None:
