@@ -1,0 +1,105 @@
+"""HTTP out: one answer, or exactly one of two errors that say whether anything may have left.
+
+aiohttp repeats idempotent requests on a dropped keep-alive connection by itself, whatever the
+caller wanted; here nothing is ever repeated and no redirect is followed (DESIGN, ledger rule 5).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+_USER_TIMEOUT_MS = 30_000
+_LARGEST_ANSWER = 1 << 20
+
+
+class NeverSent(Exception):
+    """Proven: no byte of the request reached the other side (refused, unknown host, TLS, no connection)."""
+
+
+class Unanswered(Exception):
+    """Bytes may have left and no whole answer came: nobody knows what became of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: status, headers (lower-case names) and body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def _socket(info: tuple[Any, ...]) -> socket.socket:
+    family, kind, protocol = info[0], info[1], info[2]
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
+    return made
+
+
+class Http:
+    """A pool of connections. Open it with `async with`; share it among senders of one process."""
+
+    def __init__(self, *, connections: int = 1024, keepalive: float = 15.0) -> None:
+        """`keepalive` seconds: less than what providers allow, so that they rarely close first."""
+        self._connections = connections
+        self._keepalive = keepalive
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Http:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._connections, keepalive_timeout=self._keepalive, socket_factory=_socket
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=True,
+            trust_env=False,
+        )
+        # What aiohttp has no public switch for; a test sends a GET over a dropped connection to hold it.
+        self._session._retry_connection = False
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def call(
+        self,
+        method: str,
+        url: URL,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        connect_timeout: float = 5.0,
+        total_timeout: float = 30.0,
+    ) -> Answer:
+        """Make the request once. Raises NeverSent or Unanswered; time-outs are seconds."""
+        assert self._session is not None, "open Http with `async with`"
+        timeout = aiohttp.ClientTimeout(total=total_timeout, sock_connect=connect_timeout)
+        try:
+            async with self._session.request(
+                method, url, data=body, headers=headers, allow_redirects=False, timeout=timeout
+            ) as response:
+                content = await response.content.read(_LARGEST_ANSWER)
+                return Answer(response.status, response.headers, content)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            raise NeverSent(_words(error)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise Unanswered(_words(error)) from error
+
+
+def _words(error: BaseException) -> str:
+    """The kind of error and the system's word for it, without addresses or content."""
+    reason = getattr(error, "os_error", None)
+    number = getattr(reason, "errno", None)
+    return f"{type(error).__name__}" + (f" (errno {number})" if number else "")

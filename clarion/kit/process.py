@@ -1,0 +1,51 @@
+"""Telling processes apart: this one, and whether another one is proven dead."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+
+def host() -> str:
+    """This machine's name."""
+    return socket.gethostname()
+
+
+def boot() -> str:
+    """This boot of this machine; empty where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def born(pid: int) -> str:
+    """When a process started, in the kernel's ticks since boot; empty when there is no such process.
+
+    A pid is given again to later processes; pid and birth together are not.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in ("Z", "X") else fields[19]
+
+
+def proven_dead(host_name: str, boot_id: str, pid: int, birth: str) -> bool:
+    """Whether that process certainly sends nothing any more.
+
+    Only the machine that it ran on can tell. A stopped process (SIGSTOP) is not dead: it may wake.
+    """
+    if not boot_id or not birth or host_name != host():
+        return False
+    if boot_id != boot():
+        return True
+    return born(pid) != birth
+
+
+def me() -> tuple[str, int, str, str]:
+    """(host, pid, boot, birth) of this process."""
+    pid = os.getpid()
+    return host(), pid, boot(), born(pid)

@@ -1,0 +1,159 @@
+"""What a provider is to Clarion: values in, values out. One file a provider, found by the registry.
+
+A provider never decides about the ledger. It says which of a closed set of things happened, by its
+own documentation's table, and whose fault it was; `flow` draws the consequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+
+from clarion.kit.http import Http
+
+
+class Answered(StrEnum):
+    """How a call ended."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"  # for good: trying again unchanged fails again
+    LATER = "later"  # not processed, says the provider's own table: may be tried again
+    UNKNOWN = "unknown"  # nobody knows whether it was processed
+
+
+class Fault(StrEnum):
+    """Whose fault a call that was not accepted is: what should stop, beyond this message."""
+
+    PERSON = "person"  # this recipient
+    OPTED_OUT = "opted_out"  # the recipient told the provider to stop: goes to the consent ledger
+    CONTENT = "content"  # the template or its parameters: pauses the campaign
+    ACCOUNT = "account"  # credentials, permission, payment: pauses the channel
+    RATE = "rate"  # too fast: the try does not count
+    NETWORK = "network"  # it could not be reached: the try does not count
+    PROVIDER = "provider"  # it failed
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The end of one call. `code` is the provider's; `retry_after` seconds when it named them."""
+
+    answered: Answered
+    provider_id: str | None = None
+    fault: Fault | None = None
+    code: str | None = None
+    detail: str | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Free text, as rendered."""
+
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template that the provider keeps, by name; parameters as rendered, in order."""
+
+    name: str
+    language: str
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One message to one address. `reference` comes back in receipts: the provider must carry it."""
+
+    reference: str
+    scheme: str
+    address: str
+    content: Text | Template
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A configured channel as its provider sees it. Times are seconds; secrets never leave here."""
+
+    base_url: str
+    sender: str
+    credentials: Mapping[str, str]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    connect_timeout: float = 5.0
+    total_timeout: float = 30.0
+
+
+class Evidence(StrEnum):
+    """What a receipt may say; the closed set that the ledger understands."""
+
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the provider says became of a message. `reference` is ours, where it carries it."""
+
+    evidence: Evidence
+    at: datetime
+    reference: str | None = None
+    provider_id: str | None = None
+    code: str | None = None
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """Something a person wrote. `address` is a value of `scheme` (E.164 with its plus)."""
+
+    provider_id: str
+    scheme: str
+    address: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A look-up's answer: whether the provider has the message, and what it says of it."""
+
+    known: bool
+    provider_id: str | None = None
+    evidence: Evidence | None = None
+
+
+class Sender(Protocol):
+    """An account ready to send. Neither method raises for what the provider does or says."""
+
+    async def send(self, parcel: Parcel) -> Told:
+        """Make one try: one request at most."""
+
+    async def look_up(self, reference: str) -> Found | None:
+        """Ask what became of a try; None when the provider could not say now."""
+
+
+class Provider(Protocol):
+    """A provider's module-level class, one instance each. Nothing here does I/O but `Sender`s."""
+
+    name: ClassVar[str]
+    schemes: ClassVar[tuple[str, ...]]  # addresses it can reach, the preferred first
+    can_look_up: ClassVar[bool]
+    has_window: ClassVar[bool]  # free text only within 24 hours of the person's last message
+    text_limit: ClassVar[int]
+
+    def sender(self, account: Account, http: Http) -> Sender:
+        """Raises Misconfigured when the account lacks something."""
+
+    def verified(self, account: Account, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether a call to our hook is the provider's own, on the raw body, in constant time."""
+
+    def challenge(self, account: Account, query: Mapping[str, str]) -> str | None:
+        """The answer to the provider's set-up question (GET), or None when it is not one."""
+
+    def read(self, body: bytes) -> Sequence[Receipt | Inbound]:
+        """A verified body as events. Raises ValueError when it cannot be read."""

@@ -1,0 +1,34 @@
+"""Finding providers: every module of this package that has a `provider` is one."""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import lru_cache
+from importlib import import_module
+
+from clarion import providers
+from clarion.errors import Invalid
+from clarion.providers.contract import Provider
+
+_OURS = {"contract", "registry"}
+
+
+@lru_cache(maxsize=1)
+def known() -> dict[str, Provider]:
+    """All providers by name."""
+    found: dict[str, Provider] = {}
+    for module in pkgutil.iter_modules(providers.__path__):
+        if module.name not in _OURS:
+            made: Provider = import_module(f"{providers.__name__}.{module.name}").provider
+            found[made.name] = made
+    return found
+
+
+def get(name: str) -> Provider:
+    """The provider of that name. Raises Invalid that lists those there are."""
+    try:
+        return known()[name]
+    except KeyError:
+        raise Invalid(
+            f"there is no provider {name!r}", where="provider", hint="Known: " + ", ".join(sorted(known()))
+        ) from None
