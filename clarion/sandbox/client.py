@@ -115,7 +115,7 @@ class SandboxClient:
         """Wait until no webhook is waiting any more; gives their counts. Raises TimeoutError."""
         end = time.monotonic() + timeout
         while True:
-            webhooks: dict[str, Any] = self.summary()["webhooks"]
+            webhooks: dict[str, Any] = self.call("GET", "webhooks")
             if webhooks["pending"] == 0:
                 return webhooks
             if time.monotonic() > end:

@@ -88,6 +88,7 @@ class Control:
             ("GET", "record/people"): self._plain(self._people),
             ("GET", "record/messages"): self._plain(self._messages),
             ("GET", "record/dump"): self._dump,
+            ("GET", "webhooks"): self._plain(lambda _: self._webhooks()),
             ("GET", "config"): self._plain(lambda _: world.config.model_dump()),
             ("PUT", "config"): self._plain(lambda e: self._configure(_json(e), whole=True)),
             ("PATCH", "config"): self._plain(lambda e: self._configure(_json(e), whole=False)),
@@ -119,13 +120,15 @@ class Control:
 
     def summary(self) -> dict[str, object]:
         """All counts, with how the webhooks and the look-ups went."""
-        webhooks = {**dataclasses.asdict(self._receipts.tally), "pending": self._receipts.pending}
         return {
             **self._world.record.summary(),
             "inbound": len(self._world.inbound),
             "lookups": self._world.lookups,
-            "webhooks": webhooks,
+            "webhooks": self._webhooks(),
         }
+
+    def _webhooks(self) -> dict[str, int]:
+        return {**dataclasses.asdict(self._receipts.tally), "pending": self._receipts.pending}
 
     # --- how an answer is made
 

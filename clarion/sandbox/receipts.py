@@ -54,6 +54,7 @@ class Receipts:
         self._heap: list[tuple[float, int, str, Told]] = []
         self._sequence = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._outboxes: dict[str, Outbox] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
@@ -153,14 +154,15 @@ class Receipts:
 
     def _arm(self) -> None:
         """Wake when something is due, but gather for a moment first."""
-        if self._heap and self._timer is None:
-            due = max(self._heap[0][0], self._loop.time()) + self._world.config.receipts.batch_within
-            self._timer = self._loop.call_at(due, self._wake)
-        elif self._heap and self._timer is not None:
-            due = self._heap[0][0] + self._world.config.receipts.batch_within
-            if due < self._timer.when():
-                self._timer.cancel()
-                self._timer = self._loop.call_at(due, self._wake)
+        if not self._heap:
+            return
+        due = self._heap[0][0] + self._world.config.receipts.batch_within
+        if self._timer is not None:
+            if due >= self._due:
+                return
+            self._timer.cancel()
+        self._due = due
+        self._timer = self._loop.call_later(max(0.0, due - self._loop.time()), self._wake)
 
     def _wake(self) -> None:
         self._timer = None

@@ -75,7 +75,7 @@ class Record:
         self._texts: dict[str, tuple[int, int, int]] = {}
         self._late: dict[int, float] = {}
         self._codes: dict[int, int] = {}
-        self._by_reference: dict[str, list[int]] = {}
+        self._by_reference: dict[int, int | list[int]] = {}
         self._indexed = 0
         self.changes: list[int] = []
 
@@ -191,7 +191,9 @@ class Record:
     def with_reference(self, reference: str) -> list[Entry]:
         """Every request that carried this reference, the first first."""
         self._index()
-        return [self.entry(row) for row in self._by_reference.get(reference, ())]
+        found = self._by_reference.get(hash(reference), [])
+        entries = (self.entry(row) for row in ([found] if isinstance(found, int) else found))
+        return [entry for entry in entries if entry.reference == reference]
 
     def people_shown(self, more_than: int) -> Iterator[tuple[str, int]]:
         """People whose phones show more than so many messages, with the count."""
@@ -211,7 +213,7 @@ class Record:
             "people_with_two": len(twice),
             "people_with_same_text_twice": sum(1 for name in twice if self._same_text_twice(name)),
             "references_with_two": sum(
-                1 for rows in self._by_reference.values() if len(rows) > 1 and self._shown_rows(rows) > 1
+                1 for rows in self._by_reference.values() if isinstance(rows, list) and self._shown(rows) > 1
             ),
             "outcomes": {name: n for i, name in enumerate(OUTCOMES) if (n := self.outcomes.count(i))},
             "faults": {name: n for i, name in enumerate(FAULT_NAMES) if i and (n := self.faults.count(i))},
@@ -246,11 +248,17 @@ class Record:
     def _index(self) -> None:
         for row in range(self._indexed, len(self)):
             found = self._unpack(row)
-            if found[6]:
-                self._by_reference.setdefault(self._text(found[5], found[6]), []).append(row)
+            if not found[6]:
+                continue
+            key = hash(self._text(found[5], found[6]))
+            rows = self._by_reference.setdefault(key, row)
+            if isinstance(rows, list):
+                rows.append(row)
+            elif rows != row:
+                self._by_reference[key] = [rows, row]
         self._indexed = len(self)
 
-    def _shown_rows(self, rows: list[int]) -> int:
+    def _shown(self, rows: list[int]) -> int:
         return sum(1 for row in rows if self.outcomes[row] == ACCEPTED and self.statuses[row] != FAILED)
 
     def _same_text_twice(self, name: str) -> bool:
