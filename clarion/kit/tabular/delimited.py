@@ -16,7 +16,7 @@ from clarion.kit.tabular.text import BorrowedText
 _SEPARATORS = ",;\t|"
 _SAMPLE_CHARS = 64 * 1024
 _SAMPLE_ROWS = 30
-_MOST_RUNAWAYS = 200  # each is read again from its second line; a file full of them would take for ever
+_MOST_REREAD = 200  # longest rows; a file full of quotes that run away would take for ever
 
 _BAD_QUOTES = "a quotation mark is never closed, or stands inside a quoted cell and is not written twice"
 _TOO_LONG = "the row is too long, perhaps because a quotation mark is never closed"
@@ -38,7 +38,7 @@ class DelimitedReader:
             next(self._lines)
         # strict: what Excel would not write is told, rather than read as something else
         self._csv = csv.reader(self._lines, delimiter=separator or separator_of(sample), strict=True)
-        self._runaways = 0
+        self._reread = 0
         self._records = self._read()
         self.columns = self._heading()
 
@@ -80,9 +80,8 @@ class DelimitedReader:
     def _recover(self, start: int) -> str:
         """Give up the line on which a broken record began, and read on from the next one."""
         too_long = self._lines.too_long
-        if self._lines.rewind_to_second():
-            self._runaways += 1
-        if self._runaways > _MOST_RUNAWAYS:
+        self._reread += self._lines.rewind_to_second()
+        if self._reread > _MOST_REREAD * self._limits.row_chars:
             raise Invalid(
                 "too many quotation marks that are never closed",
                 where=f"line {start}",
@@ -126,13 +125,13 @@ class _Lines:
         self._chars = 0
         return self._number + 1
 
-    def rewind_to_second(self) -> bool:
-        """Make the next line the one after the record's first; tells whether there was anything to redo."""
+    def rewind_to_second(self) -> int:
+        """Make the next line the one after the record's first; gives the characters to be read again."""
         self._pass_line_end()
         redo = self._taken[1:]
         self._again.extendleft(reversed(redo))
         self._number -= len(redo)
-        return bool(redo)
+        return sum(map(len, redo))
 
     def _pass_line_end(self) -> None:
         """Read away the rest of a line of which only a part was taken, since it is too long."""
