@@ -52,7 +52,9 @@ identity = table(
     "identity",
     owner(key=True),
     Column("key", LargeBinary, primary_key=True),
+    words("kind"),
     uuid("contact_id"),
+    one_of("kind", "id", "place"),
     Index("identity_contact", "contact_id"),
 )
 

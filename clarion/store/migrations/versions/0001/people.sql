@@ -22,6 +22,7 @@ CREATE INDEX contact_name ON contact USING gin (folded_name gin_trgm_ops);
 CREATE TABLE identity (
   workspace_id uuid NOT NULL REFERENCES workspace(id),
   key bytea NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('id', 'place')),  -- an external id decides, a place with a name finds
   contact_id uuid NOT NULL,
   PRIMARY KEY (workspace_id, key)
 );

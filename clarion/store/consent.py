@@ -1,0 +1,99 @@
+"""Consent: who said stop, by address and not by person, so that it covers everyone who shares a phone.
+
+Events are only added; the state is what the last one said. An opt-out takes waiting messages out of the
+queue in its own transaction, so that it cannot lose a race with the dispatch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from clarion.kit.db import Connection, Row, rows
+from clarion.kit.ids import uuid7
+from clarion.store import withdraw
+
+
+async def opt_out(
+    connection: Connection,
+    keys: Sequence[bytes],
+    now: datetime,
+    *,
+    how: str,
+    by: str = "",
+    note: str = "",
+) -> int:
+    """Record that nothing more may go to these addresses (`identity.consent_hash`); withdraw what waits.
+
+    Returns how many were not opted out before: only those get an event.
+    """
+    changed = await _say(connection, keys, "out", now, how, by, note)
+    # also what waits for those who had opted out before: nothing may wait for them
+    await withdraw.from_addresses(connection, list(dict.fromkeys(keys)), now)
+    return changed
+
+
+async def opt_in(
+    connection: Connection,
+    keys: Sequence[bytes],
+    now: datetime,
+    *,
+    how: str,
+    by: str = "",
+    note: str = "",
+) -> int:
+    """Record that messages may go to these addresses again. Returns how many it changed."""
+    return await _say(connection, keys, "in", now, how, by, note)
+
+
+async def history(connection: Connection, keys: Sequence[bytes]) -> list[Row]:
+    """What was said for these addresses, newest first: {consent_key, state, at, how, by, note}."""
+    return await rows(
+        connection,
+        """SELECT consent_key, state, at, how, by, note FROM consent_event
+           WHERE consent_key = ANY (%s::bytea[]) ORDER BY id DESC""",
+        (list(keys),),
+    )
+
+
+async def opted_out(connection: Connection, contact_id: UUID) -> bool:
+    """Whether any of the contact's addresses has opted out."""
+    cursor = await connection.execute(
+        """SELECT EXISTS (SELECT FROM address a JOIN consent o
+             ON o.workspace_id = a.workspace_id AND o.consent_key = a.consent_key
+             WHERE a.contact_id = %s AND o.state = 'out')""",
+        (contact_id,),
+    )
+    found = await cursor.fetchone()
+    return bool(found and found[0])
+
+
+async def _say(
+    connection: Connection, keys: Sequence[bytes], state: str, now: datetime, how: str, by: str, note: str
+) -> int:
+    wanted = sorted(set(keys))
+    cursor = await connection.execute(
+        """WITH said AS (
+             INSERT INTO consent AS c (workspace_id, consent_key, state, at)
+             SELECT clarion_workspace(), key, %(state)s, %(now)s
+             FROM unnest(%(keys)s::bytea[]) AS k(key)
+             ON CONFLICT (workspace_id, consent_key) DO UPDATE SET state = excluded.state, at = excluded.at
+             WHERE c.state <> excluded.state
+             RETURNING consent_key
+           )
+           INSERT INTO consent_event (id, workspace_id, consent_key, state, at, how, by, note)
+           SELECT k.id, clarion_workspace(), said.consent_key, %(state)s, %(now)s, %(how)s, %(by)s, %(note)s
+           FROM said JOIN unnest(%(keys)s::bytea[], %(ids)s::uuid[]) AS k(key, id)
+             ON k.key = said.consent_key""",
+        {
+            "keys": wanted,
+            "ids": [uuid7(now) for _ in wanted],
+            "state": state,
+            "now": now,
+            "how": how,
+            "by": by,
+            "note": note,
+        },
+    )
+    return cursor.rowcount

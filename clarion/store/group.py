@@ -1,0 +1,202 @@
+"""Groups of people. They nest: who is in a group is in every group above it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+from clarion.domain.person import clean_group
+from clarion.errors import Conflict, Invalid, NotFound
+from clarion.kit.db import Connection, Row, row, rows
+from clarion.kit.ids import uuid7
+
+# The groups in %(groups)s with all that lie below them, as one array: evaluated once a statement.
+BELOW: LiteralString = """ARRAY(
+  WITH RECURSIVE below AS (
+    SELECT unnest(%(groups)s::uuid[]) AS id
+    UNION SELECT g.id FROM contact_group g JOIN below ON g.parent_id = below.id)
+  SELECT id FROM below)"""
+
+
+async def create(connection: Connection, name: str, now: datetime, parent_id: UUID | None = None) -> UUID:
+    """Add a group. Raises Invalid (no name), Conflict (the name is taken), NotFound (no such parent)."""
+    shown = _name(name)
+    await _take_turn(connection)
+    await _refuse_taken(connection, shown, None)
+    if parent_id is not None:
+        await get(connection, parent_id)
+    identifier = uuid7(now)
+    await connection.execute(
+        """INSERT INTO contact_group (id, workspace_id, name, parent_id, created_at)
+           VALUES (%s, clarion_workspace(), %s, %s, %s)""",
+        (identifier, shown, parent_id, now),
+    )
+    return identifier
+
+
+async def get(connection: Connection, group_id: UUID) -> Row:
+    """One group: {id, name, parent_id, created_at, members (direct ones)}. Raises NotFound."""
+    found = await row(
+        connection,
+        """SELECT g.id, g.name, g.parent_id, g.created_at,
+             (SELECT count(*) FROM group_member m WHERE m.group_id = g.id) AS members
+           FROM contact_group g WHERE g.id = %s""",
+        (group_id,),
+    )
+    if found is None:
+        raise NotFound("there is no such group", where="group")
+    return found
+
+
+async def page(connection: Connection, after: UUID | None = None, limit: int = 100) -> list[Row]:
+    """Groups by id after a cursor, as `get` shows them."""
+    return await rows(
+        connection,
+        """SELECT g.id, g.name, g.parent_id, g.created_at,
+             (SELECT count(*) FROM group_member m WHERE m.group_id = g.id) AS members
+           FROM contact_group g WHERE %(after)s::uuid IS NULL OR g.id > %(after)s
+           ORDER BY g.id LIMIT %(limit)s""",
+        {"after": after, "limit": limit},
+    )
+
+
+async def rename(connection: Connection, group_id: UUID, name: str) -> None:
+    """Give a group another name. Raises Invalid, Conflict, NotFound."""
+    shown = _name(name)
+    await _take_turn(connection)
+    await get(connection, group_id)
+    await _refuse_taken(connection, shown, group_id)
+    await connection.execute("UPDATE contact_group SET name = %s WHERE id = %s", (shown, group_id))
+
+
+async def move(connection: Connection, group_id: UUID, parent_id: UUID | None) -> None:
+    """Put a group below another, or at the top. Raises NotFound, Conflict (it would be below itself)."""
+    await _take_turn(connection)
+    await get(connection, group_id)
+    if parent_id is not None:
+        await get(connection, parent_id)
+        if parent_id in await below(connection, [group_id]):
+            raise Conflict(
+                "a group cannot be below itself",
+                where="parent_id",
+                hint="move the group between them out first",
+            )
+    await connection.execute("UPDATE contact_group SET parent_id = %s WHERE id = %s", (parent_id, group_id))
+
+
+async def remove(connection: Connection, group_id: UUID) -> None:
+    """Take a group away; its people stay contacts, the groups below it move up. Raises NotFound."""
+    await _take_turn(connection)
+    found = await get(connection, group_id)
+    await connection.execute(
+        "UPDATE contact_group SET parent_id = %s WHERE parent_id = %s", (found["parent_id"], group_id)
+    )
+    await connection.execute("DELETE FROM group_member WHERE group_id = %s", (group_id,))
+    await connection.execute("DELETE FROM contact_group WHERE id = %s", (group_id,))
+
+
+async def below(connection: Connection, group_ids: Sequence[UUID]) -> set[UUID]:
+    """These groups and all that lie below them."""
+    cursor = await connection.execute(
+        "SELECT unnest(" + BELOW + ")", {"groups": list(group_ids)}, prepare=True
+    )
+    return {found[0] for found in await cursor.fetchall()}
+
+
+async def add_members(connection: Connection, group_id: UUID, contact_ids: Sequence[UUID]) -> int:
+    """Put contacts into a group; how many were not in it. Those who are not (or no longer) contacts are
+    left out. Raises NotFound for the group."""
+    await get(connection, group_id)
+    cursor = await connection.execute(
+        """INSERT INTO group_member (workspace_id, group_id, contact_id)
+           SELECT DISTINCT clarion_workspace(), %s::uuid, coalesce(c.merged_into, c.id)
+           FROM contact c WHERE c.id = ANY (%s::uuid[]) AND c.status <> 'erased'
+           ON CONFLICT DO NOTHING""",
+        (group_id, list(contact_ids)),
+    )
+    return cursor.rowcount
+
+
+async def remove_members(connection: Connection, group_id: UUID, contact_ids: Sequence[UUID]) -> int:
+    """Take contacts out of a group; how many were in it. Raises NotFound for the group."""
+    await get(connection, group_id)
+    cursor = await connection.execute(
+        "DELETE FROM group_member WHERE group_id = %s AND contact_id = ANY (%s::uuid[])",
+        (group_id, list(contact_ids)),
+    )
+    return cursor.rowcount
+
+
+async def members(
+    connection: Connection, group_id: UUID, after: UUID | None = None, limit: int = 100, *, deep: bool = True
+) -> list[UUID]:
+    """Contacts of a group by id after a cursor; with those of the groups below it when `deep`."""
+    await get(connection, group_id)
+    cursor = await connection.execute(
+        "SELECT DISTINCT m.contact_id FROM group_member m WHERE m.group_id = ANY ("
+        + (BELOW if deep else "%(groups)s::uuid[]")
+        + """) AND (%(after)s::uuid IS NULL OR m.contact_id > %(after)s)
+          ORDER BY m.contact_id LIMIT %(limit)s""",
+        {"groups": [group_id], "after": after, "limit": limit},
+    )
+    return [found[0] for found in await cursor.fetchall()]
+
+
+async def join_by_name(
+    connection: Connection, wishes: Sequence[tuple[str, UUID]], now: datetime
+) -> set[UUID]:
+    """Put each contact into the group of that name, made where it is new; those not in it before.
+
+    Names are compared without regard to case; a new group is called as it was first written.
+    """
+    if not wishes:
+        return set()
+    groups = await _by_name(connection, dict.fromkeys(name for name, _ in wishes), now)
+    cursor = await connection.execute(
+        """INSERT INTO group_member (workspace_id, group_id, contact_id)
+           SELECT clarion_workspace(), * FROM unnest(%b::uuid[], %b::uuid[])
+           ON CONFLICT DO NOTHING RETURNING contact_id""",
+        ([groups[name.casefold()] for name, _ in wishes], [who for _, who in wishes]),
+        prepare=True,
+    )
+    return {found[0] for found in await cursor.fetchall()}
+
+
+async def _by_name(connection: Connection, names: dict[str, None], now: datetime) -> dict[str, UUID]:
+    await _take_turn(connection)
+    cursor = await connection.execute("SELECT name, id FROM contact_group ORDER BY id DESC")
+    known = {name.casefold(): identifier for name, identifier in await cursor.fetchall()}
+    new: dict[str, tuple[str, UUID]] = {}
+    for name in names:
+        if (key := name.casefold()) not in known and key not in new:
+            new[key] = (name, uuid7(now))
+    if new:
+        await connection.execute(
+            """INSERT INTO contact_group (id, workspace_id, name, created_at)
+               SELECT id, clarion_workspace(), name, %s FROM unnest(%b::uuid[], %b::text[]) AS g(id, name)""",
+            (now, [g[1] for g in new.values()], [g[0] for g in new.values()]),
+        )
+    return known | {key: made[1] for key, made in new.items()}
+
+
+async def _take_turn(connection: Connection) -> None:
+    """Who changes the names and the tree of one workspace's groups waits for the one before."""
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('clarion groups ' || clarion_workspace(), 0))"
+    )
+
+
+async def _refuse_taken(connection: Connection, name: str, by_another_than: UUID | None) -> None:
+    cursor = await connection.execute("SELECT id, name FROM contact_group")
+    for identifier, taken in await cursor.fetchall():
+        if taken.casefold() == name.casefold() and identifier != by_another_than:
+            raise Conflict("a group of this name exists", where="name", hint="use it, or choose another name")
+
+
+def _name(raw: str) -> str:
+    shown = clean_group(raw)
+    if not shown:
+        raise Invalid("a group needs a name", where="name")
+    return shown

@@ -1,0 +1,73 @@
+"""Taking waiting messages back: the person was erased, merged or opted out before anything was sent.
+
+Only messages that still wait are touched. One whose try has begun has no queue row; it ends by its own
+evidence. The queue row is deleted first and the message follows it (`queue.end`), in the order in which
+the dispatch takes them, so neither waits for the other for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg.rows import tuple_row
+
+from clarion.kit.db import Connection
+from clarion.store import queue
+
+# A queue row is found by the message it is for: they agree on lane and due moment.
+_WAITING: LiteralString = """
+SELECT q.lane_id, q.due_at, q.message_id, q.cohort
+FROM unnest(%(people)s::uuid[]) AS p(id)
+JOIN enrollment e ON e.subject_id = p.id
+JOIN message m ON m.enrollment_id = e.id AND m.state = 'ready'
+JOIN queue q ON q.lane_id = m.lane_id AND q.due_at = m.due_at AND q.message_id = m.id
+"""
+
+
+async def withdraw(
+    connection: Connection, contact_ids: Sequence[UUID], state: str, reason: str | None, now: datetime
+) -> int:
+    """End what waits for these contacts in `state` with `reason`, with its tally; how many messages."""
+    return await _end(connection, _WAITING, {"people": list(contact_ids)}, state, reason, now)
+
+
+async def from_addresses(connection: Connection, keys: Sequence[bytes], now: datetime) -> int:
+    """End what waits for addresses that opted out, whoever's they are; how many messages."""
+    people = await connection.execute(
+        "SELECT DISTINCT contact_id FROM address WHERE consent_key = ANY (%s::bytea[])", (list(keys),)
+    )
+    contacts = [found[0] for found in await people.fetchall()]
+    if not contacts:
+        return 0
+    params = {"people": contacts, "keys": list(keys)}
+    only_these = _WAITING + "WHERE q.consent_key = ANY (%(keys)s::bytea[])"
+    return await _end(connection, only_these, params, "skipped", "opted_out", now)
+
+
+async def from_second_self(connection: Connection, loser: UUID, winner: UUID, now: datetime) -> int:
+    """End what waits for `loser` in runs that have a message for `winner` too; how many messages."""
+    also = (
+        _WAITING
+        + """WHERE EXISTS (SELECT FROM enrollment we JOIN message wm ON wm.enrollment_id = we.id
+              WHERE we.subject_id = %(winner)s AND wm.run_id = m.run_id AND wm.state <> 'skipped')"""
+    )
+    return await _end(
+        connection, also, {"people": [loser], "winner": winner}, "skipped", "duplicate_person", now
+    )
+
+
+async def _end(
+    connection: Connection,
+    waiting: LiteralString,
+    params: dict[str, Any],
+    state: str,
+    reason: str | None,
+    now: datetime,
+) -> int:
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(waiting + " ORDER BY q.lane_id, q.due_at, q.message_id FOR UPDATE OF q", params)
+        found = await cursor.fetchall()
+    return await queue.end(connection, found, state, reason, now) if found else 0
