@@ -53,3 +53,21 @@ async def get(connection: Connection) -> Row:
 async def names(connection: Connection) -> list[Row]:
     """Identifier and name of every workspace; needs no tenant."""
     return await rows(connection, "SELECT workspace_id, name FROM clarion_workspaces()")
+
+
+async def change(
+    connection: Connection,
+    *,
+    name: str | None = None,
+    country: str | None = None,
+    language: str | None = None,
+    timezone: str | None = None,
+    operator_address: str | None = None,
+) -> None:
+    """Other values for the transaction's own workspace; None leaves one, an empty address takes it away."""
+    await connection.execute(
+        """UPDATE workspace SET name = coalesce(%s, name), country = coalesce(%s, country),
+             language = coalesce(%s, language), timezone = coalesce(%s, timezone),
+             operator_address = nullif(coalesce(%s, operator_address), '')""",
+        (name, country, language, timezone, operator_address),
+    )

@@ -1,0 +1,97 @@
+"""Metrics for Prometheus. One registry a process, made by whoever makes the process's parts.
+
+Names follow https://prometheus.io/docs/practices/naming/: base units (seconds), `_total` for what only
+grows. Labels are identifiers and closed sets of words, never a person's data. Where several processes
+work, each says what it owns; sum over instances.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+# Announcements begin within a second of their moment, so the buckets are fine below one second.
+LATENESS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3600.0)
+CALL = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+BY_CHANNEL = ("channel",)
+
+
+class Metrics:
+    """Everything that is counted. Hot paths keep the child: `metrics.attempts.labels(id, "accepted")`."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._channels()
+        self._requests()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+
+    def _channels(self) -> None:
+        gauge = self._gauge
+        self.due = gauge("clarion_messages_due", "messages that may be sent now and wait for their turn")
+        self.queued = gauge("clarion_messages_queued", "messages that wait, due or not")
+        self.in_flight = gauge("clarion_messages_in_flight", "calls to the provider under way")
+        self.unknown = gauge("clarion_messages_unknown", "messages of which nobody knows whether they went")
+        self.unknown_age = gauge("clarion_unknown_oldest_seconds", "age of the oldest unknown")
+        self.rate_limit = gauge("clarion_channel_rate_limit", "configured messages a second")
+        self.paused = gauge("clarion_channel_paused", "1 while the channel is paused")
+        self.inbox = gauge("clarion_inbox_waiting", "calls from the provider that wait to be read")
+        self.lateness = Histogram(
+            "clarion_message_lateness_seconds",
+            "from the moment a message was due to its first byte",
+            BY_CHANNEL,
+            buckets=LATENESS,
+            registry=self.registry,
+        )
+        self.call = Histogram(
+            "clarion_provider_call_seconds",
+            "duration of calls to the provider",
+            BY_CHANNEL,
+            buckets=CALL,
+            registry=self.registry,
+        )
+        counter = self._counter
+        self.attempts = counter("clarion_attempts_total", "tries by outcome", "channel", "outcome")
+        self.receipts = counter("clarion_receipts_total", "receipts by what they say", "channel", "status")
+        self.inbound = counter("clarion_inbound_total", "messages from people", "channel")
+        self.takeovers = counter("clarion_takeovers_total", "channels taken from a dead owner", "channel")
+
+    def _requests(self) -> None:
+        self.requests = self._counter(
+            "clarion_http_requests_total", "requests to the API", "method", "route", "status"
+        )
+        self.request = Histogram(
+            "clarion_http_request_seconds",
+            "duration of requests to the API",
+            ("route",),
+            buckets=CALL,
+            registry=self.registry,
+        )
+        self.clock_suspect = Gauge(
+            "clarion_clock_suspect",
+            "1 while the clock is suspect: nothing is sent",
+            registry=self.registry,
+        )
+        self.jobs = self._counter("clarion_jobs_total", "housekeeping jobs by outcome", "task", "outcome")
+
+    def forget(self, channel: str) -> None:
+        """A channel that this process no longer owns: its gauges would stand still and mislead."""
+        gauges = (self.due, self.queued, self.in_flight, self.unknown, self.unknown_age, self.rate_limit)
+        for gauge in (*gauges, self.paused, self.inbox):
+            gauge.remove_by_labels({"channel": channel})
+
+    def render(self) -> bytes:
+        """All of it in Prometheus' text format (`CONTENT_TYPE`)."""
+        return generate_latest(self.registry)
+
+    def _gauge(self, name: str, help: str) -> Gauge:
+        return Gauge(name, help, BY_CHANNEL, registry=self.registry)
+
+    def _counter(self, name: str, help: str, *labels: str) -> Counter:
+        return Counter(name, help, labels, registry=self.registry)
