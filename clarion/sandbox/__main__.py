@@ -25,6 +25,7 @@ def options(arguments: list[str] | None = None) -> Options:
     )
     parser.add_argument("--ready-file", type=Path, help="file that is written when the sandbox listens")
     parser.add_argument("--allow-public", action="store_true", help="allow an address that others may reach")
+    parser.add_argument("--end-with-stdin", action="store_true", help="end when the standard input ends")
     return Options(**vars(parser.parse_args(arguments)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import ipaddress
+import os
 import signal
 import socket
 import sys
@@ -46,6 +47,7 @@ class Options:
     record: Path | None = None
     ready_file: Path | None = None
     allow_public: bool = False
+    end_with_stdin: bool = False
     announce: Callable[[str], None] = field(default=_say)
 
 
@@ -114,6 +116,8 @@ async def _run(options: Options, config: Config) -> None:
     ended = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, ended.set)
+    if options.end_with_stdin:
+        loop.add_reader(sys.stdin.fileno(), _end_at_eof, ended)
     # The record is not made of objects that the collector follows; what is here now stays for ever.
     gc.freeze()
     try:
@@ -124,6 +128,13 @@ async def _run(options: Options, config: Config) -> None:
         await receipts.close()
         if journal is not None:
             journal.close()
+
+
+def _end_at_eof(ended: asyncio.Event) -> None:
+    """Whoever started us holds the other end of our stdin: when they die, however, we end too."""
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        ended.set()
 
 
 async def _until(ended: asyncio.Event, journal: Journal | None) -> None:

@@ -162,12 +162,12 @@ class SandboxProcess(SandboxClient):
         settings.write_text(json.dumps(config))
         ready.unlink(missing_ok=True)
         command = [sys.executable, "-m", "clarion.sandbox", "--port", str(port), "--config", str(settings),
-                   "--ready-file", str(ready)]  # fmt: skip
+                   "--ready-file", str(ready), "--end-with-stdin"]  # fmt: skip
         command += ["--record", str(record)] if record else []
         command += ["--roster", str(roster)] if roster else []
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [*command, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                [*command, *arguments], stdin=subprocess.PIPE, stdout=output, stderr=output,
                 env=None if environment is None else {**os.environ, **environment},
             )  # fmt: skip
         return cls(process, _wait_until_ready(process, ready, log, timeout), log)
@@ -177,13 +177,19 @@ class SandboxProcess(SandboxClient):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout)
+            self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            return self.kill()
+            self.process.kill()
+        return self._ended()
 
     def kill(self) -> int:
         """SIGKILL: the provider vanishes."""
         self.process.kill()
+        return self._ended()
+
+    def _ended(self) -> int:
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         return self.process.wait()
 
     def __enter__(self) -> SandboxProcess:

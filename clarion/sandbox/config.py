@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from clarion.errors import Invalid, Problem
 from clarion.sandbox.faults import FAULTS, check_fault, check_parameter
@@ -20,6 +28,15 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 ReceiptMode = Literal["normal", "none", "early", "late", "five_times", "reversed", "missing"]
 
 
+def _http(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("a callback address begins with http:// or https://")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_http)]
+
+
 class _Strict(BaseModel):
     """A misspelt setting is an error, never silently the default."""
 
@@ -27,11 +44,16 @@ class _Strict(BaseModel):
 
 
 class Template(_Strict):
-    """One approved template. `parameters` counts those of its body; None accepts any count."""
+    """One approved template.
+
+    `parameters` counts those of its body; None accepts any count. `body` is what a phone shows, with
+    {{1}}, {{2}} … for them; without it a phone shows the name and the values.
+    """
 
     name: str
     language: str
     parameters: int | None = Field(default=None, ge=0, le=1000)
+    body: str | None = Field(default=None, max_length=1024)
 
 
 class PairRate(_Strict):
@@ -129,7 +151,7 @@ class NumberOverrides(_Strict):
     tokens: list[str] | None = None
     app_secret: str | None = None
     verify_token: str | None = None
-    callback_url: str | None = None
+    callback_url: Address | None = None
     window: Literal["enforced", "open"] | None = None
     templates: list[Template] | None = None
     rate: float | None = Field(default=None, gt=0)
@@ -144,7 +166,7 @@ class Config(_Strict):
     tokens: list[str] = ["sandbox-token"]
     app_secret: str = Field(default="sandbox-secret")
     verify_token: str = Field(default="sandbox-verify")
-    callback_url: str | None = None
+    callback_url: Address | None = None
     window: Literal["enforced", "open"] = "enforced"
     templates: list[Template] | None = None
     rate: float | None = Field(default=None, gt=0)
@@ -160,13 +182,6 @@ class Config(_Strict):
     keep_alive: Annotated[float, Field(gt=0, le=86_400)] = 75.0
     clock_offset: Annotated[float, Field(ge=-86_400 * 3650, le=86_400 * 3650, allow_inf_nan=False)] = 0.0
     record_sync: Literal["batched", "each"] = "batched"
-
-    @field_validator("callback_url")
-    @classmethod
-    def _http(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("a callback address begins with http:// or https://")
-        return value
 
 
 M = TypeVar("M", bound=BaseModel)

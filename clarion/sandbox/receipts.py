@@ -75,7 +75,7 @@ class Receipts:
             self._push(delay, number, told)
         if planned:
             self._arm()
-        return self._post(number, early) if early and number.callback_url else None
+        return self._post_early(number, early) if early and number.callback_url else None
 
     def tell(self, number: Number, told: Told, times: int = 1) -> None:
         """Post this status as soon as may be, so many times."""
@@ -209,35 +209,47 @@ class Receipts:
             batch.append(box.waiting.popleft())
         return batch
 
+    async def _post_early(self, number: Number, told: list[Told]) -> None:
+        """Post before the caller is answered: tried once, then left to the outbox."""
+        if not await self._try(number, told):
+            self._outbox(number.id).waiting.extend(told)
+            self._start(number.id)
+
     async def _post(self, number: Number, batch: Sequence[Told | Inbound]) -> None:
         """Post one batch until it is taken or the tries are used up."""
+        settings = self._world.config.receipts
+        for attempt in range(settings.retries + 1):
+            if attempt:
+                await asyncio.sleep(min(settings.backoff * 2 ** (attempt - 1), settings.backoff_cap))
+            if await self._try(number, batch):
+                return
+        self.tally.given_up += len(batch)
+
+    async def _try(self, number: Number, batch: Sequence[Told | Inbound]) -> bool:
+        """Post one batch once; true when it was taken, or there is nothing to tell any more."""
         record = self._world.record
         told = [item for item in batch if isinstance(item, Told) and record.outcomes[item.row] == ACCEPTED]
         heard = [item for item in batch if isinstance(item, Inbound)]
         if not told and not heard:
-            return
+            return True
         for item in told:
             record.tell(item.row, item.status)
         if heard:
             body = self._dialect.inbound(number, heard)
         else:
             body = self._dialect.statuses(number, told)
-        settings = self._world.config.receipts
-        for attempt in range(settings.retries + 1):
-            if attempt:
-                await asyncio.sleep(min(settings.backoff * 2 ** (attempt - 1), settings.backoff_cap))
-            if await self._deliver(number, body, settings.timeout):
-                self.tally.statuses += len(told)
-                self.tally.inbound += len(heard)
-                return
-        self.tally.given_up += len(batch)
+        taken = await self._deliver(number, body)
+        if taken:
+            self.tally.statuses += len(told)
+            self.tally.inbound += len(heard)
+        return taken
 
-    async def _deliver(self, number: Number, body: bytes, timeout: float) -> bool:
+    async def _deliver(self, number: Number, body: bytes) -> bool:
         import aiohttp
 
         session = await self._open()
         headers = {"Content-Type": "application/json", **self._dialect.signature(number, body)}
-        limit = aiohttp.ClientTimeout(total=timeout)
+        limit = aiohttp.ClientTimeout(total=self._world.config.receipts.timeout)
         self.tally.posts += 1
         try:
             async with session.post(

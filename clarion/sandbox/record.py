@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from clarion.sandbox.faults import FAULT_NAMES
+
 Outcome = Literal["accepted", "refused", "dropped", "invalid", "waiting"]
 OUTCOMES: tuple[Outcome, ...] = ("accepted", "refused", "dropped", "invalid", "waiting")
 ACCEPTED, REFUSED, DROPPED, INVALID, WAITING = range(5)
@@ -66,7 +68,7 @@ class Record:
         self.faults = bytearray()
         self.statuses = bytearray()
         self.names: list[str] = []
-        self.senders: list[str] = []
+        self.senders = [""]  # the first stands for requests to no known number
         self.shown_to = array("I")
         self._rows = bytearray()
         self._blob = bytearray()
@@ -96,7 +98,7 @@ class Record:
         place = self._texts.get(text)
         if place is None:
             place = self._keep(text)
-        key = reference.encode("utf-8", "surrogatepass")
+        key = reference.encode()
         self._rows += _ROW.pack(
             wall, mono, person, self._last[person], code, len(self._blob), len(key), *place, receipts, kind,
             sender,
@@ -201,8 +203,6 @@ class Record:
 
     def summary(self) -> dict[str, object]:
         """The counts that a test compares the ledger with. Keys are told in docs/sandbox.md."""
-        from clarion.sandbox.faults import FAULT_NAMES
-
         self._index()
         twice = [name for name, _ in self.people_shown(1)]
         return {
@@ -227,7 +227,7 @@ class Record:
         return found
 
     def _text(self, at: int, length: int) -> str:
-        return self._blob[at : at + length].decode("utf-8", "surrogatepass")
+        return self._blob[at : at + length].decode()
 
     def _meet(self, to: str) -> int:
         person = self._people[to] = len(self.names)
@@ -237,7 +237,7 @@ class Record:
         return person
 
     def _keep(self, text: str) -> tuple[int, int, int]:
-        raw = text.encode("utf-8", "surrogatepass")
+        raw = text.encode()
         place = (len(self._blob), len(raw), hash(text))
         self._blob += raw
         if len(self._texts) >= 256:  # an announcement is a few texts; personal ones are not worth keeping

@@ -139,9 +139,11 @@ class Server:
         self._sweeper = self.loop.call_later(1.0, self._sweep)
 
     def head(self, raw: bytes) -> Head:
-        """The parsed head of these bytes, with its handler; remembered from then on."""
+        """The parsed head of these bytes, with its handler; remembered unless it asks for one thing."""
         head = parse_head(raw)
         head.handler = self.route(head)
+        if head.query:
+            return head
         if len(self.heads) >= MAX_REMEMBERED_HEADS:
             self.heads.clear()
         self.heads[raw] = head

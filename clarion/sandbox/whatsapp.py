@@ -23,6 +23,7 @@ from clarion.sandbox.world import Inbound, Number, World
 
 _PATH = re.compile(r"/v\d{1,3}(?:\.\d{1,2})?/([^/]{1,64})/messages")
 _USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,128}")  # a business-scoped user id
+_PLACE = re.compile(r"\{\{(\d{1,4})\}\}")
 _PUNCTUATION = str.maketrans("", "", "+-() ")
 MAX_TEXT = 4096
 MAX_REFERENCE = 512
@@ -32,6 +33,7 @@ _ACCEPTED = (
     b'{"messaging_product":"whatsapp","contacts":[{"input":"%b","wa_id":"%b"}],'
     b'"messages":[{"id":"%b","message_status":"accepted"}]}'
 )
+_ACCEPTED_USER = _ACCEPTED.replace(b'"wa_id"', b'"user_id"')
 _OTHER_TYPES = frozenset(
     ("image", "audio", "video", "document", "sticker", "location", "contacts", "interactive", "reaction")
 )
@@ -178,6 +180,9 @@ class WhatsApp:
     def accepted(self, submission: Submission, wamid: str) -> bytes:
         to = submission.to.encode()
         given = submission.given
+        if "." in submission.to:
+            body = _ACCEPTED_USER % (to, to, wamid.encode())
+            return _OK % len(body) + body
         echoed = to if given == submission.to else orjson.dumps(given)[1:-1]
         body = _ACCEPTED % (echoed, to, wamid.encode())
         return _OK % len(body) + body
@@ -331,9 +336,19 @@ def _read_other(
     values = _parameters(template.get("components", []))
     if isinstance(values, Refusal):
         return values
-    text = f"{template['name']} ({code})" + "".join(f" | {value}" for _, value in values)
-    count = sum(1 for part, _ in values if part == "body")
-    return Submission(number, to, reference, 1, text, given, (template["name"], code, count))
+    name = template["name"]
+    filled = [value for part, value in values if part == "body"]
+    known = (number.templates or {}).get((name, code))
+    if known is not None and known.body is not None:
+        text = _PLACE.sub(lambda place: _fill(place, filled), known.body)
+    else:
+        text = " | ".join([f"{name} ({code})", *(value for _, value in values)])
+    return Submission(number, to, reference, 1, text, given, (name, code, len(filled)))
+
+
+def _fill(place: re.Match[str], values: list[str]) -> str:
+    which = int(place[1])
+    return values[which - 1] if 1 <= which <= len(values) else place[0]
 
 
 def _parameters(components: object) -> list[tuple[str, str]] | Refusal:

@@ -135,8 +135,8 @@ class World:
         Raises Invalid when there is none to choose.
         """
         if number_id is None:
-            past = self.record.to_person(person)
-            known = [past[-1].sender] if past else [*self.config.numbers, *self.record.senders]
+            wrote = [entry.sender for entry in self.record.to_person(person) if entry.sender]
+            known = [*wrote[-1:], *self.config.numbers, *self.record.senders[1:]]
             if not known:
                 raise Invalid(
                     "no sending number is known yet",
