@@ -141,6 +141,7 @@ class Provider(Protocol):
     """A provider's module-level class, one instance each. Nothing here does I/O but `Sender`s."""
 
     name: ClassVar[str]
+    base_url: ClassVar[str]  # the provider's own address, where the channel names none
     schemes: ClassVar[tuple[str, ...]]  # addresses it can reach, the preferred first
     can_look_up: ClassVar[bool]
     has_window: ClassVar[bool]  # free text only within 24 hours of the person's last message

@@ -171,6 +171,7 @@ class WhatsApp:
     """The provider. Free text is allowed for 24 hours after the person wrote; a template always."""
 
     name: ClassVar[str] = "whatsapp"
+    base_url: ClassVar[str] = "https://graph.facebook.com"
     schemes: ClassVar[tuple[str, ...]] = ("whatsapp", "tel")
     can_look_up: ClassVar[bool] = True  # where the account's option `look_up` says that its service has it
     has_window: ClassVar[bool] = True
@@ -212,7 +213,7 @@ def _known(status: Mapping[str, Any]) -> bool:
 
 
 def _receipt(status: Mapping[str, Any]) -> Receipt:
-    errors = status.get("errors") or ({},)
+    errors: Sequence[Mapping[str, Any]] = status.get("errors") or ({},)
     code = errors[0].get("code")
     return Receipt(
         evidence=_EVIDENCE[status["status"]],

@@ -47,6 +47,7 @@ class Waiting:
     cohort: date
     contact_id: UUID
     address_id: UUID
+    consent_key: bytes
     content_version_id: UUID
     expires_at: datetime
     tries: int
@@ -88,7 +89,7 @@ async def read_ahead(
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         await cursor.execute(
             """SELECT q.lane_id, q.due_at, q.message_id, q.cohort, q.contact_id, q.address_id,
-                 q.content_version_id, q.expires_at, q.tries, q.variables, a.scheme, a.value AS address,
+                 q.consent_key, q.content_version_id, q.expires_at, q.tries, q.variables, a.scheme, a.value AS address,
                  a.last_inbound_at, c.name, c.language, c.fields, o.consent_key IS NOT NULL AS opted_out
                FROM (SELECT * FROM queue
                      WHERE lane_id = %s AND (due_at, message_id) > (%s, %s) AND due_at <= %s
@@ -107,8 +108,9 @@ async def read_ahead(
 
 _INTEND = """
 WITH owner AS MATERIALIZED (
-  SELECT channel_id FROM channel_owner
-  WHERE channel_id = %(channel)s AND epoch = %(epoch)s AND worker_id = %(worker)s
+  SELECT o.channel_id FROM channel_owner o JOIN channel c ON c.id = o.channel_id
+  WHERE o.channel_id = %(channel)s AND o.epoch = %(epoch)s AND o.worker_id = %(worker)s
+    AND c.state = 'active'
   FOR KEY SHARE
 ), allowed AS MATERIALIZED (
   SELECT l.id FROM owner, unnest(%(lanes)s::uuid[], %(lane_epochs)s::int[]) AS x(id, epoch)

@@ -1,0 +1,59 @@
+"""Keeping a rate: never more than the limit in any window of one second, on monotonic time."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+
+class Pacer:
+    """Counts releases over the last window and says how many more may go.
+
+    `rate` is per second. A rate below one a second is kept as one in each 1/rate seconds. What is
+    reserved but not yet released counts, so that a slow database commit cannot bunch two batches.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._released: deque[tuple[float, int]] = deque()
+        self._sum = 0
+        self._reserved = 0
+        self.change(rate)
+
+    def change(self, rate: float) -> None:
+        """A new limit, from now on."""
+        if rate <= 0:
+            raise ValueError("a rate must be above zero")
+        self.rate = rate
+        self.window = max(1.0, 1.0 / rate)
+        self.limit = max(1, int(rate * self.window + 1e-9))
+
+    def free(self, ticks: float) -> int:
+        """How many may be reserved at monotonic time `ticks` (seconds)."""
+        while self._released and self._released[0][0] <= ticks - self.window:
+            self._sum -= self._released.popleft()[1]
+        return max(0, self.limit - self._sum - self._reserved)
+
+    def reserve(self, count: int) -> None:
+        """`count` are about to go; give back with `unreserve` what does not."""
+        self._reserved += count
+
+    def unreserve(self, count: int) -> None:
+        """These will not go after all."""
+        self._reserved -= count
+
+    def release(self, ticks: float) -> None:
+        """One that was reserved goes now."""
+        self._reserved -= 1
+        self._sum += 1
+        # Whole milliseconds, rounded up: few entries, and a release never leaves its window early.
+        ticks = math.ceil(ticks * 1000) / 1000
+        if self._released and self._released[-1][0] == ticks:
+            self._released[-1] = (ticks, self._released[-1][1] + 1)
+        else:
+            self._released.append((ticks, 1))
+
+    def wait(self, ticks: float) -> float:
+        """Seconds until one is free again: 0 when one is, a window when all are only reserved."""
+        if self.free(ticks) > 0:
+            return 0.0
+        return max(0.0, self._released[0][0] + self.window - ticks) if self._released else self.window

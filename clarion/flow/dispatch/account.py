@@ -1,0 +1,62 @@
+"""A channel as its desk needs it: read from the store, its credentials opened, its provider found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from clarion.domain.channel import ChannelConfig
+from clarion.flow.configure import open_credentials
+from clarion.flow.services import Services
+from clarion.providers import registry
+from clarion.providers.contract import Account, Provider
+from clarion.store import channel as channels
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A configured account. `rate` is messages a second; `modified_at` tells an edit."""
+
+    id: UUID
+    workspace_id: UUID
+    name: str
+    provider: Provider
+    config: ChannelConfig
+    account: Account
+    rate: float
+    active: bool
+    modified_at: datetime
+
+    @property
+    def can_look_up(self) -> bool:
+        """Whether this account's service answers what became of a reference."""
+        return self.provider.can_look_up and bool(self.account.options.get("look_up"))
+
+
+async def load(services: Services, workspace_id: UUID, channel_id: UUID) -> Channel:
+    """Raises NotFound, Invalid (no such provider) and Misconfigured (credentials cannot be opened)."""
+    async with services.db.tenant(workspace_id) as connection:
+        found = await channels.for_dispatch(connection, channel_id)
+    config = ChannelConfig.model_validate(found["config"])
+    provider = registry.get(found["provider"])
+    opened = open_credentials(services, workspace_id, channel_id, found["credentials"])
+    options = {**config.options, **({"api_version": config.api_version} if config.api_version else {})}
+    return Channel(
+        id=channel_id,
+        workspace_id=workspace_id,
+        name=found["name"],
+        provider=provider,
+        config=config,
+        account=Account(
+            base_url=config.base_url or provider.base_url,
+            sender=config.sender,
+            credentials={key: str(value) for key, value in opened.items()},
+            options=options,
+            connect_timeout=config.connect_timeout,
+            total_timeout=config.total_timeout,
+        ),
+        rate=float(found["rate"]),
+        active=found["state"] == "active",
+        modified_at=found["modified_at"],
+    )

@@ -1,0 +1,288 @@
+"""The dispatch of one process: takes channels, runs a desk for each, beats, and gives them up in order."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+from clarion import __version__
+from clarion.errors import ClarionError
+from clarion.flow.compose import Composer
+from clarion.flow.dispatch import account
+from clarion.flow.dispatch.beyond import Beyonder
+from clarion.flow.dispatch.desk import Desk, Shared
+from clarion.flow.dispatch.ownership import Watch
+from clarion.flow.dispatch.recover import recover
+from clarion.flow.dispatch.settler import Settler
+from clarion.flow.services import Services
+from clarion.kit import process
+from clarion.kit.clock import ClockGuard
+from clarion.kit.crash import crash_point
+from clarion.kit.db import AWAY, Connection
+from clarion.kit.flight import FlightRecorder
+from clarion.kit.http import Http
+from clarion.kit.ids import uuid7
+from clarion.kit.log import logger
+from clarion.store import health, owner
+from clarion.store import worker as workers
+from clarion.store.owner import Holding
+from clarion.store.worker import Worker
+
+IDLE = 60.0  # a channel with nothing to send is given up after this many seconds
+CLOCK_EVERY = 5.0
+SETTLED_WITHIN = 5.0  # after its calls ended, a desk waits this long for their verdicts to be durable
+log = logger(__name__)
+
+
+@dataclass(slots=True)
+class Held:
+    """A desk and the task that runs it."""
+
+    desk: Desk
+    task: asyncio.Task[None]
+    leaving: asyncio.Task[None] | None = None
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Run it until `stop`; then it drains within the settings' `drain` and gives its channels up."""
+
+    services: Services
+    http: Http
+    worker_id: UUID = field(init=False)
+    held: dict[UUID, Held] = field(default_factory=dict)
+    suspicion: str | None = None
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _watch: Watch = field(init=False)
+    _guard: ClockGuard = field(init=False)
+    _shared: Shared = field(init=False)
+    _beyonder: Beyonder = field(init=False)
+    _clock_due: float = 0.0
+    _dead: dict[UUID, bool] = field(default_factory=dict)
+    _alive: int = 1
+
+    def __post_init__(self) -> None:
+        services = self.services
+        self.worker_id = uuid7(services.clock.now())
+        self._watch = Watch(self.worker_id, services.settings.lease)
+        self._guard = ClockGuard(services.clock, services.settings.clock_tolerance)
+        self._beyonder = Beyonder(services)
+
+    def stop(self) -> None:
+        """Begin no further call; end when those under way have ended."""
+        self._stop.set()
+        for held in self.held.values():
+            held.desk.stop()
+
+    def wake(self) -> None:
+        """Something new is due: look at once."""
+        for held in self.held.values():
+            held.desk.wake()
+
+    async def run(self) -> None:
+        """Until stopped. Raises only what a supervisor should restart the process for."""
+        services, settings = self.services, self.services.settings
+        path = settings.state_dir.absolute() / "flight" / f"{self.worker_id.hex}.flight"
+        recorder = FlightRecorder(path, settings.max_in_flight * 4)
+        settler = Settler(services.db, services.clock)
+        self._shared = Shared(
+            services.db, services.clock, self.worker_id, recorder, settler, Composer(services),
+            settings.max_in_flight, self._beyonder.put,
+        )  # fmt: skip
+        settling = asyncio.create_task(settler.run())
+        beyond = asyncio.create_task(self._beyonder.run())
+        try:
+            await self._enter(path)
+            while not self._stop.is_set():
+                await self._tick()
+                if settling.done():
+                    settling.result()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), settings.poll)
+        finally:
+            await self._leave(settler, settling, beyond, recorder)
+
+    async def _enter(self, path: Path) -> None:
+        host, pid, boot, born = process.me()
+        now = self.services.clock.now()
+        me = Worker(self.worker_id, host, pid, boot, born, str(path), __version__, now, now, None, {})
+        while not self._stop.is_set():
+            try:
+                async with self.services.db.system() as connection:
+                    await workers.enter(connection, me)
+                return
+            except AWAY as error:
+                log.warning("a worker waits for the database", error=type(error).__name__)
+                await asyncio.sleep(1.0)
+
+    # --- one look at the board
+
+    async def _tick(self) -> None:
+        try:
+            await self._check_clock()
+            await self._beat()
+            await self._share_out()
+        except AWAY as error:
+            log.warning("the database is away", error=type(error).__name__)
+            await asyncio.sleep(0.5)
+
+    async def _check_clock(self) -> None:
+        ticks = self.services.clock.monotonic()
+        database_now = None
+        if ticks >= self._clock_due:
+            async with self.services.db.system() as connection:
+                database_now = await health.database_clock(connection)
+            self._clock_due = ticks + CLOCK_EVERY
+        suspicion = self._guard.suspicion(database_now)
+        if suspicion and suspicion != self.suspicion:
+            log.error("the clock is suspect; nothing is sent", why=suspicion)
+        self.suspicion = suspicion
+        if suspicion and database_now is None:
+            self._clock_due = 0.0
+
+    async def _beat(self) -> None:
+        """Tell that we live; a desk whose beat fails owns its channel no longer."""
+        services = self.services
+        for channel_id, held in list(self.held.items()):
+            desk = held.desk
+            began = services.clock.monotonic()
+            async with services.db.tenant(desk.channel.workspace_id) as connection:
+                ours = await owner.beat(
+                    connection,
+                    channel_id,
+                    self.worker_id,
+                    desk.epoch,
+                    desk.settled_through(services.clock.now()),
+                )
+                crash_point("beat.before_commit")
+            crash_point("beat.committed")
+            if ours and self.suspicion is None:
+                # Others wait for a lease after they see this beat; we stop well before.
+                desk.valid_until = began + services.settings.lease * 0.6
+            if not ours or held.task.done():
+                self._give_up(held, ours=ours)
+        async with services.db.system() as connection:
+            in_flight = sum(len(held.desk.begun) for held in self.held.values())
+            state = {"channels": len(self.held), "in_flight": in_flight, "suspicion": self.suspicion}
+            await workers.see(connection, self.worker_id, services.clock.now(), state)
+
+    async def _share_out(self) -> None:
+        """Take what is free, up to our share; give up what is idle, paused or above it."""
+        services = self.services
+        ticks = services.clock.monotonic()
+        async with services.db.system() as connection:
+            board = await owner.board(connection, services.clock.now())
+            await self._learn(connection, board)
+        self._watch.look(board, ticks)
+        share = self._watch.share(board, self._alive)
+        staying = [held for held in self.held.values() if held.leaving is None]
+        for held in staying:
+            idle = ticks - held.desk.idle_since > IDLE and not held.desk.begun
+            if idle or not await self._unchanged(held):
+                self._give_up(held, ours=True)
+        if len(staying) > share:
+            self._give_up(staying[-1], ours=True)
+        if self.suspicion is not None:
+            return
+        for holding in self._watch.free(board, ticks, self._is_dead):
+            orphan = holding.worker_id is not None
+            if len(self.held) < share or orphan:
+                await self._take(holding)
+
+    async def _learn(self, connection: Connection, board: list[Holding]) -> None:
+        """Which of the other workers are certainly dead, and how many live."""
+        services = self.services
+        recent = timedelta(seconds=services.settings.lease * 2)
+        lately = await workers.lately(connection, services.clock.now() - recent)
+        known = {worker.id: worker for worker in lately}
+        silent = {h.worker_id for h in board if h.worker_id is not None} - known.keys()
+        if silent:
+            known |= await workers.some(connection, list(silent))
+        self._dead = {
+            id: w.stopped_at is not None or process.proven_dead(w.host, w.boot, w.pid, w.born)
+            for id, w in known.items()
+        }
+        self._alive = sum(1 for worker in lately if not self._dead[worker.id])
+
+    def _is_dead(self, worker_id: UUID) -> bool:
+        return self._dead.get(worker_id, False)
+
+    async def _unchanged(self, held: Held) -> bool:
+        """Whether the channel is as when the desk was opened; an edit opens it anew."""
+        desk = held.desk
+        try:
+            now = await account.load(self.services, desk.channel.workspace_id, desk.channel.id)
+        except ClarionError:
+            return False
+        return now.active and now.modified_at == desk.channel.modified_at
+
+    async def _take(self, holding: Holding) -> None:
+        services = self.services
+        try:
+            channel = await account.load(services, holding.workspace_id, holding.channel_id)
+            sender = channel.provider.sender(channel.account, self.http)
+        except ClarionError as error:
+            await self._beyonder.misconfigured(holding.workspace_id, holding.channel_id, error)
+            return
+        began = services.clock.monotonic()
+        async with services.db.tenant(holding.workspace_id) as connection:
+            taken = await owner.take(connection, holding, self.worker_id, services.clock.now())
+            crash_point("take.before_commit")
+        crash_point("take.committed")
+        if taken is None:
+            return
+        epoch, settled_through = taken
+        await recover(services, channel, epoch, settled_through)
+        desk = Desk(self._shared, channel, sender, epoch)
+        desk.valid_until = began + services.settings.lease * 0.6
+        self.held[channel.id] = Held(desk, asyncio.create_task(desk.run()))
+        log.info("took a channel", channel=str(channel.id), epoch=epoch)
+
+    def _give_up(self, held: Held, *, ours: bool) -> asyncio.Task[None]:
+        """Stop a desk and release its channel when its calls have ended; the others go on meanwhile."""
+        held.desk.stop()
+        if held.leaving is None:
+            held.leaving = asyncio.create_task(self._release(held, ours))
+        return held.leaving
+
+    async def _release(self, held: Held, ours: bool) -> None:
+        desk, channel_id = held.desk, held.desk.channel.id
+        await asyncio.gather(held.task, return_exceptions=True)
+        await desk.drain(self.services.settings.drain if ours else 0.0)
+        deadline = self.services.clock.monotonic() + SETTLED_WITHIN
+        while desk.begun and self.services.clock.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        if ours and not desk.begun:
+            async with self.services.db.tenant(desk.channel.workspace_id) as connection:
+                await owner.release(connection, channel_id, self.worker_id, desk.epoch)
+                crash_point("release.before_commit")
+            crash_point("release.committed")
+        self.held.pop(channel_id, None)
+
+    async def _leave(
+        self,
+        settler: Settler,
+        settling: asyncio.Task[None],
+        beyond: asyncio.Task[None],
+        recorder: FlightRecorder,
+    ) -> None:
+        """Drain: calls under way end or become unknown, everything known is written, channels are free."""
+        try:
+            async with asyncio.timeout(self.services.settings.drain + 2 * SETTLED_WITHIN):
+                leaving = [self._give_up(held, ours=True) for held in self.held.values()]
+                await asyncio.gather(*leaving, return_exceptions=True)
+                settler.close()
+                await settling
+                async with self.services.db.system() as connection:
+                    await workers.leave(connection, self.worker_id, self.services.clock.now())
+            recorder.close(remove=True)
+        except (TimeoutError, *AWAY) as error:
+            log.error("left without settling everything; the next owner will", error=type(error).__name__)
+            recorder.close(remove=False)
+        finally:
+            settling.cancel()
+            beyond.cancel()

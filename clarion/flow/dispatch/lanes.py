@@ -1,0 +1,129 @@
+"""Reading ahead along a channel's lanes: by a cursor, without a claim.
+
+The cursor only moves forward, so that reading stays as cheap behind a million sent messages as at
+the start. Rows may appear behind it (a chunk of an expansion that committed late): when a lane is
+read to its end, the cursor goes back by `LOOK_BACK`, and now and then to the very start; looking
+back takes at most a twentieth of the time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from clarion.kit.clock import Clock
+from clarion.kit.crash import crash_point
+from clarion.kit.db import Connection
+from clarion.store import queue
+from clarion.store.queue import Lane, Waiting
+
+LOOK_BACK = timedelta(seconds=30)
+FROM_THE_START = 300.0
+OFTEN = 0.2
+AHEAD = 1000
+_START = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
+
+
+@dataclass(slots=True)
+class LaneReader:
+    """One lane's cursor and what was read and not yet taken."""
+
+    lane: Lane
+    cursor: tuple[datetime, UUID] = _START
+    buffer: deque[Waiting] = field(default_factory=deque)
+    held: set[UUID] = field(default_factory=set)  # message ids read and not yet settled by us
+    next_look: float = 0.0
+    next_start: float = FROM_THE_START
+
+    async def refill(self, connection: Connection, clock: Clock) -> None:
+        """Read on, until the buffer holds AHEAD or the lane is at its end."""
+        if len(self.buffer) >= AHEAD // 2:
+            return
+        began = clock.monotonic()
+        if began < self.next_look:
+            return
+        found = await queue.read_ahead(connection, self.lane.id, self.cursor, clock.now(), AHEAD)
+        crash_point("refill.read")
+        for waiting in found:
+            if waiting.message_id not in self.held:
+                self.held.add(waiting.message_id)
+                self.buffer.append(waiting)
+        if len(found) == AHEAD:
+            self.cursor = (found[-1].due_at, found[-1].message_id)
+            return
+        self._turn_back(found, began, clock.monotonic())
+
+    def _turn_back(self, found: list[Waiting], began: float, ended: float) -> None:
+        """At the lane's end: look again from a little before it, not too often."""
+        self.next_look = ended + max(OFTEN, 20 * (ended - began))
+        if ended >= self.next_start:
+            self.cursor, self.next_start = _START, ended + FROM_THE_START
+        elif found:
+            self.cursor = (max(found[-1].due_at - LOOK_BACK, _START[0]), UUID(int=0))
+
+    def take(self, limit: int) -> list[Waiting]:
+        """Up to `limit` in order; they stay held until `forget`."""
+        return [self.buffer.popleft() for _ in range(min(limit, len(self.buffer)))]
+
+    def forget(self, message_ids: Iterable[UUID]) -> None:
+        """These are settled or no longer ours: should one wait again, it may be read again."""
+        self.held.difference_update(message_ids)
+
+    def drop(self) -> None:
+        """Let go of what was read ahead (the lane changed): the rows are all still in the queue."""
+        self.forget([waiting.message_id for waiting in self.buffer])
+        self.buffer.clear()
+        self.cursor, self.next_look = _START, 0.0
+
+
+class Lanes:
+    """All open lanes of a channel."""
+
+    def __init__(self) -> None:
+        self.readers: dict[UUID, LaneReader] = {}
+
+    async def refill(self, connection: Connection, channel_id: UUID, clock: Clock) -> None:
+        """Learn which lanes are open, and read ahead in each."""
+        lanes = await queue.lanes(connection, channel_id)
+        for gone in self.readers.keys() - {lane.id for lane in lanes}:
+            del self.readers[gone]
+        for lane in lanes:
+            reader = self.readers.get(lane.id)
+            if reader is None or reader.lane.epoch != lane.epoch:
+                reader = self.readers[lane.id] = LaneReader(
+                    lane, next_start=clock.monotonic() + FROM_THE_START
+                )
+            await reader.refill(connection, clock)
+
+    def take(self, limit: int) -> list[Waiting]:
+        """The next `limit`: the most urgent priority first, lanes of one priority in turn."""
+        taken: list[Waiting] = []
+        urgent = sorted(self.readers.values(), key=lambda r: r.lane.priority)
+        for reader in urgent:
+            if len(taken) >= limit:
+                break
+            same = [r for r in urgent if r.lane.priority == reader.lane.priority and r.buffer]
+            share = max(1, (limit - len(taken)) // max(1, len(same)))
+            taken += reader.take(min(share, limit - len(taken)))
+        for reader in urgent:
+            taken += reader.take(limit - len(taken))
+        return taken
+
+    def epoch(self, lane_id: UUID) -> int:
+        """The epoch under which a lane's rows were read; 0 when it is closed by now."""
+        reader = self.readers.get(lane_id)
+        return reader.lane.epoch if reader else 0
+
+    def forget(self, lane_id: UUID, message_id: UUID) -> None:
+        """See LaneReader.forget."""
+        reader = self.readers.get(lane_id)
+        if reader is not None:
+            reader.held.discard(message_id)
+
+    @property
+    def waiting(self) -> int:
+        """How many are read and not yet taken."""
+        return sum(len(reader.buffer) for reader in self.readers.values())

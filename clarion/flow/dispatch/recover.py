@@ -1,0 +1,64 @@
+"""After a takeover: what the owner before left in flight.
+
+A process that is proven dead, on this boot of this machine, left a flight recorder: what it had not
+marked never left and goes back to ready; what it had marked is unknown. Of any other owner (another
+machine, a stopped process that may wake) nothing can be said: all of it is unknown, and evidence or a
+person settles it (DESIGN, ledger rules 4 and 6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from clarion.domain.message import Verdict
+from clarion.flow.dispatch.account import Channel
+from clarion.flow.dispatch.judge import not_begun, unanswered
+from clarion.flow.services import Services
+from clarion.kit import flight, process
+from clarion.kit.crash import crash_point
+from clarion.kit.log import logger
+from clarion.store import attempt, worker
+
+SLACK = timedelta(seconds=60)  # two machines' clocks, and a commit that took its time
+log = logger(__name__)
+
+
+async def recover(services: Services, channel: Channel, epoch: int, settled_through: datetime) -> int:
+    """Settle every attempt of earlier epochs that is still in flight; returns how many."""
+    total = 0
+    while True:
+        async with services.db.tenant(channel.workspace_id) as connection:
+            left = await attempt.abandoned(connection, channel.id, epoch, settled_through - SLACK)
+            owners = await worker.some(connection, list({a.worker_id for a in left}))
+        if not left:
+            return total
+        begun = {id: await asyncio.to_thread(_begun, owner) for id, owner in owners.items()}
+        now = services.clock.now()
+        verdicts: dict[date, list[Verdict]] = defaultdict(list)
+        for one in left:
+            verdicts[one.cohort].append(_verdict(one.id, begun.get(one.worker_id), now))
+        async with services.db.tenant(channel.workspace_id) as connection:
+            for cohort, some in verdicts.items():
+                await attempt.settle(connection, cohort, some, now)
+            crash_point("recover.before_commit")
+        crash_point("recover.committed")
+        total += len(left)
+        log.warning("took over what an owner left in flight", channel=str(channel.id), attempts=len(left))
+
+
+def _begun(owner: worker.Worker) -> set[UUID] | None:
+    """The calls that a dead owner had begun; None when nothing can be proven."""
+    dead = process.proven_dead(owner.host, owner.boot, owner.pid, owner.born)
+    if not dead or owner.boot != process.boot() or not owner.flight:
+        return None
+    return flight.marked(Path(owner.flight))
+
+
+def _verdict(attempt_id: UUID, begun: set[UUID] | None, now: datetime) -> Verdict:
+    if begun is not None and attempt_id not in begun:
+        return not_begun(attempt_id, now, "owner_died_before_the_call")
+    return unanswered(attempt_id, "owner_vanished")

@@ -1,0 +1,99 @@
+"""Writing down how calls ended: in small batches, at most every tenth of a second, by attempt id.
+
+A verdict stays here until its batch has committed, however long the database is away; only then is
+its mark cleared and its place given to another call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from clarion.domain.message import Verdict
+from clarion.kit.clock import Clock
+from clarion.kit.crash import crash_point
+from clarion.kit.db import AWAY, Database
+from clarion.kit.log import logger
+from clarion.store import attempt
+
+INTERVAL = 0.1
+BATCH = 500
+log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A verdict on its way to the ledger; `durable` is called once it is there."""
+
+    workspace_id: UUID
+    cohort: date
+    verdict: Verdict
+    durable: Callable[[UUID], None]
+
+
+class Settler:
+    """One a process. `put` never waits; `run` writes until `close` and everything is written."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._waiting: list[Ended] = []
+        self._some = asyncio.Event()
+        self._full = asyncio.Event()
+        self._closed = False
+
+    def put(self, ended: Ended) -> None:
+        """Take a verdict in."""
+        self._waiting.append(ended)
+        self._some.set()
+        if len(self._waiting) >= BATCH:
+            self._full.set()
+
+    def close(self) -> None:
+        """No more will come; `run` ends when all is durable."""
+        self._closed = True
+        self._some.set()
+        self._full.set()
+
+    async def run(self) -> None:
+        """Write batches for as long as there are any."""
+        while not (self._closed and not self._waiting):
+            await self._some.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), INTERVAL)
+            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            if not self._waiting and not self._closed:
+                self._some.clear()
+            if len(self._waiting) < BATCH and not self._closed:
+                self._full.clear()
+            await self._write(batch)
+
+    async def _write(self, batch: list[Ended]) -> None:
+        groups: dict[tuple[UUID, date], list[Ended]] = defaultdict(list)
+        for ended in batch:
+            groups[ended.workspace_id, ended.cohort].append(ended)
+        for (workspace_id, cohort), group in groups.items():
+            await self._write_group(workspace_id, cohort, group)
+
+    async def _write_group(self, workspace_id: UUID, cohort: date, group: list[Ended]) -> None:
+        delay = 0.1
+        while True:
+            try:
+                async with self._db.tenant(workspace_id) as connection:
+                    await attempt.settle(connection, cohort, [e.verdict for e in group], self._clock.now())
+                    crash_point("settle.before_commit")
+                break
+            except AWAY as error:
+                log.warning(
+                    "settling waits for the database", error=type(error).__name__, verdicts=len(group)
+                )
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 2.0)
+        crash_point("settle.committed")
+        for ended in group:
+            ended.durable(ended.verdict.attempt_id)

@@ -1,0 +1,55 @@
+"""Named places at which a test may kill this process, as a power cut or an operator's kill -9 would.
+
+Off unless `CLARION_CRASH=name:n` is set: then the n-th passing of that place kills the process with
+SIGKILL. The names are enumerated, so that the fault suite visits every one of them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Literal, get_args
+
+Point = Literal[
+    "take.before_commit",
+    "take.committed",
+    "recover.before_commit",
+    "recover.committed",
+    "refill.read",
+    "intent.before_commit",
+    "intent.committed",
+    "call.before_mark",
+    "call.marked",
+    "call.answered",
+    "settle.before_commit",
+    "settle.committed",
+    "end.before_commit",
+    "end.committed",
+    "beat.before_commit",
+    "beat.committed",
+    "release.before_commit",
+    "release.committed",
+    "expand.before_commit",
+    "expand.committed",
+    "receive.before_commit",
+    "receive.committed",
+]
+POINTS: tuple[Point, ...] = get_args(Point)
+
+
+def _armed() -> tuple[str, int]:
+    name, _, count = os.environ.get("CLARION_CRASH", "").partition(":")
+    return name, int(count or 1)
+
+
+_name, _left = _armed()
+
+
+def crash_point(name: Point) -> None:
+    """Die here, if a test asked for it."""
+    global _left
+    if name != _name:
+        return
+    _left -= 1
+    if _left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)

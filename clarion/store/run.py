@@ -1,0 +1,101 @@
+"""Runs: one time that a campaign's door opens."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from psycopg.rows import tuple_row
+
+from clarion.kit.db import Connection, Row, row, rows
+
+
+async def plan(
+    connection: Connection,
+    run_id: UUID,
+    *,
+    campaign_id: UUID,
+    iteration: int,
+    cohort: date,
+    content_version_id: UUID,
+    lane_id: UUID,
+    due_at: datetime,
+    expires_at: datetime,
+) -> None:
+    """Write down that a campaign will speak at `due_at`; makes the month's partitions."""
+    await connection.execute("SELECT clarion_ensure_cohort(%s)", (cohort,))
+    await connection.execute(
+        """INSERT INTO run (id, workspace_id, campaign_id, iteration, cohort, content_version_id, lane_id,
+             due_at, expires_at, state)
+           VALUES (%s, clarion_workspace(), %s, %s, %s, %s, %s, %s, %s, 'planned')""",
+        (run_id, campaign_id, iteration, cohort, content_version_id, lane_id, due_at, expires_at),
+    )
+
+
+async def get(connection: Connection, run_id: UUID) -> Row | None:
+    """A run with its campaign's definition and state."""
+    return await row(
+        connection,
+        """SELECT r.*, c.definition, c.state AS campaign_state, c.channel_id
+           FROM run r JOIN campaign c ON c.id = r.campaign_id WHERE r.id = %s""",
+        (run_id,),
+    )
+
+
+async def of_campaign(connection: Connection, campaign_id: UUID) -> list[Row]:
+    """A campaign's runs, in order."""
+    return await rows(
+        connection, "SELECT * FROM run WHERE campaign_id = %s ORDER BY iteration", (campaign_id,)
+    )
+
+
+async def change(
+    connection: Connection, run_id: UUID, *, content_version_id: UUID, lane_id: UUID, due_at: datetime,
+    expires_at: datetime,
+) -> bool:  # fmt: skip
+    """Edit a run that has not begun; False when it has. The cohort stays: it is frozen."""
+    cursor = await connection.execute(
+        """UPDATE run SET content_version_id = %s, lane_id = %s, due_at = %s, expires_at = %s
+           WHERE id = %s AND state = 'planned'""",
+        (content_version_id, lane_id, due_at, expires_at, run_id),
+    )
+    return cursor.rowcount == 1
+
+
+async def cancel(connection: Connection, campaign_id: UUID, now: datetime) -> None:
+    """No further chunk is expanded."""
+    await connection.execute(
+        """UPDATE run SET state = 'cancelled', finished_at = coalesce(finished_at, %s)
+           WHERE campaign_id = %s AND state <> 'expanded'""",
+        (now, campaign_id),
+    )
+
+
+async def due(connection: Connection, now: datetime) -> list[tuple[UUID, UUID]]:
+    """(workspace, run) of every run whose moment has come and that is not expanded, over all workspaces."""
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute("SELECT workspace_id, run_id FROM clarion_due_runs(%s)", (now,), prepare=True)
+        return await cursor.fetchall()
+
+
+async def failed(connection: Connection, run_id: UUID, error: str) -> None:
+    """Keep what went wrong with an expansion, for people to see."""
+    await connection.execute("UPDATE run SET error = %s WHERE id = %s", (error, run_id))
+
+
+async def unfinished(connection: Connection) -> list[Row]:
+    """The workspace's runs that are expanded and not yet finished, with what is left of each."""
+    return await rows(
+        connection,
+        """SELECT r.id, r.campaign_id, r.lane_id,
+             coalesce((SELECT sum(n) FROM tally t WHERE t.run_id = r.id AND t.state = 'ready'), 0)::bigint AS ready
+           FROM run r WHERE r.workspace_id = clarion_workspace() AND r.finished_at IS NULL
+             AND r.state = 'expanded'""",
+    )
+
+
+async def finish(connection: Connection, run_id: UUID, now: datetime) -> None:
+    """Nothing waits any more in this run."""
+    await connection.execute(
+        "UPDATE run SET finished_at = %s WHERE id = %s AND finished_at IS NULL", (now, run_id)
+    )
