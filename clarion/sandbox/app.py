@@ -19,11 +19,12 @@ from clarion.errors import Misconfigured
 from clarion.sandbox.calls import Calls
 from clarion.sandbox.config import Config, load_config
 from clarion.sandbox.control import Control
+from clarion.sandbox.head import Handler, Head, response
 from clarion.sandbox.journal import Journal
 from clarion.sandbox.receipts import Receipts
 from clarion.sandbox.record import Record
 from clarion.sandbox.roster import load_roster
-from clarion.sandbox.server import Handler, Head, Server, response
+from clarion.sandbox.server import Server
 from clarion.sandbox.whatsapp import WhatsApp
 from clarion.sandbox.world import World
 

@@ -10,68 +10,35 @@ import asyncio
 import dataclasses
 import secrets
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlencode
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
 
-from clarion.errors import ClarionError, Invalid, NotFound, Problem
-from clarion.sandbox.config import checked, merge, parse_config
+from clarion.errors import ClarionError, Invalid, NotFound
+from clarion.sandbox.bodies import (
+    FaultBody,
+    InboundBody,
+    ReceiptBody,
+    ResetBody,
+    VerifyBody,
+    decoded,
+    problem,
+    read,
+    refusal,
+)
+from clarion.sandbox.config import merge, parse_config
 from clarion.sandbox.dialect import Told
 from clarion.sandbox.faults import Queued, fault
+from clarion.sandbox.head import Handler, Head, response
 from clarion.sandbox.journal import line_of
 from clarion.sandbox.receipts import Receipts
 from clarion.sandbox.record import STATUSES, Entry
-from clarion.sandbox.server import Exchange, Handler, Head, Server, response
+from clarion.sandbox.server import Exchange, Server
 from clarion.sandbox.world import Number, World
 
 PREFIX = "/sandbox/"
 _DUMP_LINES = 500
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class FaultBody(_Body):
-    """`POST /sandbox/faults`: strike the next `count` calls (null: all from now on) that fit."""
-
-    fault: str
-    parameter: float | None = None
-    count: int | None = Field(default=1, ge=1)
-    to: str | None = None
-    reference: str | None = None
-
-
-class InboundBody(_Body):
-    """`POST /sandbox/inbound`: a person writes. Without `phone_number_id`, to who last wrote to them."""
-
-    person: str = Field(min_length=5, max_length=130, alias="from")
-    text: str = Field(max_length=4096)
-    phone_number_id: str | None = None
-
-
-class ReceiptBody(_Body):
-    """`POST /sandbox/receipts`: tell a status of accepted messages, by id or by reference."""
-
-    status: Literal["sent", "delivered", "read", "failed"]
-    wamid: str | None = None
-    reference: str | None = None
-    times: int = Field(default=1, ge=1, le=100)
-    code: int = 131026
-
-
-class VerifyBody(_Body):
-    """`POST /sandbox/verify`: ask a callback address as a provider does when it is registered."""
-
-    phone_number_id: str
-    verify_token: str | None = None
-    mode: str = "subscribe"
-
-
-class ResetBody(_Body):
-    config: bool = False
 
 
 class Control:
@@ -90,8 +57,8 @@ class Control:
             ("GET", "record/dump"): self._dump,
             ("GET", "webhooks"): self._plain(lambda _: self._webhooks()),
             ("GET", "config"): self._plain(lambda _: world.config.model_dump()),
-            ("PUT", "config"): self._plain(lambda e: self._configure(_json(e), whole=True)),
-            ("PATCH", "config"): self._plain(lambda e: self._configure(_json(e), whole=False)),
+            ("PUT", "config"): self._plain(lambda e: self._configure(decoded(e.body), whole=True)),
+            ("PATCH", "config"): self._plain(lambda e: self._configure(decoded(e.body), whole=False)),
             ("POST", "faults"): self._plain(self._add_fault),
             ("GET", "faults"): self._plain(lambda _: self._queue()),
             ("DELETE", "faults"): self._plain(lambda _: self._clear_faults()),
@@ -105,6 +72,9 @@ class Control:
         """The handler of this head when its address begins with /sandbox/."""
         if not head.path.startswith(PREFIX):
             return None
+        if _from_elsewhere(head):
+            foreign = problem(403, "forbidden", "a page of another origin may not control the sandbox")
+            return lambda _: foreign
         name = head.path.removeprefix(PREFIX).rstrip("/")
         handler = self._routes.get((head.method, name))
         if handler is not None:
@@ -114,8 +84,8 @@ class Control:
             return self._plain(lambda _: self._phone(person))
         allowed = [method for method, known in self._routes if known == name]
         if allowed:
-            refusal = _problem(405, "method-not-allowed", f"{head.method} is not for this address")
-            return lambda _: refusal
+            refused = problem(405, "method-not-allowed", f"{head.method} is not for this address")
+            return lambda _: refused
         return self._plain(lambda _: _nothing_here(head.path))
 
     def summary(self) -> dict[str, object]:
@@ -137,7 +107,7 @@ class Control:
             try:
                 return response(200, orjson.dumps(make(exchange)))
             except ClarionError as error:
-                return _told(error)
+                return refusal(error)
 
         return handler
 
@@ -146,7 +116,7 @@ class Control:
             try:
                 answer = response(200, orjson.dumps(await make(exchange)))
             except ClarionError as error:
-                answer = _told(error)
+                answer = refusal(error)
             exchange.answer(answer)
 
         def handler(exchange: Exchange) -> None:
@@ -222,7 +192,7 @@ class Control:
         self._server.retime()
 
     def _add_fault(self, exchange: Exchange) -> object:
-        body = checked(FaultBody, _json(exchange))
+        body = read(FaultBody, exchange.body)
         try:
             struck = fault(body.fault, body.parameter)
         except ValueError as error:
@@ -250,7 +220,7 @@ class Control:
         return self._queue()
 
     def _reset(self, exchange: Exchange) -> object:
-        body = checked(ResetBody, _json(exchange) if exchange.body else {})
+        body = read(ResetBody, exchange.body)
         self._receipts.reset()
         self._world.reset()
         if body.config:
@@ -261,7 +231,7 @@ class Control:
     # --- people and receipts
 
     def _inbound(self, exchange: Exchange) -> object:
-        body = checked(InboundBody, _json(exchange))
+        body = read(InboundBody, exchange.body)
         person = _digits(body.person)
         number = self._world.number_for(body.phone_number_id, person)
         message = self._world.write(number, person, body.text)
@@ -271,7 +241,7 @@ class Control:
         return {"id": message.id, "phone_number_id": number.id, "at": message.at, "posting": posted}
 
     def _tell(self, exchange: Exchange) -> object:
-        body = checked(ReceiptBody, _json(exchange))
+        body = read(ReceiptBody, exchange.body)
         entries = [e for e in self._named(body) if e.accepted_at is not None]
         if not entries:
             raise NotFound("no accepted message has this id or reference")
@@ -295,7 +265,7 @@ class Control:
         return self._world.number_for(entry.sender, entry.to)
 
     async def _verify(self, exchange: Exchange) -> object:
-        body = checked(VerifyBody, _json(exchange))
+        body = read(VerifyBody, exchange.body)
         number = self._world.number_for(body.phone_number_id, "")
         if number.callback_url is None:
             raise Invalid("this number has no callback_url", where="phone_number_id")
@@ -310,13 +280,6 @@ class Control:
         return {"verified": status == 200 and text == challenge, "status": status, "body": text[:200]}
 
 
-def _json(exchange: Exchange) -> object:
-    try:
-        return orjson.loads(exchange.body)
-    except orjson.JSONDecodeError as error:
-        raise Invalid(f"the body is not JSON: {error}", where="body") from error
-
-
 def _digits(number: str) -> str:
     """A number as the record holds it: without + and punctuation. User ids (US.…) stay as they are."""
     return number if "." in number else "".join(c for c in number if c.isdigit())
@@ -328,24 +291,11 @@ def _whole_number(text: str, where: str) -> int:
     return int(text)
 
 
+def _from_elsewhere(head: Head) -> bool:
+    """Whether a browser asks on behalf of a page that is not ours: loopback alone does not keep those out."""
+    origin = head.headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != head.headers.get("host", "")
+
+
 def _nothing_here(path: str) -> object:
     raise NotFound(f"the sandbox has nothing at {path}", hint="docs/sandbox.md lists its addresses")
-
-
-def _told(error: ClarionError) -> bytes:
-    return _problem(
-        error.status, error.code, error.what, where=error.where, hint=error.hint, problems=error.problems
-    )
-
-
-def _problem(
-    status: int, code: str, what: str, where: str = "", hint: str = "", problems: tuple[Problem, ...] = ()
-) -> bytes:
-    document: dict[str, Any] = {"type": "about:blank", "title": what, "status": status, "code": code}
-    if where:
-        document["where"] = where
-    if hint:
-        document["hint"] = hint
-    if problems:
-        document["problems"] = [dataclasses.asdict(problem) for problem in problems]
-    return response(status, orjson.dumps(document), "application/problem+json")

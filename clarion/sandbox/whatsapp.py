@@ -17,8 +17,9 @@ import orjson
 
 from clarion.sandbox.calls import Calls
 from clarion.sandbox.dialect import Refusal, Submission, Told
+from clarion.sandbox.head import Handler, Head, response
 from clarion.sandbox.record import FAILED, STATUSES, Entry
-from clarion.sandbox.server import Exchange, Handler, Head, response
+from clarion.sandbox.server import Exchange
 from clarion.sandbox.world import Inbound, Number, World
 
 _PATH = re.compile(r"/v\d{1,3}(?:\.\d{1,2})?/([^/]{1,64})/messages")

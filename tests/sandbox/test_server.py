@@ -9,7 +9,7 @@ import time
 import pytest
 
 from clarion.sandbox.client import SandboxProcess, SandboxRefusal
-from clarion.sandbox.server import parse_head
+from clarion.sandbox.head import parse_head
 from tests.sandbox.ends import AMINA, BEKELE, Caller, text_to
 
 
@@ -126,6 +126,13 @@ def test_an_address_that_does_not_exist_is_404(sandbox: SandboxProcess, caller: 
     with pytest.raises(SandboxRefusal) as refusal:
         sandbox.call("GET", "nowhere")
     assert refusal.value.status == 404
+
+
+def test_a_page_of_another_origin_may_not_control_it(sandbox: SandboxProcess, caller: Caller) -> None:
+    host = sandbox.url.removeprefix("http://")
+    for origin, status in (("http://example.org", 403), ("null", 403), (f"http://{host}", 200)):
+        caller.headers["Origin"] = origin
+        assert caller.request("POST", "/sandbox/reset").status == status
 
 
 def test_a_changed_token_is_obeyed_on_a_connection_that_is_open(
