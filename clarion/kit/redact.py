@@ -48,7 +48,6 @@ SHOWN = frozenset(
         "lane",
         "campaign",
         "run",
-        "message",
         "attempt",
         "job",
         "signal",

@@ -24,3 +24,4 @@ CREATE POLICY tenant ON workspace USING (id = (SELECT clarion_workspace()))
   WITH CHECK (id = (SELECT clarion_workspace()));
 GRANT SELECT, INSERT, UPDATE ON workspace TO clarion_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON worker TO clarion_app;
+GRANT SELECT ON alembic_version TO clarion_app;  -- /readyz compares it with what the code needs

@@ -1,0 +1,70 @@
+"""For supervisors, load balancers and Prometheus; no key is needed and no tenant's data is shown."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from clarion.api.auth import services_of
+from clarion.flow.services import Services
+from clarion.kit.db import AWAY
+from clarion.kit.metrics import CONTENT_TYPE
+from clarion.store import health, migrate
+
+router = APIRouter(tags=["health"])
+_PATIENCE = 3.0
+_head = cache(migrate.head)
+
+
+class Alive(BaseModel):
+    status: Literal["alive"] = "alive"
+
+
+class Readiness(BaseModel):
+    """Whether requests can be served; what stands in the way, if anything."""
+
+    ready: bool
+    checks: dict[str, str]
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def healthz() -> Alive:
+    """Says nothing of the database: a restart of this process would not mend that."""
+    return Alive()
+
+
+@router.get(
+    "/readyz",
+    summary="Can requests be served?",
+    responses={503: {"description": "not now", "model": Readiness}},
+)
+async def readyz(request: Request, response: Response) -> Readiness:
+    """Whether the database answers and has the schema that this version needs."""
+    checks = await _checks(services_of(request))
+    ready = all(said == "ok" for said in checks.values())
+    response.status_code = 200 if ready else 503
+    return Readiness(ready=ready, checks=checks)
+
+
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Gauges by channel, counters and histograms of this process, in Prometheus' text format."""
+    return Response(services_of(request).metrics.render(), media_type=CONTENT_TYPE)
+
+
+async def _checks(services: Services) -> dict[str, str]:
+    try:
+        async with asyncio.timeout(_PATIENCE), services.db.system() as connection:
+            revision = await health.revision(connection)
+            theirs = await health.database_clock(connection)
+    except (*AWAY, TimeoutError) as error:
+        return {"database": f"away ({type(error).__name__})"}
+    apart = (services.clock.now() - theirs).total_seconds()
+    schema = "ok" if revision == _head() else f"is {revision}, needs {_head()}: run `clarion migrate`"
+    trusted = abs(apart) <= services.settings.clock_tolerance
+    clock = "ok" if trusted else f"{apart:+.1f} s from the database's: synchronise it"
+    return {"database": "ok", "schema": schema, "clock": clock}
