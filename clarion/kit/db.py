@@ -32,7 +32,7 @@ _dialect: Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
-async def _become_app(connection: Connection) -> None:
+async def become_app(connection: Connection) -> None:
     """Take the application role, which cannot bypass row-level security, whoever logged in."""
     async with connection.cursor() as cursor:
         await cursor.execute("SELECT session_user")
@@ -63,7 +63,7 @@ class Database:
             min_size=1,
             max_size=size,
             open=False,
-            configure=_become_app,
+            configure=become_app,
             timeout=10.0,
             reconnect_timeout=20.0,
             kwargs={"prepare_threshold": 2},

@@ -39,7 +39,7 @@ class Chunk:
 
 _LOCK = """SELECT campaign_id, cursor, lane_id, content_version_id, cohort, iteration,
   greatest(due_at, %(now)s) AS due_at, expires_at
-FROM run WHERE id = %(run)s AND state IN ('planned', 'expanding') FOR NO KEY UPDATE"""
+FROM run WHERE id = %(run)s AND state IN ('planned', 'expanding') FOR NO KEY UPDATE SKIP LOCKED"""
 
 _PAGE = """
 WITH page AS MATERIALIZED (
@@ -111,7 +111,7 @@ async def expand_chunk(
     limit: int,
     now: datetime,
 ) -> Chunk | None:
-    """Write the next `limit` people of a run; None when the run is not open (cancelled, or done)."""
+    """Write the next `limit` people of a run; None when it is not open, or another worker is at it."""
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(_LOCK, {"run": run_id, "now": now})
         run = await cursor.fetchone()

@@ -1,0 +1,90 @@
+"""What happens by the clock in every worker. Each tick may run on several machines at once: the
+verbs it calls bear that, and running one again changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from procrastinate import App
+
+from clarion.errors import ClarionError
+from clarion.flow import fire, notify, reconcile
+from clarion.flow.services import Services
+from clarion.kit import jobs
+from clarion.kit.db import AWAY
+from clarion.kit.http import Http
+from clarion.kit.log import logger
+from clarion.store import housekeeping, workspace
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """The periodic work of one process."""
+
+    services: Services
+    app: App
+    http: Http
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until stopped."""
+        poll = self.services.settings.poll
+        await asyncio.gather(
+            self._every(poll, self.due, stop),
+            self._every(poll * 2, self._each_workspace(self._finish), stop),
+            self._every(5.0, self._each_workspace(self._reconcile), stop),
+            self._every(10.0, self._each_workspace(self._notify), stop),
+            self._every(10.0, self.sweep, stop),
+            self._every(60.0, self._each_workspace(self._housekeeping), stop),
+        )
+
+    async def due(self) -> None:
+        """Ask for the expansion of every run whose moment has come."""
+        for workspace_id, run_id in await fire.due(self.services):
+            await jobs.defer(
+                self.app, "fire", {"workspace": str(workspace_id), "run": str(run_id)}, once=f"fire:{run_id}"
+            )
+
+    async def sweep(self) -> None:
+        """Jobs of dead workers run again."""
+        await jobs.sweep(self.app)
+
+    async def _finish(self, workspace_id: UUID) -> None:
+        await fire.finish(self.services, workspace_id)
+
+    async def _reconcile(self, workspace_id: UUID) -> None:
+        await reconcile.workspace(self.services, self.http, workspace_id)
+
+    async def _notify(self, workspace_id: UUID) -> None:
+        await notify.notify(self.services, self.http, workspace_id)
+
+    async def _housekeeping(self, workspace_id: UUID) -> None:
+        async with self.services.db.tenant(workspace_id) as connection:
+            await housekeeping.tidy(connection, self.services.clock.now())
+
+    def _each_workspace(self, verb: Callable[[UUID], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def visit() -> None:
+            async with self.services.db.system() as connection:
+                found = await workspace.names(connection)
+            for each in found:
+                await verb(each["workspace_id"])
+
+        return visit
+
+    async def _every(self, seconds: float, tick: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await tick()
+            except AWAY as error:
+                log.warning("a tick waits for the database", error=type(error).__name__)
+            except ClarionError as error:
+                log.error("a tick failed", error=error.code)
+            try:
+                await asyncio.wait_for(stop.wait(), seconds)
+            except TimeoutError:
+                continue

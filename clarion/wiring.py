@@ -1,0 +1,121 @@
+"""Putting a process together: settings in, parts out. Only this and the command line see everything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from procrastinate import App
+
+from clarion.errors import Misconfigured
+from clarion.flow.dispatch.dispatcher import Dispatcher
+from clarion.flow.receive import Receiver
+from clarion.flow.services import Services
+from clarion.jobs.tasks import tasks
+from clarion.jobs.ticks import Ticks
+from clarion.kit import jobs
+from clarion.kit.clock import Clock
+from clarion.kit.db import Database
+from clarion.kit.http import Http
+from clarion.kit.log import logger
+from clarion.kit.postgres import EmbeddedServer
+from clarion.kit.secrets import SecretBox
+from clarion.settings import Settings
+from clarion.store import migrate
+from clarion.store.queue import PLANNER
+
+log = logger(__name__)
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A process's parts: what verbs work with, and the jobs of the same database."""
+
+    services: Services
+    app: App
+
+
+def _quiet(_: str) -> None:
+    """Nobody watches."""
+
+
+@asynccontextmanager
+async def database(settings: Settings, progress: Progress = _quiet) -> AsyncIterator[str]:
+    """The database's URL for the application role; the embedded server is started where none is set.
+
+    The embedded one is migrated at once. A server by URL is migrated by `clarion migrate`, which an
+    operator runs: raises Misconfigured when it is behind.
+    """
+    if settings.database_url is not None:
+        reached = await asyncio.to_thread(migrate.current, settings.database_url)
+        if reached != migrate.head():
+            raise Misconfigured(
+                f"the database has schema {reached or 'none'}, this version needs {migrate.head()}",
+                hint="Run `clarion migrate` once; it is safe beside running workers.",
+            )
+        yield settings.database_url
+        return
+    server = EmbeddedServer(settings.state_dir.absolute() / "postgres")
+    info = await asyncio.to_thread(server.start, progress)
+    try:
+        await asyncio.to_thread(migrate.upgrade, info.owner_url, progress)
+        yield info.app_url
+    finally:
+        await asyncio.to_thread(server.release)
+
+
+@asynccontextmanager
+async def house(
+    settings: Settings, *, progress: Progress = _quiet, clock: Clock | None = None, name: str = "clarion"
+) -> AsyncIterator[House]:
+    """Everything that a command or the API works with. Raises Unavailable, Misconfigured."""
+    async with (
+        database(settings, progress) as url,
+        Database(url, size=settings.database_pool, name=name) as db,
+    ):
+        await db.wait_ready()
+        services = Services(db, clock or Clock(), settings, SecretBox.from_settings(settings))
+        app = jobs.app(url, tasks)
+        async with app.open_async():
+            yield House(services, app)
+
+
+async def work(house: House, stop: asyncio.Event) -> None:
+    """Be a worker until `stop`: dispatch, receive, jobs and ticks, supervised together.
+
+    When one of them fails the others are drained and the failure is raised, so that the process's
+    supervisor starts it anew: a worker half alive would be worse than none.
+    """
+    settings = house.services.settings
+    dispatch_db = Database(
+        house.services.db.url, size=settings.database_pool, name="clarion dispatch", planner=PLANNER
+    )
+    async with dispatch_db as db, Http(connections=settings.max_in_flight * 2) as http:
+        hot = Services(db, house.services.clock, settings, house.services.box, house.services.metrics)
+        dispatcher = Dispatcher(hot, http)
+        parts = {
+            "dispatch": asyncio.create_task(dispatcher.run()),
+            "receive": asyncio.create_task(Receiver(hot).run(stop)),
+            "ticks": asyncio.create_task(Ticks(house.services, house.app, http).run(stop)),
+            "jobs": asyncio.create_task(
+                jobs.work(
+                    house.app, concurrency=settings.job_concurrency, context={"services": house.services},
+                    stop=stop, drain=settings.drain,
+                )
+            ),
+        }  # fmt: skip
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopped, *parts.values()}, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            failed = [name for name, task in parts.items() if task.done()]
+            log.error("a part of the worker ended; the worker leaves", parts=failed)
+        stop.set()
+        dispatcher.stop()
+        results = await asyncio.gather(*parts.values(), return_exceptions=True)
+        stopped.cancel()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
