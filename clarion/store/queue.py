@@ -57,6 +57,9 @@ class Waiting:
     last_inbound_at: datetime | None
     name: str
     language: str | None
+    country: str | None
+    timezone: str | None
+    external_id: str | None
     fields: dict[str, Any]
     opted_out: bool
 
@@ -89,8 +92,9 @@ async def read_ahead(
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         await cursor.execute(
             """SELECT q.lane_id, q.due_at, q.message_id, q.cohort, q.contact_id, q.address_id,
-                 q.consent_key, q.content_version_id, q.expires_at, q.tries, q.variables, a.scheme, a.value AS address,
-                 a.last_inbound_at, c.name, c.language, c.fields, o.consent_key IS NOT NULL AS opted_out
+                 q.consent_key, q.content_version_id, q.expires_at, q.tries, q.variables, a.scheme,
+                 a.value AS address, a.last_inbound_at, c.name, c.language, c.country, c.timezone, c.external_id, c.fields,
+                 o.consent_key IS NOT NULL AS opted_out
                FROM (SELECT * FROM queue
                      WHERE lane_id = %s AND (due_at, message_id) > (%s, %s) AND due_at <= %s
                      ORDER BY due_at, message_id LIMIT %s) q

@@ -110,6 +110,7 @@ class Desk:
             return False
         async with shared.db.tenant(self.channel.workspace_id) as connection:
             await self.lanes.refill(connection, self.channel.id, shared.clock)
+            await shared.composer.prepare(connection, self.lanes.contents())
         if self.lanes.waiting:
             self.idle_since = ticks
         room = self._room(ticks)

@@ -123,6 +123,10 @@ class Lanes:
         if reader is not None:
             reader.held.discard(message_id)
 
+    def contents(self) -> set[UUID]:
+        """The content versions of what is read and not yet taken."""
+        return {waiting.content_version_id for reader in self.readers.values() for waiting in reader.buffer}
+
     @property
     def waiting(self) -> int:
         """How many are read and not yet taken."""

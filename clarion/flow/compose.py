@@ -1,0 +1,195 @@
+"""Composing: what one waiting message says, from its content version and the person as they are now.
+
+    await composer.prepare(connection, content_version_ids)   # loads and compiles what is missing
+    content, said = composer.compose(channel, waiting, now)   # hot: no I/O
+
+`said` is what a retry needs to say the same. One composer serves all desks of a process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from clarion.domain.contact import ATTRIBUTES
+from clarion.domain.content import Content
+from clarion.domain.field import FieldType
+from clarion.domain.refusal import Refusal
+from clarion.domain.saying import Chosen, SaidText, choose, contact_values, render, variables
+from clarion.errors import Invalid, NotFound
+from clarion.flow.dispatch.account import Channel
+from clarion.flow.services import Services
+from clarion.kit.db import Connection
+from clarion.providers.contract import Template, Text
+from clarion.store import campaign as campaigns
+from clarion.store import field as fields
+from clarion.store import workspace as workspaces
+from clarion.store.queue import Waiting
+
+# WhatsApp counts 24 hours from the person's message; a minute is left for the way there.
+WINDOW = timedelta(hours=24) - timedelta(minutes=1)
+FRESH = 300.0  # seconds after which the workspace's language and fields are read again
+MOST = 512  # content versions kept; those asked for lately stay whatever their number
+
+Said = dict[str, Any]
+
+
+class Unsayable(Exception):
+    """Nothing can be said to this person now. `reason` is a word for the ledger.
+
+    `no_content`, `outside_window`, `empty_text`, `empty_parameter`, `too_long`, `template_failed`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class _Speech:
+    """A content version, compiled, with what its workspace adds to it."""
+
+    content: Content | None  # None: it is gone or cannot be read, so nothing can be said
+    wanted: tuple[str, ...]
+    types: dict[str, FieldType]
+    language: str
+    zone: tzinfo
+    loaded_at: float
+    used_at: float
+    many_languages: bool = field(init=False)
+    choices: dict[tuple[str | None, str, bool], Chosen | Refusal] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        variants = self.content.variants if self.content else ()
+        self.many_languages = len({variant.language for variant in variants}) > 1
+
+
+class Composer:
+    """Content versions by id. They never change; what is read of the workspace is read again now and then."""
+
+    def __init__(self, services: Services) -> None:
+        self._clock = services.clock
+        self._speeches: dict[UUID, _Speech] = {}
+
+    async def prepare(self, connection: Connection, content_version_ids: Iterable[UUID]) -> None:
+        """Load those that are not there (in their workspace's transaction), so that `compose` finds them."""
+        ticks = self._clock.monotonic()
+        missing = []
+        for content_id in content_version_ids:
+            speech = self._speeches.get(content_id)
+            if speech is None or ticks - speech.loaded_at > FRESH:
+                missing.append(content_id)
+            else:
+                speech.used_at = ticks
+        if missing:
+            self._forget(ticks)
+            await self._load(connection, missing, ticks)
+
+    def compose(
+        self, channel: Channel, waiting: Waiting, now: datetime
+    ) -> tuple[Text | Template, Said | None]:
+        """What to say, and what a retry needs to say the same (None: nothing). Raises Unsayable.
+
+        The values of a try before (`waiting.variables`) go before the person's present ones, and so does
+        its language; whether the service window is open is judged anew, since the provider does too.
+        """
+        speech = self._speeches[waiting.content_version_id]
+        before = waiting.variables
+        wishes = waiting.language if before is None else before.get("language", waiting.language)
+        chosen = _chosen(speech, wishes, channel, in_window=_in_window(channel, waiting, now))
+        values = _values(speech, waiting) if before is None else before
+        said = render(chosen.form, values, text_limit=channel.provider.text_limit)
+        if isinstance(said, Refusal):
+            raise Unsayable(said.reason)
+        snapshot = before if before is not None else _snapshot(speech, chosen, values)
+        if isinstance(said, SaidText):
+            return Text(said.text), snapshot
+        return Template(said.name, said.language, said.parameters), snapshot
+
+    async def _load(self, connection: Connection, content_ids: list[UUID], ticks: float) -> None:
+        workspace = await workspaces.get(connection)
+        declared = await fields.declared(connection)
+        types = {**ATTRIBUTES, **{key: found.type for key, found in declared.items()}}
+        for content_id in content_ids:
+            content, wanted = await _read(connection, content_id)
+            self._speeches[content_id] = _Speech(
+                content, wanted, types, workspace["language"], _zone(workspace["timezone"]), ticks, ticks
+            )
+
+    def _forget(self, ticks: float) -> None:
+        """Let go of the longest unused when there are many; a desk names each round what it holds."""
+        if len(self._speeches) < MOST:
+            return
+        unused = [(s.used_at, id) for id, s in self._speeches.items() if ticks - s.used_at > FRESH]
+        for _, content_id in sorted(unused)[: MOST // 4]:
+            del self._speeches[content_id]
+
+
+async def _read(connection: Connection, content_id: UUID) -> tuple[Content | None, tuple[str, ...]]:
+    try:
+        content = Content.model_validate(await campaigns.content(connection, content_id))
+        return content, tuple(sorted(variables(content)))
+    except (NotFound, Invalid, ValidationError):  # checked when it was written: by an older Clarion, perhaps
+        return None, ()
+
+
+def _chosen(speech: _Speech, language: str | None, channel: Channel, *, in_window: bool) -> Chosen:
+    key = (language, channel.provider.name, in_window)
+    chosen = speech.choices.get(key)
+    if chosen is None:
+        if speech.content is None:
+            raise Unsayable("no_content")
+        chosen = speech.choices[key] = choose(
+            speech.content,
+            contact_language=language,
+            workspace_language=speech.language,
+            channel_kind=channel.provider.name,
+            in_window=in_window,
+        )
+    if isinstance(chosen, Refusal):
+        raise Unsayable(chosen.reason)
+    return chosen
+
+
+def _in_window(channel: Channel, waiting: Waiting, now: datetime) -> bool:
+    if not channel.provider.has_window:
+        return True
+    return waiting.last_inbound_at is not None and now - waiting.last_inbound_at < WINDOW
+
+
+def _values(speech: _Speech, waiting: Waiting) -> Said:
+    if not speech.wanted:
+        return {}
+    stored = {
+        **waiting.fields,
+        "name": waiting.name,
+        "language": waiting.language,
+        "country": waiting.country,
+        "timezone": waiting.timezone,
+        "external_id": waiting.external_id,
+    }
+    zone = _zone(waiting.timezone) if waiting.timezone else speech.zone
+    return dict(contact_values(speech.wanted, stored, speech.types, zone))
+
+
+def _snapshot(speech: _Speech, chosen: Chosen, values: Said) -> Said | None:
+    """Values of all that the content may read, whichever variant the next try needs; and the language."""
+    if speech.many_languages:
+        return {**values, "language": chosen.language}
+    return values or None
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> tzinfo:
+    """The zone of this name, UTC where this machine knows none: one odd row must not stop a channel."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return UTC
