@@ -25,7 +25,7 @@ from clarion.sandbox.receipts import Receipts
 from clarion.sandbox.record import Record
 from clarion.sandbox.roster import load_roster
 from clarion.sandbox.server import Server
-from clarion.sandbox.whatsapp import WhatsApp
+from clarion.sandbox.twins import twins
 from clarion.sandbox.world import World
 
 _FLUSH_EVERY = 0.1
@@ -98,10 +98,12 @@ async def _run(options: Options, config: Config) -> None:
     record = Record()
     journal = Journal(options.record, record) if options.record else None
     world = World(config, record, journal)
-    twin = WhatsApp(world)
-    receipts = Receipts(world, twin)
-    twin.serve(Calls(world, receipts))
-    routes: list[Callable[[Head], Handler | None]] = [twin.route]
+    providers = twins(world)
+    receipts = Receipts(world, providers)
+    calls = Calls(world, receipts)
+    for twin in providers.values():
+        twin.serve(calls)
+    routes: list[Callable[[Head], Handler | None]] = [twin.route for twin in providers.values()]
 
     def route(head: Head) -> Handler:
         for find in routes:

@@ -148,6 +148,7 @@ class RosterLine(_Strict):
 class NumberOverrides(_Strict):
     """What one sending number has of its own; what is absent comes from the document's top level."""
 
+    provider: str = "whatsapp"
     tokens: list[str] | None = None
     app_secret: str | None = None
     verify_token: str | None = None

@@ -1,12 +1,16 @@
-"""What a provider's twin must be able to say. A new provider is one file that implements Dialect."""
+"""What a provider's twin must be able to do. A new provider is one module in twins/ with such a class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from clarion.sandbox.world import Inbound, Number
+from clarion.sandbox.head import Handler, Head
+from clarion.sandbox.world import Inbound, Number, World
+
+if TYPE_CHECKING:
+    from clarion.sandbox.calls import Calls
 
 
 @dataclass(slots=True)
@@ -77,3 +81,18 @@ class Dialect(Protocol):
 
     def signature(self, number: Number, body: bytes) -> dict[str, str]:
         """The headers by which the receiver knows that a webhook is genuine."""
+
+
+class Twin(Dialect, Protocol):
+    """A provider in a sandbox: its addresses, and its dialect."""
+
+    def __init__(self, world: World) -> None: ...
+
+    def serve(self, calls: Calls) -> None:
+        """Submit what comes to these calls from now on."""
+
+    def route(self, head: Head) -> Handler | None:
+        """The handler of this head, when the address is this provider's.
+
+        It is kept for all requests with the same head, until the settings change.
+        """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +47,9 @@ class Outbox:
 class Receipts:
     """Schedules and posts for one world."""
 
-    def __init__(self, world: World, dialect: Dialect) -> None:
+    def __init__(self, world: World, dialects: Mapping[str, Dialect]) -> None:
         self._world = world
-        self._dialect = dialect
+        self._dialects = dialects
         self._loop = asyncio.get_running_loop()
         self._heap: list[tuple[float, int, str, Told]] = []
         self._sequence = 0
@@ -234,10 +234,8 @@ class Receipts:
             return True
         for item in told:
             record.tell(item.row, item.status)
-        if heard:
-            body = self._dialect.inbound(number, heard)
-        else:
-            body = self._dialect.statuses(number, told)
+        dialect = self._dialects[number.provider]
+        body = dialect.inbound(number, heard) if heard else dialect.statuses(number, told)
         taken = await self._deliver(number, body)
         if taken:
             self.tally.statuses += len(told)
@@ -248,7 +246,10 @@ class Receipts:
         import aiohttp
 
         session = await self._open()
-        headers = {"Content-Type": "application/json", **self._dialect.signature(number, body)}
+        headers = {
+            "Content-Type": "application/json",
+            **self._dialects[number.provider].signature(number, body),
+        }
         limit = aiohttp.ClientTimeout(total=self._world.config.receipts.timeout)
         self.tally.posts += 1
         try:

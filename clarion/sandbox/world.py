@@ -46,7 +46,7 @@ class Bucket:
 class Number:
     """One sending number with its settings resolved, and what it must remember."""
 
-    def __init__(self, number_id: str, config: Config, sender: int) -> None:
+    def __init__(self, number_id: str, provider: str, config: Config, sender: int) -> None:
         own = config.numbers.get(number_id)
 
         def setting(name: str) -> object:
@@ -54,6 +54,7 @@ class Number:
             return getattr(config, name) if value is None else value
 
         self.id = number_id
+        self.provider = provider
         self.sender = sender
         self.tokens = frozenset(f"Bearer {token}" for token in own.tokens or ()) if own else frozenset()
         self.tokens = self.tokens or frozenset(f"Bearer {token}" for token in config.tokens)
@@ -119,15 +120,21 @@ class World:
         )
         self.sync = config.record_sync == "each" and self.journal is not None
 
-    def number(self, number_id: str) -> Number | None:
-        """A sending number by its id; None when only listed ones exist and it is not one of them."""
+    def number(self, number_id: str, provider: str | None = None) -> Number | None:
+        """A sending number by its id, made when it is first named.
+
+        None when it belongs to another provider than the one that asks, or when only listed numbers exist
+        and it is not one of them.
+        """
         found = self._numbers.get(number_id)
         if found is None:
-            if self.config.only_listed_numbers and number_id not in self.config.numbers:
+            listed = self.config.numbers.get(number_id)
+            if listed is None and self.config.only_listed_numbers:
                 return None
-            found = Number(number_id, self.config, self.record.sender(number_id))
+            owner = listed.provider if listed is not None else provider or "whatsapp"
+            found = Number(number_id, owner, self.config, self.record.sender(number_id))
             self._numbers[number_id] = found
-        return found
+        return found if provider in (None, found.provider) else None
 
     def number_for(self, number_id: str | None, person: str) -> Number:
         """The number that a person writes to: the named one, else the one that last wrote to them.

@@ -92,7 +92,7 @@ _UNKNOWN = Code(400, "Unknown error", "")
 
 
 class WhatsApp:
-    """Speaks for one world. Implements dialect.Dialect."""
+    """Speaks for one world. Implements dialect.Twin."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -109,7 +109,7 @@ class WhatsApp:
         match = _PATH.fullmatch(head.path)
         if match is None or self._calls is None:
             return None
-        number = self._world.number(match[1])
+        number = self._world.number(match[1], "whatsapp")
         calls = self._calls
         authorised = head.headers.get("authorization", "")
         allowed = number.tokens if number else frozenset(f"Bearer {t}" for t in self._world.config.tokens)
@@ -395,3 +395,6 @@ def _whose(document: object) -> tuple[str, str]:
     return (to[:64] if isinstance(to, str) else ""), (
         reference[:MAX_REFERENCE] if isinstance(reference, str) else ""
     )
+
+
+TWIN = WhatsApp
