@@ -45,6 +45,7 @@ RESERVED = frozenset(_RESERVED.split())
 _KEY = re.compile(r"[^\W\d_]\w{0,62}")
 _PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3}){2,}(?:\.\d+)?|,\d{3}\.\d+)")
+_TOO_LONG = Refusal("number_too_long", f"more than {MOST_DIGITS} digits", "keep long codes as text")
 _TRUE = frozenset(("true", "yes", "y", "t", "1", "on"))
 _FALSE = frozenset(("false", "no", "n", "f", "0", "off"))
 
@@ -135,6 +136,8 @@ def _text(raw: object, zone: tzinfo) -> str | Refusal:
 
 
 def _number(raw: object, zone: tzinfo) -> Decimal | Refusal:
+    if isinstance(raw, int) and abs(raw) >= 10**MOST_DIGITS:
+        return _TOO_LONG
     text = str(raw).replace("−", "-") if isinstance(raw, str | int | float | Decimal) else ""
     if isinstance(raw, float) and raw == raw and abs(raw) < 1e15:
         text = format(Decimal(text), "f")  # JSON writes 0.00001 as 1e-05
@@ -148,7 +151,7 @@ def _number(raw: object, zone: tzinfo) -> Decimal | Refusal:
         return Refusal("not_a_number", "not a number", "write digits, such as 1234.5")
     value = Decimal(text.replace(",", ""))
     if len(value.normalize().as_tuple().digits) > MOST_DIGITS or abs(value) >= Decimal(10) ** MOST_DIGITS:
-        return Refusal("number_too_long", f"more than {MOST_DIGITS} digits", "keep long codes as text")
+        return _TOO_LONG
     return value + 0  # a plain zero for "-0"
 
 

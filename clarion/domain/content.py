@@ -1,0 +1,181 @@
+"""Content: what is said, per language and kind of channel.
+
+    {"variants": [
+      {"language": "en", "inside": {"kind": "text", "text": "Hello {{ contact.name }}"},
+                         "outside": {"kind": "template", "name": "notice", "language": "en",
+                                     "parameters": ["{{ contact.name | default: 'colleague' }}"]}},
+      {"language": "sw", "content": {"kind": "text", "text": "Habari {{ contact.name }}"}}]}
+
+A form is one of a closed union, told apart by `kind`. `text` and `template` can be sent; the others have
+their shape already and are refused at creation until their channels exist. `inside` and `outside` are of
+the service window, the time after a person's own message in which a provider takes free text.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from clarion.domain.language import parse_language
+
+
+def _proper(text: str) -> str:
+    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError("holds a character that is not text (NUL or half of a pair)")
+    return text
+
+
+Source = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_proper)]
+"""Text with Liquid in it."""
+Url = Annotated[str, Field(max_length=2000, pattern=r"^https://[!-~]+$")]
+Word = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_proper)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TextForm(_Model):
+    """Free text, personalised with Liquid."""
+
+    kind: Literal["text"]
+    text: Source
+
+
+class TemplateForm(_Model):
+    """A template that the provider has approved, by its name and its own code of the language
+    ("en", "pt_BR"), with Liquid for each of its numbered parameters."""
+
+    kind: Literal["template"]
+    name: str = Field(pattern=r"^[a-z0-9_]{1,512}$")
+    language: str = Field(pattern=r"^[a-z]{2,3}(_[A-Za-z0-9]{2,4})?$")
+    parameters: tuple[Source, ...] = Field(default=(), max_length=50)
+
+
+class MediaForm(_Model):
+    """A picture, a film, a recording or a document at an address that the provider fetches."""
+
+    kind: Literal["media"]
+    media: Literal["image", "video", "audio", "document"]
+    url: Url
+    caption: Source | None = None
+    filename: Word | None = None
+
+
+class MailForm(_Model):
+    """A mail."""
+
+    kind: Literal["email"]
+    subject: Source
+    text: Source
+    html: Source | None = None
+
+
+class PushForm(_Model):
+    """A notification on a device."""
+
+    kind: Literal["push"]
+    title: Source
+    body: Source
+    url: Url | None = None
+
+
+class WebCallForm(_Model):
+    """A request to a program that speaks for us."""
+
+    kind: Literal["web_call"]
+    url: Url
+    body: Source | None = None
+
+
+class FlowStartForm(_Model):
+    """The start of a flow in a connected system."""
+
+    kind: Literal["flow_start"]
+    flow: Word
+    parameters: tuple[tuple[Word, Source], ...] = ()
+
+
+class QuestionnaireForm(_Model):
+    """Questions, which the person's answers lead through."""
+
+    kind: Literal["questionnaire"]
+    questionnaire: Word
+
+
+Form = Annotated[
+    TextForm
+    | TemplateForm
+    | MediaForm
+    | MailForm
+    | PushForm
+    | WebCallForm
+    | FlowStartForm
+    | QuestionnaireForm,
+    Field(discriminator="kind"),
+]
+
+AVAILABLE: frozenset[str] = frozenset(("text", "template"))
+"""The kinds that can be sent."""
+
+
+class Variant(_Model):
+    """What is said in one language on one kind of channel.
+
+    `language` (BCP 47) absent: for whoever has no better one. `channel_kind` (a provider's name, such as
+    "whatsapp") absent: on every kind. Either `content`, said at any time, or `inside` and `outside` of the
+    service window, of which one may be absent.
+    """
+
+    language: str | None = None
+    channel_kind: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    content: Form | None = None
+    inside: Form | None = None
+    outside: Form | None = None
+
+    @field_validator("language")
+    @classmethod
+    def _known_language(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        tag = parse_language(value)
+        if not isinstance(tag, str):
+            raise ValueError(f"{tag.what}; {tag.hint}")
+        return tag
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Variant:
+        windowed = self.inside or self.outside
+        if self.content and windowed:
+            raise ValueError("give either content, or inside and outside, not both")
+        if not self.content and not windowed:
+            raise ValueError("nothing is said: give content, or inside and outside")
+        return self
+
+    @property
+    def forms(self) -> tuple[tuple[str, Form], ...]:
+        """Each form with the name of its place ("content", "inside", "outside")."""
+        places = (("content", self.content), ("inside", self.inside), ("outside", self.outside))
+        return tuple((place, form) for place, form in places if form is not None)
+
+
+class Content(_Model):
+    """Everything that is said at one step of a campaign, to whomever, wherever."""
+
+    variants: tuple[Variant, ...] = Field(min_length=1, max_length=200)
+
+    @classmethod
+    def of_text(cls, text: str) -> Content:
+        """The same free text for everybody."""
+        return cls(variants=(Variant(content=TextForm(kind="text", text=text)),))
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Content:
+        seen = set()
+        for variant in self.variants:
+            key = (variant.language, variant.channel_kind)
+            if key in seen:
+                raise ValueError(f"two variants for language {key[0] or 'any'} on {key[1] or 'any channel'}")
+            seen.add(key)
+        return self

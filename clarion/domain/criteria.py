@@ -1,0 +1,249 @@
+"""Criteria: a tree that says which contacts are meant.
+
+    {"all": [{"field": "department", "op": "equal", "value": "Finance"},
+             {"not": {"in_group": "0190c2d4-…"}},
+             {"any": [{"field": "language", "op": "in", "value": ["sw", "en"]},
+                      {"field": "start_date", "op": "gte", "value": {"days_from_today": -30}}]}]}
+
+Meanings (`matches` is their reference; the SQL that the store compiles equals it):
+
+- A leaf is true or false, never unknown. A missing value (no value, blank text, a field that is not
+  declared, a value of a type that the field no longer has) makes every comparison false, `not_equal` too;
+  only `no_value` is true of it. `not` negates: {"not": {… "equal" …}} is true of a missing value where
+  {… "not_equal" …} is false.
+- Text is compared as it is stored, exactly: case counts. The exception is `name`, compared folded
+  (`contact.fold_name`) on both sides, so that spelling does not matter.
+- Numbers, dates and moments are compared by value, `between` with both ends. A date and time without an
+  offset is local time of the workspace's zone, and {"days_from_today": n} is the day n days after the
+  workspace's present day (its local midnight where moments are compared).
+- `in_group` is true of members of the group and of every group below it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AllowInfNan,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from clarion.errors import Invalid, Problem
+
+DEEPEST = 50
+MOST_NODES = 500
+MOST_VALUES = 1000
+
+
+class Op(StrEnum):
+    """How a value is compared."""
+
+    EQUAL = "equal"
+    NOT_EQUAL = "not_equal"
+    IN = "in"
+    HAS_VALUE = "has_value"
+    NO_VALUE = "no_value"
+    CONTAINS = "contains"
+    STARTS_WITH = "starts_with"
+    GT = "gt"
+    GTE = "gte"
+    LT = "lt"
+    LTE = "lte"
+    BETWEEN = "between"
+
+
+WITHOUT_VALUE = frozenset((Op.HAS_VALUE, Op.NO_VALUE))
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Day(_Model):
+    """A day counted from the present one of the workspace: -30 is thirty days ago, 0 today."""
+
+    days_from_today: int = Field(ge=-100_000, le=100_000)
+
+
+def _proper(text: str) -> str:
+    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError("holds a character that is not text (NUL or half of a pair)")
+    return text
+
+
+Words = Annotated[StrictStr, Field(max_length=1000), AfterValidator(_proper)]
+Number = Annotated[StrictInt, Field(ge=-(10**15), le=10**15)] | Annotated[StrictFloat, AllowInfNan(False)]
+Scalar = StrictBool | Number | Words | Day
+
+
+class Comparison(_Model):
+    """One attribute or field of the contact, compared. `has_value` and `no_value` take no value, `in` takes
+    a list, `between` a list of two, the others one value."""
+
+    field: Words = Field(min_length=1)
+    op: Op
+    value: Scalar | tuple[Scalar, ...] | None = None
+
+    @model_validator(mode="after")
+    def _right_number(self) -> Comparison:
+        many = isinstance(self.value, tuple)
+        if self.op in WITHOUT_VALUE and self.value is not None:
+            raise ValueError(f"{self.op} takes no value")
+        if self.op in (Op.IN, Op.BETWEEN) and not many:
+            raise ValueError(f"{self.op} takes a list of values")
+        if self.op is Op.BETWEEN and len(self.values) != 2:
+            raise ValueError("between takes two values, the least first")
+        if self.op is Op.IN and not 1 <= len(self.values) <= MOST_VALUES:
+            raise ValueError(f"in takes 1 to {MOST_VALUES} values")
+        if self.op not in (Op.IN, Op.BETWEEN, *WITHOUT_VALUE) and (many or self.value is None):
+            raise ValueError(f"{self.op} takes one value")
+        return self
+
+    @property
+    def values(self) -> tuple[Scalar, ...]:
+        """What is compared with, however many."""
+        if self.value is None:
+            return ()
+        return self.value if isinstance(self.value, tuple) else (self.value,)
+
+
+class InGroup(_Model):
+    """Membership of a group, by its id, or of a group below it."""
+
+    in_group: Words = Field(min_length=1)
+
+
+class All(_Model):
+    """True when every one of these is."""
+
+    all: tuple[Criteria, ...] = Field(min_length=1)
+
+
+class AnyOf(_Model):
+    """True when at least one of these is."""
+
+    any: tuple[Criteria, ...] = Field(min_length=1)
+
+
+class Not(_Model):
+    """True when this is not."""
+
+    not_: Criteria = Field(alias="not")
+
+
+_BRANCHES = ("all", "any", "not")
+_SHAPES = {"all": All, "any": AnyOf, "not": Not, "in_group": InGroup, "field": Comparison}
+
+
+def _shape(given: Any) -> str | None:
+    """Which kind of node this is, by its telling key, so that errors speak of that kind alone."""
+    if isinstance(given, dict):
+        return next((key for key in _SHAPES if key in given), None)
+    return next((key for key, shape in _SHAPES.items() if isinstance(given, shape)), None)
+
+
+Criteria = Annotated[
+    Annotated[All, Tag("all")]
+    | Annotated[AnyOf, Tag("any")]
+    | Annotated[Not, Tag("not")]
+    | Annotated[InGroup, Tag("in_group")]
+    | Annotated[Comparison, Tag("field")],
+    Discriminator(
+        _shape,
+        custom_error_type="criteria_shape",
+        custom_error_message="a node has one of the keys all, any, not, in_group, field",
+    ),
+]
+
+Node = All | AnyOf | Not | InGroup | Comparison
+
+for _branch in (All, AnyOf, Not):
+    _branch.model_rebuild()
+
+CRITERIA: TypeAdapter[Node] = TypeAdapter(Criteria)
+"""Reads, writes and describes criteria: `validate_python`, `dump_python(by_alias=True)`, `json_schema`."""
+
+
+def parse_criteria(raw: object) -> Node:
+    """Criteria from what JSON gives. Raises Invalid with the JSON path of each thing that is wrong.
+
+    Only the shape is judged here; whether the fields exist is `check`'s to say.
+    """
+    _bounded(raw)
+    try:
+        return CRITERIA.validate_python(raw)
+    except ValidationError as error:
+        raise Invalid("the filter cannot be understood", problems=tuple(_problems(error))) from None
+
+
+_WORDS = {
+    "too_short": "at least one condition is needed",
+    "extra_forbidden": "no such key here",
+    "missing": "is missing",
+}
+
+
+def _problems(error: ValidationError) -> list[Problem]:
+    told: dict[str, str] = {}
+    for found in error.errors():
+        where = _path(found["loc"])
+        message = _WORDS.get(found["type"]) or found["msg"].removeprefix("Value error, ")
+        if where.endswith((".value", "]")) and found["type"] != "value_error" and ".value" in where:
+            # the value is one of several types, and pydantic says of each that it is not
+            message = 'a value is text, a number, true or false, or {"days_from_today": n}'
+            told.setdefault(where, message)
+        elif found["type"] == "too_short" and any(known.startswith(where + "[") for known in told):
+            continue  # not too short: a branch in it is wrong and was told
+        else:
+            told[where] = message
+    return [Problem(where, what) for where, what in told.items()]
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """A JSON path ("$.all[1].not.value") from pydantic's location, in which each node's kind stands before
+    its key."""
+    told, steps = "$", list(location)
+    while steps and steps.pop(0) in _SHAPES and steps:
+        key = steps.pop(0)
+        told += f".{key}"
+        if key in ("all", "any", "value") and steps and isinstance(steps[0], int):
+            told += f"[{steps.pop(0)}]"
+        if key not in _BRANCHES:
+            break
+    return told
+
+
+def _bounded(raw: object) -> None:
+    """Refuse what is too deep or too large before anything walks it by recursion."""
+    level, nodes, depth = [raw], 0, 0
+    while level:
+        nodes += len(level)
+        if depth > DEEPEST or nodes > MOST_NODES:
+            raise Invalid(
+                "the filter is too large", hint=f"at most {MOST_NODES} conditions, nested {DEEPEST} deep"
+            )
+        level = [child for node in level for child in _children(node)]
+        depth += 1
+
+
+def _children(raw: object) -> list[object]:
+    if not isinstance(raw, dict):
+        return []
+    found: list[object] = [raw["not"]] if "not" in raw else []
+    for key in ("all", "any"):
+        if isinstance(raw.get(key), list | tuple):
+            found += raw[key]
+    return found

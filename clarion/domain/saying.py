@@ -1,0 +1,226 @@
+"""From content to what one person is told: checked when written, chosen and rendered when sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from clarion.domain.content import AVAILABLE, Content, Form, TemplateForm, TextForm, Variant
+from clarion.domain.field import FieldType
+from clarion.domain.language import choose_language
+from clarion.domain.refusal import Refusal
+from clarion.domain.template import check, compile_template, samples
+from clarion.errors import Problem
+
+LONGEST_PARAMETER = 1024
+TEXT_LIMITS: Mapping[str, int] = {"whatsapp": 4096, "messenger": 2000, "sms": 1600}
+"""Characters of one text by kind of channel; a provider's own `text_limit` goes before these."""
+
+NO_VARIANT = Refusal("no_content", "nothing is said on this kind of channel", "add a variant for it")
+OUTSIDE_WINDOW = Refusal(
+    "outside_window", "outside the service window, and nothing is said there", "add a template for outside"
+)
+EMPTY = Refusal("empty_text", "nothing is left of the text for this person", "give its variables a default")
+EMPTY_PARAMETER = Refusal(
+    "empty_parameter", "a parameter of the template is empty for this person", "give its variables a default"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The form for one person, and the language of its variant (None: of whoever has no better one)."""
+
+    form: Form
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SaidText:
+    """Free text as one person reads it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaidTemplate:
+    """A provider's template with its parameters as one person reads them."""
+
+    name: str
+    language: str
+    parameters: tuple[str, ...]
+
+
+def choose(
+    content: Content,
+    *,
+    contact_language: str | None,
+    workspace_language: str | None,
+    channel_kind: str,
+    in_window: bool,
+) -> Chosen | Refusal:
+    """What is said to one person now.
+
+    Of the variants that can be said on this kind of channel now, the language is the contact's, else the
+    workspace's (each with its fallbacks), else that of the variant without a language, else the first.
+    Within a language the variant for this kind of channel goes before the one for all. `in_window` is
+    true inside the service window, and wherever a channel has none: where it is false, free text cannot
+    be said. Refusals: `no_content`, `outside_window`.
+    """
+    here = [v for v in content.variants if v.channel_kind in (None, channel_kind)]
+    if not here:
+        return NO_VARIANT
+    sayable = [(v, form) for v in here if (form := _form(v, in_window=in_window)) is not None]
+    if not sayable:
+        return OUTSIDE_WINDOW
+    languages = [v.language for v, _ in sayable if v.language is not None]
+    language = choose_language((contact_language, workspace_language), languages)
+    same = [pair for pair in sayable if pair[0].language == language]
+    if not same:  # nobody's language, and no variant is for everybody
+        language = sayable[0][0].language
+        same = [pair for pair in sayable if pair[0].language == language]
+    variant, form = next((pair for pair in same if pair[0].channel_kind == channel_kind), same[0])
+    return Chosen(form, variant.language)
+
+
+def check_content(
+    content: Content,
+    known: Mapping[str, FieldType],
+    *,
+    text_limit: int = max(TEXT_LIMITS.values()),
+    has_window: bool = False,
+) -> list[Problem]:
+    """Everything in the content that could not be sent; empty when all of it can.
+
+    `known` is what `template.known_variables` gives; `text_limit` and `has_window` are the provider's. A
+    problem's place is a JSON path, and in a template the line and column of it:
+    "variants[0].content.text, line 1 column 7".
+    """
+    problems: list[Problem] = []
+    for number, variant in enumerate(content.variants):
+        for place, form in variant.forms:
+            where = f"variants[{number}].{place}"
+            problems += _check_form(form, where, known, text_limit)
+            if has_window and place == "outside" and isinstance(form, TextForm):
+                hint = "give a template: outside the service window no free text is taken"
+                problems.append(Problem(where, "free text outside the service window", hint))
+    return problems
+
+
+def variables(content: Content) -> frozenset[str]:
+    """The paths that any of the content's templates reads ("contact.name"): only these need be fetched.
+
+    Raises Invalid for content that `check_content` would refuse as broken.
+    """
+    forms = (form for variant in content.variants for _, form in variant.forms)
+    found = (compile_template(source).variables for form in forms for _, source in _sources(form))
+    return frozenset().union(*found)
+
+
+def contact_values(
+    wanted: Iterable[str], stored: Mapping[str, object], types: Mapping[str, FieldType], zone: tzinfo
+) -> dict[str, dict[str, object]]:
+    """The values that templates get: {"contact": {"name": "Amina"}}.
+
+    `wanted` are paths (`variables`), `stored` the contact's attributes and fields by key in their stored
+    form, `types` the declared types. Moments are given as local time of `zone`, the contact's own. What is
+    missing is left out.
+    """
+    values: dict[str, object] = {}
+    for path in wanted:
+        root, _, key = path.partition(".")
+        value = stored.get(key) if root == "contact" else None
+        if value is None or value == "":
+            continue
+        if types.get(key) is FieldType.DATETIME and isinstance(value, str):
+            value = datetime.fromisoformat(value).astimezone(zone).isoformat(timespec="seconds")
+        values[key] = value
+    return {"contact": values}
+
+
+def render(
+    form: Form, values: Mapping[str, object], *, text_limit: int = max(TEXT_LIMITS.values())
+) -> SaidText | SaidTemplate | Refusal:
+    """What one person is told. Refusals: `empty_text`, `empty_parameter`, `too_long`, `template_failed`,
+    `not_available`.
+
+    Raises Invalid for a template that `check_content` would refuse as broken.
+    """
+    if isinstance(form, TextForm):
+        return _said_text(form, values, text_limit)
+    if isinstance(form, TemplateForm):
+        return _said_template(form, values)
+    return _not_available(form)
+
+
+def _said_text(form: TextForm, values: Mapping[str, object], text_limit: int) -> SaidText | Refusal:
+    text = compile_template(form.text).render(values)
+    if isinstance(text, Refusal):
+        return text
+    text = text.strip()
+    if not text:
+        return EMPTY
+    return _too_long(len(text), text_limit) if len(text) > text_limit else SaidText(text)
+
+
+def _said_template(form: TemplateForm, values: Mapping[str, object]) -> SaidTemplate | Refusal:
+    parameters = []
+    for source in form.parameters:
+        text = compile_template(source).render(values)
+        if isinstance(text, Refusal):
+            return text
+        # WhatsApp refuses the whole call for a line break, a tab or a row of spaces in a parameter
+        text = " ".join(text.split())
+        if not text:
+            return EMPTY_PARAMETER
+        if len(text) > LONGEST_PARAMETER:
+            return _too_long(len(text), LONGEST_PARAMETER)
+        parameters.append(text)
+    return SaidTemplate(form.name, form.language, tuple(parameters))
+
+
+def _form(variant: Variant, *, in_window: bool) -> Form | None:
+    form = variant.content or (variant.inside if in_window else variant.outside)
+    return None if isinstance(form, TextForm) and not in_window else form
+
+
+def _check_form(form: Form, where: str, known: Mapping[str, FieldType], text_limit: int) -> list[Problem]:
+    if form.kind not in AVAILABLE:
+        return [_not_available(form).at(where)]
+    problems = []
+    for place, source in _sources(form):
+        found = check(source, known)
+        problems += [Problem(f"{where}.{place}, {p.where}", p.what, p.hint) for p in found]
+        if not found:
+            limit = text_limit if isinstance(form, TextForm) else LONGEST_PARAMETER
+            problems += [p.at(f"{where}.{place}") for p in _check_length(source, known, limit)]
+    return problems
+
+
+def _check_length(source: str, known: Mapping[str, FieldType], limit: int) -> list[Refusal]:
+    """What is too long, or nothing at all, even with sample values in it."""
+    template = compile_template(source)
+    text = template.render(samples(template.variables, known))
+    if isinstance(text, Refusal):
+        return [text]
+    if len(text.strip()) > limit:
+        return [_too_long(len(text.strip()), limit)]
+    return [] if text.strip() or template.variables else [Refusal("empty_text", "nothing is said")]
+
+
+def _sources(form: Form) -> list[tuple[str, str]]:
+    if isinstance(form, TextForm):
+        return [("text", form.text)]
+    if isinstance(form, TemplateForm):
+        return [(f"parameters[{n}]", source) for n, source in enumerate(form.parameters)]
+    return []
+
+
+def _too_long(length: int, limit: int) -> Refusal:
+    return Refusal("too_long", f"{length:,} characters; at most {limit:,} can be sent", "shorten the text")
+
+
+def _not_available(form: Form) -> Refusal:
+    return Refusal(
+        "not_available", f"content of the kind {form.kind!r} is not available yet", "use text or template"
+    )
