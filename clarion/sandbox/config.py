@@ -6,6 +6,7 @@ Every field has a default, so that `{}` is a working provider. docs/sandbox.md t
 
 from __future__ import annotations
 
+import pkgutil
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -34,6 +35,14 @@ def _http(value: str) -> str:
     return value
 
 
+def _known_provider(value: str) -> str:
+    known = sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent / "twins")]))
+    if value not in known:
+        raise ValueError(f"no provider is named {value!r}; there are {', '.join(known)}")
+    return value
+
+
+Provider = Annotated[str, AfterValidator(_known_provider)]
 Address = Annotated[str, AfterValidator(_http)]
 
 
@@ -148,7 +157,7 @@ class RosterLine(_Strict):
 class NumberOverrides(_Strict):
     """What one sending number has of its own; what is absent comes from the document's top level."""
 
-    provider: str = "whatsapp"
+    provider: Provider = "whatsapp"
     tokens: list[str] | None = None
     app_secret: str | None = None
     verify_token: str | None = None

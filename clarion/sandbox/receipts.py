@@ -144,8 +144,9 @@ class Receipts:
         if mode == "five_times":
             return [], [plan for plan in planned for _ in range(5)]
         if mode == "reversed":
-            afters = sorted((after for after, _ in planned), reverse=True)
-            return [], [(after, told) for after, (_, told) in zip(afters, planned, strict=True)]
+            backwards = [told for _, told in reversed(planned)]
+            afters = sorted(after for after, _ in planned)
+            return [], list(zip(afters, backwards, strict=True))
         return [], planned
 
     def _push(self, delay: float, number: Number, told: Told) -> None:

@@ -137,10 +137,11 @@ def test_receipts_may_come_five_times(sandbox: SandboxProcess, caller: Caller, r
     assert {name: names.count(name) for name in names} == {"sent": 5, "delivered": 5, "read": 5}
 
 
+@pytest.mark.parametrize("apart", [0.0, 0.1])
 def test_receipts_may_come_in_reversed_order(
-    sandbox: SandboxProcess, caller: Caller, receiver: Receiver
+    sandbox: SandboxProcess, caller: Caller, receiver: Receiver, apart: float
 ) -> None:
-    sandbox.configure(receipts={"sent_after": 0.0, "delivered_after": 0.15, "read_after": 0.3})
+    sandbox.configure(receipts={"sent_after": 0.0, "delivered_after": apart, "read_after": 2 * apart})
     sandbox.fault("receipts_reversed")
     caller.text(AMINA, reference="m-1")
     receiver.wait_for_statuses(3)

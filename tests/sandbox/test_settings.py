@@ -26,6 +26,7 @@ from tests.sandbox.ends import AMINA, BEKELE, Caller
         ({"faults": {"parameters": {"slow": -3}}}, "faults.parameters"),
         ({"callback_url": "ftp://example.org"}, "callback_url"),
         ({"numbers": {"777": {"callback_url": "example.org"}}}, "numbers.777.callback_url"),
+        ({"numbers": {"777": {"provider": "pigeon"}}}, "numbers.777.provider"),
         ({"roster": [{"number": "Amina", "behaviour": "slow"}]}, "roster.0.number"),
         ({"roster": [{"number": AMINA, "behaviour": "sleepy"}]}, "roster.0.behaviour"),
         ({"roster": [{"number": AMINA, "behaviour": "refuse_500", "parameter": 3}]}, "roster.0"),
