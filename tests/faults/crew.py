@@ -1,0 +1,99 @@
+"""Workers as real processes: forked from a warm server so that hundreds of runs are affordable."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["clarion.wiring", "tests.faults.mutants", "tests.faults.crew"])
+
+
+def _worker(environment: dict[str, str], log: str, mutant: str) -> None:
+    """The child: exactly what `clarion worker` runs, after an optional mutation of the code."""
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ.update(environment)
+    from clarion.cli import running
+    from clarion.kit import crash
+    from clarion.settings import settings
+    from tests.faults import mutants
+
+    crash.arm(environment.get("CLARION_CRASH", ""))
+    if mutant:
+        mutants.apply(mutant)
+    settings.cache_clear()
+    running.worker(concurrency=None)
+
+
+@dataclass
+class Crew:
+    """The workers of one run. A worker that died is started again, as its supervisor would."""
+
+    environment: dict[str, str]
+    folder: Path
+    mutant: str = ""
+    processes: list[BaseProcess] = field(default_factory=list)
+    frozen: list[BaseProcess] = field(default_factory=list)
+    deaths: int = 0
+
+    def start(self, crash: str = "") -> BaseProcess:
+        """Start a worker, to be killed at a named place if `crash` says so."""
+        number = len(self.processes) + self.deaths
+        environment = self.environment | {"CLARION_CRASH": crash}
+        process = _context.Process(
+            target=_worker, args=(environment, str(self.folder / f"worker-{number}.log"), self.mutant)
+        )
+        process.start()
+        self.processes.append(process)
+        return process
+
+    def supervise(self) -> int:
+        """Start anew those that died; how many had."""
+        dead = [p for p in self.processes if not p.is_alive()]
+        for process in dead:
+            process.join()
+            self.processes.remove(process)
+            self.deaths += 1
+            self.start()
+        return len(dead)
+
+    def kill(self, process: BaseProcess) -> None:
+        """kill -9."""
+        if process.pid is not None and process.is_alive():
+            os.kill(process.pid, signal.SIGKILL)
+            process.join()
+
+    def freeze(self, process: BaseProcess) -> None:
+        """SIGSTOP: it holds everything and answers nothing, and may wake."""
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        self.frozen.append(process)
+
+    def thaw(self) -> None:
+        """SIGCONT to all that were frozen."""
+        for process in self.frozen:
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, signal.SIGCONT)
+        self.frozen.clear()
+
+    def stop(self, timeout: float = 15.0) -> list[int | None]:
+        """SIGTERM to all; their exit codes, in the order of their start (None: it did not end in time)."""
+        self.thaw()
+        for process in self.processes:
+            process.terminate()
+        end = time.monotonic() + timeout
+        codes: list[int | None] = []
+        for process in self.processes:
+            process.join(max(0.0, end - time.monotonic()))
+            codes.append(process.exitcode)
+            if process.exitcode is None:
+                self.kill(process)
+        self.processes.clear()
+        return codes

@@ -1,0 +1,212 @@
+"""A small world: one workspace, some people, one channel to a sandbox, one announcement; and its judge."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+
+from clarion.domain.message import cohort_of
+from clarion.flow import configure
+from clarion.flow.services import Services
+from clarion.kit.clock import Clock
+from clarion.kit.db import Database
+from clarion.kit.ids import uuid7
+from clarion.kit.secrets import SecretBox
+from clarion.sandbox.client import SandboxProcess
+from clarion.settings import Settings
+from clarion.store import campaign, expansion, run, workspace
+
+SECRET = "a-long-word-that-only-the-tests-of-faults-know"
+TEMPLATE = {"kind": "template", "name": "hello", "language": "en", "parameters": ["{{ contact.name }}"]}
+CONTENT = {"variants": [{"content": TEMPLATE}]}
+SENDER = "106540352242922"
+
+
+@dataclass
+class Scene:
+    """One run's world. `superuser_url` is only for looking."""
+
+    url: str
+    superuser_url: str
+    sandbox: SandboxProcess
+    folder: Path
+    people: int
+    options: dict[str, Any] = field(default_factory=dict)
+    rate: float = 100_000
+    workspace_id: UUID = field(init=False)
+    campaign_id: UUID = field(init=False)
+    run_id: UUID = field(init=False)
+    channel_id: UUID = field(init=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """How its workers are started."""
+        return {
+            "CLARION_DATABASE_URL": self.url,
+            "CLARION_STATE_DIR": str(self.folder / "state"),
+            "CLARION_SECRET_KEY": SECRET,
+            "CLARION_ALLOW_PRIVATE_ADDRESSES": "true",
+            "CLARION_LEASE": "1.0",
+            "CLARION_POLL": "0.05",
+            "CLARION_DRAIN": "5",
+            "CLARION_LOG_FORMAT": "json",
+            "CLARION_DATABASE_POOL": "4",
+        }
+
+    def set_up(self) -> None:
+        """Make the world; the announcement is expanded and due."""
+        asyncio.run(self._set_up())
+
+    async def _set_up(self) -> None:
+        clock = Clock()
+        chosen = Settings(secret_key=SECRET, allow_private_addresses=True, state_dir=self.folder / "state")  # type: ignore[arg-type]
+        async with Database(self.url, size=2) as db:
+            services = Services(db, clock, chosen, SecretBox([SECRET]))
+            now = clock.now()
+            self.workspace_id = uuid7(now)
+            async with db.tenant(self.workspace_id) as connection:
+                await workspace.create(connection, self.workspace_id, name="Faults", now=now)
+                self.channel_id = await configure.create_channel(
+                    connection, services, self.workspace_id, name="whatsapp", provider="whatsapp",
+                    config={
+                        "base_url": self.sandbox.url, "sender": SENDER, "total_timeout": 1.0,
+                        "connect_timeout": 0.5, "backoff_base": 0.05, "backoff_cap": 0.3, "lookup_lag": 0.3,
+                        "breaker": 1000, **self.options,
+                    },
+                    credentials={"token": "sandbox", "app_secret": "sandbox-secret"}, rate=self.rate,
+                )  # fmt: skip
+                await self._people(connection)
+                await self._announce(connection)
+
+    async def _people(self, connection: Any) -> None:
+        now = Clock().now()
+        ids = [uuid7(now) for _ in range(self.people)]
+        await connection.execute(
+            """INSERT INTO contact (id, workspace_id, name, folded_name, created_at, modified_at)
+               SELECT id, %s, 'Person ' || n, 'person ' || n, %s, %s FROM unnest(%s::uuid[]) WITH ORDINALITY AS p(id, n)""",
+            (self.workspace_id, now, now, ids),
+        )
+        await connection.execute(
+            """INSERT INTO address (id, workspace_id, contact_id, scheme, value, consent_key, created_at)
+               SELECT clarion_uuid7(%s), %s, id, 'whatsapp', '+2547' || (10000000 + n), sha256(id::text::bytea), %s
+               FROM unnest(%s::uuid[]) WITH ORDINALITY AS p(id, n)""",
+            (now, self.workspace_id, now, ids),
+        )
+
+    async def _announce(self, connection: Any) -> None:
+        now = Clock().now()
+        self.campaign_id, content_id, self.run_id = uuid7(now), uuid7(now), uuid7(now)
+        await campaign.create(
+            connection, self.campaign_id, kind="announcement", name="Faults", definition={},
+            channel_id=self.channel_id, similarity_text="", created_by="", now=now,
+        )  # fmt: skip
+        await campaign.add_content(connection, content_id, self.campaign_id, 1, CONTENT, now)
+        lane = await campaign.open_lane(connection, uuid7(now), self.channel_id, self.campaign_id, 50)
+        await run.plan(
+            connection, self.run_id, campaign_id=self.campaign_id, iteration=1, cohort=cohort_of(now),
+            content_version_id=content_id, lane_id=lane, due_at=now, expires_at=now + timedelta(hours=1),
+        )  # fmt: skip
+        await campaign.set_state(connection, self.campaign_id, "running", now, send_at=now)
+        await expansion.expand_chunk(
+            connection, self.run_id, expansion.Meant("true", {}), schemes=["whatsapp", "tel"],
+            once_an_address=False, limit=self.people + 1, now=now,
+        )  # fmt: skip
+
+    # --- looking
+
+    def query(self, sql: str, *params: object) -> list[dict[str, Any]]:
+        """Look at the ledger from outside."""
+        with psycopg.connect(self.superuser_url, row_factory=dict_row, autocommit=True) as connection:
+            return connection.execute(sql.encode(), params).fetchall()
+
+    def waiting(self) -> int:
+        """Messages that still wait or are in flight."""
+        found = self.query(
+            """SELECT (SELECT count(*) FROM message WHERE workspace_id = %s AND state = 'ready')
+                 + (SELECT count(*) FROM attempt WHERE workspace_id = %s AND state = 'in_flight') AS n""",
+            self.workspace_id,
+            self.workspace_id,
+        )
+        return int(found[0]["n"])
+
+    def wait_done(self, seconds: float, step: Any = lambda: None) -> bool:
+        """Wait until nothing waits, calling `step` between looks; False when it takes longer."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.waiting() == 0:
+                return True
+            step()
+            time.sleep(0.05)
+        return False
+
+    # --- judging
+
+    def judge(self) -> list[str]:
+        """Everything that is wrong, as sentences: the sandbox's record of the truth against the ledger."""
+        wrong: list[str] = []
+        shown = self.sandbox.people()
+        twice = {who: n for who, n in shown.items() if n > 1}
+        if twice:
+            wrong.append(f"{len(twice)} people hold two effective messages")
+        messages = self.query(
+            """SELECT m.id, m.state::text, m.reason, a.value, m.run_id FROM message m
+               LEFT JOIN address a ON a.id = m.address_id WHERE m.workspace_id = %s""",
+            self.workspace_id,
+        )
+        if len(messages) != self.people:
+            wrong.append(f"{self.people} people were intended, {len(messages)} have a message")
+        for message in messages:
+            had = shown.get(str(message["value"]).lstrip("+"), 0)
+            if message["state"] in ("accepted", "delivered", "read", "undelivered") and not had:
+                wrong.append(f"{message['id']} is {message['state']} and the provider never accepted it")
+            if message["state"] in ("failed", "expired", "cancelled", "skipped") and had:
+                wrong.append(f"{message['id']} is {message['state']} and the person has it")
+            if message["state"] == "ready":
+                wrong.append(f"{message['id']} was never brought to an end")
+        wrong += self._tally(Counter((m["state"], m["reason"]) for m in messages))
+        wrong += [
+            f"message {row['message_id']} has {row['n']} effective attempts"
+            for row in self.query(
+                """SELECT message_id, count(*) AS n FROM attempt WHERE workspace_id = %s AND effective
+                   GROUP BY message_id HAVING count(*) > 1""",
+                self.workspace_id,
+            )
+        ]
+        left = self.query("SELECT count(*) AS n FROM queue WHERE workspace_id = %s", self.workspace_id)[0]["n"]
+        if left:
+            wrong.append(f"{left} rows are left in the queue")
+        return wrong
+
+    def _tally(self, states: Counter[tuple[str, str | None]]) -> list[str]:
+        kept = Counter(
+            {
+                (row["state"], row["reason"]): int(row["n"])
+                for row in self.query(
+                    """SELECT state::text, reason, sum(n) AS n FROM tally WHERE workspace_id = %s
+                       GROUP BY state, reason HAVING sum(n) <> 0""",
+                    self.workspace_id,
+                )
+            }
+        )
+        return [] if kept == states else [f"the tally says {dict(kept)}, the messages {dict(states)}"]
+
+    def states(self) -> Counter[str]:
+        """How many messages are in each state."""
+        return Counter(
+            {
+                row["state"]: row["n"]
+                for row in self.query(
+                    "SELECT state::text, count(*) AS n FROM message WHERE workspace_id = %s GROUP BY state",
+                    self.workspace_id,
+                )
+            }
+        )
