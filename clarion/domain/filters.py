@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any
 
 from liquid import Environment
-from liquid.exceptions import FilterArgumentError, FilterValueError
+from liquid.exceptions import FilterArgumentError
 from liquid.stringify import to_liquid_string
 from liquid.undefined import is_undefined
 
@@ -34,7 +34,7 @@ def _bounded(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(result, str | list) and len(result) > LONGEST:
             raise _too_long(name)
         if isinstance(result, int | float) and not -LARGEST < result < LARGEST:
-            raise FilterValueError(f"{name}: the number is too large", token=None)
+            raise FilterArgumentError(f"{name}: the number is too large", token=None)
         return result
 
     return bounded
@@ -82,8 +82,8 @@ def _within(name: str, text: str) -> str:
     return text
 
 
-def _too_long(name: str) -> FilterValueError:
-    return FilterValueError(f"{name}: the text grows too long", token=None)
+def _too_long(name: str) -> FilterArgumentError:
+    return FilterArgumentError(f"{name}: the text grows too long", token=None)
 
 
 def _filters() -> dict[str, Callable[..., Any]]:

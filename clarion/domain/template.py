@@ -197,8 +197,8 @@ def _trials(template: Template, known: Mapping[str, FieldType]) -> list[Problem]
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=2, cutoff=0.6)
-    return f"did you mean {' or '.join(near)}?" if near else ""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def _unclosed(source: str) -> int | None:
