@@ -6,13 +6,12 @@ Layers, from outside: `api.shell` (id, size, log, metrics), `api.problems` (erro
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
-import clarion
 from clarion.api import problems, routers
 from clarion.api.idempotency import PARAMETER
 from clarion.api.shell import Limits, Shell
@@ -30,9 +29,9 @@ Say who, what and when; each person hears it once, on time, within what the chan
 
 def create_app(services: Services, limits: Limits | None = None) -> FastAPI:
     """The API over these services. The caller opens and closes them."""
-    app = FastAPI(
+    app = _Api(
         title="Clarion",
-        version=getattr(clarion, "__version__", "0.1.0"),
+        version=metadata.version("clarion"),
         description=_ABOUT,
         docs_url="/docs",
         redoc_url=None,
@@ -43,39 +42,28 @@ def create_app(services: Services, limits: Limits | None = None) -> FastAPI:
     problems.install(app)
     for router in routers.found():
         app.include_router(router)
-    _describe(app)
     return app
 
 
-def _describe(app: FastAPI) -> None:
-    """The OpenAPI document, with what every route has: errors, and the key of a POST."""
+class _Api(FastAPI):
+    """Its OpenAPI document tells also what every route has: errors, and the key of a POST."""
 
-    def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            tags = [{"name": name, "description": text} for name, text in routers.DESCRIPTIONS.items()]
-            schema = get_openapi(
-                title=app.title,
-                version=app.version,
-                description=app.description,
-                routes=app.routes,
-                tags=tags,
-            )
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            schema["tags"] = [
+                {"name": name, "description": text} for name, text in routers.DESCRIPTIONS.items()
+            ]
             schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-            schemas["Problem"] = problems.Problem.model_json_schema(
-                ref_template="#/components/schemas/{model}"
-            )
-            schemas.update(schemas["Problem"].pop("$defs", {}))
+            problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(problem.pop("$defs", {}), Problem=problem)
             _idempotency_keys(schema)
-            app.openapi_schema = schema
-        return app.openapi_schema
-
-    app.openapi = document  # type: ignore[method-assign]
+        return self.openapi_schema or {}
 
 
 def _idempotency_keys(schema: dict[str, Any]) -> None:
     for path, methods in schema["paths"].items():
         if path.startswith(routers.PREFIX) and "post" in methods:
             methods["post"].setdefault("parameters", []).append(PARAMETER)
-            methods["post"]["responses"].update(
-                {str(status): said for status, said in problems.responses(409, 413).items()}
-            )
+            conflicts = problems.responses(409, 413)
+            methods["post"]["responses"].update({str(status): said for status, said in conflicts.items()})

@@ -114,7 +114,7 @@ async def _working(
 ) -> Response:
     finished = False
     try:
-        tapped = Request(request.scope, tap.receive, request._send)
+        tapped = Request(request.scope, tap.receive)
         response = await _once(tapped, edge, inner, (key, claimed, tap))
         finished = response.status_code < 400
         return response

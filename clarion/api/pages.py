@@ -54,7 +54,7 @@ class Ask:
         """The page made of the store's rows; `key` names the column that orders them."""
         shown = rows[: self.limit]
         following = self._next(shown[-1][key]) if len(rows) > self.limit else None
-        return Page[kind](items=[kind.model_validate(row) for row in shown], next=following)  # type: ignore[valid-type]
+        return Page(items=[kind.model_validate(row) for row in shown], next=following)
 
     def _next(self, last: UUID) -> str:
         url = self.request.url.include_query_params(cursor=encode(last))

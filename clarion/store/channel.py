@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from clarion.errors import Conflict, NotFound
@@ -95,15 +96,14 @@ async def change(
     now: datetime,
 ) -> None:
     """Another name, configuration (whole) or rate; None leaves it. Raises NotFound, Conflict."""
-    if name is not None and await row(
-        connection, "SELECT FROM channel WHERE name = %s AND id <> %s", (name, channel_id)
-    ):
-        raise Conflict(_NAME_TAKEN, where="name")
-    done = await connection.execute(
-        """UPDATE channel SET name = coalesce(%s, name), config = coalesce(%s, config),
-             rate = coalesce(%s, rate), modified_at = %s WHERE id = %s""",
-        (name, None if config is None else Jsonb(dict(config)), rate, now, channel_id),
-    )
+    try:
+        done = await connection.execute(
+            """UPDATE channel SET name = coalesce(%s, name), config = coalesce(%s, config),
+                 rate = coalesce(%s, rate), modified_at = %s WHERE id = %s""",
+            (name, None if config is None else Jsonb(dict(config)), rate, now, channel_id),
+        )
+    except UniqueViolation:
+        raise Conflict(_NAME_TAKEN, where="name") from None
     _changed(done.rowcount)
 
 
