@@ -219,9 +219,11 @@ def _path(location: tuple[int | str, ...]) -> str:
     while steps and steps.pop(0) in _SHAPES and steps:
         key = steps.pop(0)
         told += f".{key}"
-        if key in ("all", "any", "value") and steps and isinstance(steps[0], int):
+        if key in ("all", "any") and steps:
             told += f"[{steps.pop(0)}]"
         if key not in _BRANCHES:
+            # behind a value stands also which of its types refused it
+            told += "".join(f"[{step}]" for step in steps if isinstance(step, int))
             break
     return told
 

@@ -7,6 +7,7 @@ which a value is kept, and `restored` reads that back.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable
@@ -103,9 +104,11 @@ def stored(value: Value) -> Stored:
 
 def restored(kind: FieldType, kept: object) -> Value | None:
     """The value from its stored form; None when that is missing or of another type (the field's type was
-    changed since)."""
+    changed since): only the very form that `stored` gives is read, as the SQL of criteria does."""
     value = parse_value(kind, kept)
-    return None if isinstance(value, Refusal) else value
+    if value is None or isinstance(value, Refusal) or isinstance(kept, bool) != isinstance(value, bool):
+        return None
+    return value if stored(value) == kept else None
 
 
 def shown(value: Value | None) -> str:
@@ -136,10 +139,10 @@ def _text(raw: object, zone: tzinfo) -> str | Refusal:
 
 
 def _number(raw: object, zone: tzinfo) -> Decimal | Refusal:
-    if isinstance(raw, int) and abs(raw) >= 10**MOST_DIGITS:
+    if isinstance(raw, int | float) and 10**MOST_DIGITS <= abs(raw) < math.inf:
         return _TOO_LONG
     text = str(raw).replace("−", "-") if isinstance(raw, str | int | float | Decimal) else ""
-    if isinstance(raw, float) and raw == raw and abs(raw) < 1e15:
+    if isinstance(raw, float) and math.isfinite(raw):
         text = format(Decimal(text), "f")  # JSON writes 0.00001 as 1e-05
     if isinstance(raw, bool) or not (_PLAIN.fullmatch(text) or _GROUPED.fullmatch(text)):
         if isinstance(raw, str) and re.fullmatch(r"[+-]?\d+[.,]\d+|[+-]?[\d.,\s]+", text) and "," in text:

@@ -75,6 +75,8 @@ def test_blank_is_missing(kind: FieldType) -> None:
         ("number", float("inf"), "not_a_number"),
         ("number", True, "not_a_number"),
         ("number", "1234567890123456", "number_too_long"),
+        ("number", 10**400, "number_too_long"),
+        ("number", -1e300, "number_too_long"),
         ("date", "03/04/2026", "ambiguous_date"),
         ("date", "30 February 2026", "not_a_date"),
         ("date", "1 Marble 2026", "not_a_date"),
