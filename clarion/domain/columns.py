@@ -51,10 +51,10 @@ class Columns:
     """The meaning of each column, found out once by name.
 
     `mapping` (column → target) goes before what the names say. A column that means nothing becomes a text
-    field when `create_fields` is set (then it is in `created`), else it is in `ignored`.
+    field when `create_fields` is set (then it is in `created` and in `fields`), else it is in `ignored`.
     """
 
-    fields: Mapping[str, FieldType]
+    fields: dict[str, FieldType]
     mapping: Mapping[str, str] = field(default_factory=dict)
     create_fields: bool = False
     number_scheme: str = "tel"
@@ -90,6 +90,11 @@ class Columns:
         if known is None:
             known = self._targets[column] = self._understood(column)
         return known
+
+    def label(self, where: str) -> str:
+        """The column that a finding's place stands for; the place itself where there is none."""
+        target = f"field:{where[7:]}" if where.startswith("fields.") else where
+        return next((column for column, known in self._targets.items() if known == target), where)
 
     def given(self, values: Mapping[str, str], groups: Iterable[str] = ()) -> Given:
         """One row's values by their meaning; blank cells say nothing. `groups` are added to the row's."""
@@ -141,10 +146,9 @@ class Columns:
         key = field_key(column)
         if isinstance(key, Refusal):
             self.ignored[column] = key.what
-        elif key in self.created:
-            return f"field:{key}"
         elif self.create_fields:
             self.created[key] = column
+            self.fields[key] = FieldType.TEXT
             return f"field:{key}"
         else:
             self.ignored[column] = "no field of this name is declared"

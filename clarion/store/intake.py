@@ -42,9 +42,14 @@ class Taken:
 
 
 async def take_turn(connection: Connection) -> None:
-    """Wait until nobody else writes this workspace's people; held until the transaction ends."""
+    """Wait until nobody else writes this workspace's people; held until the transaction ends.
+
+    Until then the planner is kept from combining indexes: without statistics, as in the first import of
+    all, it would read every row of the workspace for each person.
+    """
     await connection.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('clarion people ' || clarion_workspace(), 0))",
+        """SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true),
+             pg_advisory_xact_lock(hashtextextended('clarion people ' || clarion_workspace(), 0))""",
         prepare=True,
     )
 

@@ -1,0 +1,361 @@
+"""Ingest: people come in, from a file or from a program.
+
+A file is read, understood and checked in one thread while PostgreSQL stores the batch before; memory
+holds two batches, whatever the size of the file. Each batch is one transaction together with the file's
+position, so an import that was killed goes on after the last batch that was committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from clarion.domain.columns import Columns
+from clarion.domain.country import parse_country
+from clarion.domain.field import FieldType
+from clarion.domain.imports import ImportOptions
+from clarion.domain.person import Customs, Finding, Given, Person, clean_group, read_person
+from clarion.domain.refusal import Refusal
+from clarion.errors import Invalid, NotFound, TooLarge
+from clarion.kit.clock import Clock
+from clarion.kit.db import Connection, Database, Row
+from clarion.kit.ids import uuid7
+from clarion.kit.tabular import RowProblem, Table, open_table
+from clarion.store import field as fields
+from clarion.store import imports, intake, workspace
+
+BATCH = 5_000
+MOST_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import is: bytes of the file and rows, and what became of the rows."""
+
+    done_bytes: int
+    size_bytes: int
+    done_rows: int
+    created: int
+    updated: int
+    unchanged: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one person that a program gave. No contact: refused, as the findings say."""
+
+    contact_id: UUID | None
+    outcome: str
+    findings: tuple[Finding, ...]
+
+
+async def upsert_people(
+    db: Database, clock: Clock, workspace_id: UUID, given: Sequence[Given], *, by: str = ""
+) -> list[Told]:
+    """Store up to 10,000 people in one transaction; one answer each, in order. Raises Invalid for more."""
+    if len(given) > MOST_AT_ONCE:
+        raise Invalid(f"{len(given):,} people at once; at most {MOST_AT_ONCE:,}", hint="send them in parts")
+    async with db.tenant(workspace_id) as connection:
+        home = await workspace.get(connection)
+        customs = await _customs(connection, home, None)
+        read = await asyncio.to_thread(lambda: [read_person(one, customs) for one in given])
+        people = [person for person, _ in read if person is not None]
+        taken = iter(
+            await intake.upsert(connection, bytes(home["pepper"]), people, clock.now(), how="api", by=by)
+        )
+    told = []
+    for person, findings in read:
+        if person is None:
+            told.append(Told(None, "refused", tuple(findings)))
+        else:
+            result = next(taken)
+            told.append(Told(result.contact_id, result.outcome.value, tuple(findings)))
+    return told
+
+
+async def start_import(
+    db: Database,
+    clock: Clock,
+    workspace_id: UUID,
+    path: Path,
+    *,
+    name: str | None = None,
+    options: ImportOptions | None = None,
+) -> UUID:
+    """Register a file to be imported, once it is known that it can be read; its identifier.
+
+    Raises NotFound, Invalid or TooLarge when the file or the options are wrong; nothing is kept then.
+    """
+    chosen = options or ImportOptions()
+    async with db.tenant(workspace_id) as connection:
+        home = await workspace.get(connection)
+        customs = await _customs(connection, home, chosen)
+    columns = _columns(customs, chosen)
+    with await asyncio.to_thread(_open, path, chosen) as table:
+        if table.columns:
+            columns.check(table.columns)
+        kind, size = table.kind, table.bytes_total
+    identifier = uuid7(clock.now())
+    async with db.tenant(workspace_id) as connection:
+        await imports.create(
+            connection,
+            identifier,
+            name=name or path.name,
+            kind=kind,
+            path=str(path),
+            size_bytes=size,
+            options=chosen.model_dump(mode="json"),
+            now=clock.now(),
+        )
+    return identifier
+
+
+async def cancel_import(db: Database, clock: Clock, workspace_id: UUID, import_id: UUID) -> Row:
+    """Stop an import at its next batch; what was stored stays. Returns it. Raises NotFound."""
+    async with db.tenant(workspace_id) as connection:
+        await imports.get(connection, import_id)
+        await imports.finish(connection, import_id, "cancelled", clock.now())
+        return await imports.get(connection, import_id)
+
+
+async def import_file(
+    db: Database,
+    clock: Clock,
+    workspace_id: UUID,
+    import_id: UUID,
+    progress: Callable[[Progress], None] | None = None,
+    *,
+    batch: int = BATCH,
+) -> Row:
+    """Read a registered file into contacts, from where it stands; the import's row when it has ended.
+
+    Running it again after a crash goes on; running it when it has ended changes nothing. A file that
+    turns out to be wrong ends as failed, with what was stored before. Raises NotFound (no such import),
+    Conflict (somebody else is reading it) and the database's errors, after which it can be run again.
+    """
+    async with db.tenant(workspace_id) as connection:
+        known = await imports.get(connection, import_id)
+        begun = await imports.begin(connection, import_id, clock.now())
+        home = await workspace.get(connection)
+        options = ImportOptions.model_validate(known["options"])
+        customs = await _customs(connection, home, options)
+    if begun:
+        job = _Job(db, clock, workspace_id, import_id, bytes(home["pepper"]), known, progress)
+        state, error = "done", ""
+        try:
+            if not await job.read(Path(known["path"]), options, customs, batch):
+                state = "cancelled"
+        except (Invalid, TooLarge, NotFound) as wrong:
+            state, error = "failed", str(wrong)
+        async with db.tenant(workspace_id) as connection:
+            await imports.finish(connection, import_id, state, clock.now(), error=error)
+        if options.remove_file:
+            await asyncio.to_thread(Path(known["path"]).unlink, missing_ok=True)
+    async with db.tenant(workspace_id) as connection:
+        return await imports.get(connection, import_id)
+
+
+@dataclass
+class _Batch:
+    """Rows that were read, and what was wrong with others; `rows` counts both."""
+
+    people: list[Person] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    troubles: list[imports.Trouble] = field(default_factory=list)
+    refused: int = 0
+    rows: int = 0
+    at_byte: int = 0
+    new_fields: dict[str, str] = field(default_factory=dict)
+
+
+class _Ahead:
+    """Runs an iterator in a thread of its own, at most `depth` items ahead of whoever takes them.
+
+    Two, not one: while PostgreSQL works on a batch and Python waits, there is always one to read.
+    """
+
+    def __init__(self, batches: Iterator[_Batch], close: Callable[[], None], depth: int = 2) -> None:
+        self._batches = batches
+        self._close = close
+        self._ready: asyncio.Queue[_Batch | None] = asyncio.Queue(depth)
+        self._reading: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> _Ahead:
+        self._reading = asyncio.create_task(self._read())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        assert self._reading is not None
+        self._reading.cancel()
+        # a cancelled wait leaves its thread running; it must be out of the file before that is closed
+        await asyncio.gather(self._reading, return_exceptions=True)
+        self._close()
+
+    async def __aiter__(self) -> AsyncIterator[_Batch]:
+        assert self._reading is not None
+        while (ready := await self._ready.get()) is not None:
+            yield ready
+        await self._reading
+
+    async def _read(self) -> None:
+        try:
+            while (batch := await asyncio.to_thread(next, self._batches, None)) is not None:
+                await self._ready.put(batch)
+        finally:
+            await self._ready.put(None)
+
+
+@dataclass
+class _Job:
+    """One reading of one file."""
+
+    db: Database
+    clock: Clock
+    workspace_id: UUID
+    import_id: UUID
+    pepper: bytes
+    known: Row
+    progress: Callable[[Progress], None] | None
+
+    async def read(self, path: Path, options: ImportOptions, customs: Customs, size: int) -> bool:
+        """All batches from where the file stands; False when it was cancelled meanwhile."""
+        done: int = self.known["done_rows"]
+        columns = _columns(customs, options)
+        table = await asyncio.to_thread(_open, path, options)
+        async with _Ahead(_batches(table, columns, customs, options, done, size), table.close) as batches:
+            async for ready in batches:
+                if not await self._store(ready, done):
+                    return False
+                done += ready.rows
+        await self._tell_ignored(columns)
+        return True
+
+    async def _store(self, ready: _Batch, at_row: int) -> bool:
+        now = self.clock.now()
+        async with self.db.tenant(self.workspace_id) as connection:
+            if not await imports.hold(connection, self.import_id, at_row):
+                return False
+            if ready.new_fields:
+                await fields.declare_texts(connection, ready.new_fields)
+            taken = await intake.upsert(connection, self.pepper, ready.people, now)
+            twins = [
+                imports.Trouble(line, "external_id", _TWIN, "warning")
+                for line, one in zip(ready.lines, taken, strict=True)
+                if one.twin is not None
+            ]
+            outcomes = Counter(one.outcome.value for one in taken)
+            step = imports.Step(
+                rows=ready.rows,
+                at_byte=ready.at_byte,
+                created=outcomes["created"],
+                updated=outcomes["updated"],
+                unchanged=outcomes["unchanged"],
+                refused=ready.refused,
+            )
+            await imports.advance(connection, self.import_id, step, ready.troubles + twins)
+        self._report(step)
+        return True
+
+    def _report(self, step: imports.Step) -> None:
+        known = self.known
+        known["done_rows"] += step.rows
+        known["done_bytes"] = step.at_byte
+        for outcome in ("created", "updated", "unchanged", "refused"):
+            known[outcome] += getattr(step, outcome)
+        if self.progress is not None:
+            self.progress(Progress(**{name: known[name] for name in Progress.__dataclass_fields__}))
+
+    async def _tell_ignored(self, columns: Columns) -> None:
+        async with self.db.tenant(self.workspace_id) as connection:
+            await imports.note(
+                connection,
+                self.import_id,
+                [
+                    imports.Trouble(1, column, f"this column was not read: {why}", "warning")
+                    for column, why in columns.ignored.items()
+                ],
+            )
+
+
+_TWIN = (
+    "another contact has the same address and name under another external id; merge them if it is one person"
+)
+
+
+def _batches(
+    table: Table, columns: Columns, customs: Customs, options: ImportOptions, skip: int, size: int
+) -> Iterator[_Batch]:
+    """The rows after the first `skip`, read and checked, `size` at a time. Runs in a thread of its own."""
+    everybody = [clean_group(name) for name in options.groups]
+    told = 0
+    batch = _Batch()
+    for row in table:
+        if told < skip:
+            told += 1
+            continue
+        batch.rows += 1
+        if isinstance(row, RowProblem):
+            batch.troubles.append(imports.Trouble(row.line, "", row.reason, "refused"))
+            batch.refused += 1
+        else:
+            _take(batch, row.line, columns.given(row.values, everybody), columns, customs)
+        if batch.rows >= size:
+            yield _closed(batch, table, columns)
+            batch = _Batch()
+    if batch.rows:
+        yield _closed(batch, table, columns)
+
+
+def _take(batch: _Batch, line: int, given: Given, columns: Columns, customs: Customs) -> None:
+    person, findings = read_person(given, customs)
+    if findings:
+        batch.troubles += [
+            imports.Trouble(line, columns.label(f.field), f.reason, f.severity) for f in findings
+        ]
+    if person is None:
+        batch.refused += 1
+    else:
+        batch.people.append(person)
+        batch.lines.append(line)
+
+
+def _closed(batch: _Batch, table: Table, columns: Columns) -> _Batch:
+    batch.at_byte = table.bytes_read
+    batch.new_fields = dict(columns.created)
+    return batch
+
+
+def _open(path: Path, options: ImportOptions) -> Table:
+    return open_table(path, encoding=options.encoding, sheet=options.sheet)
+
+
+def _columns(customs: Customs, options: ImportOptions) -> Columns:
+    """The columns share the fields with the customs: a field made by a column is read at once."""
+    declared = customs.fields
+    assert isinstance(declared, dict)
+    return Columns(
+        fields=declared,
+        mapping=options.columns,
+        create_fields=options.create_fields,
+        number_scheme=options.scheme,
+    )
+
+
+async def _customs(connection: Connection, home: dict[str, Any], options: ImportOptions | None) -> Customs:
+    country = home["country"]
+    if options is not None and options.country:
+        chosen = parse_country(options.country)
+        if isinstance(chosen, Refusal):
+            raise chosen.error("country")
+        country = chosen
+    declared: dict[str, FieldType] = {
+        key: one.type for key, one in (await fields.declared(connection)).items()
+    }
+    return Customs(country=country, zone=ZoneInfo(home["timezone"]), fields=declared)

@@ -1,0 +1,122 @@
+"""Audiences as SQL: whom a campaign means, and how many of them it will reach.
+
+Those who are meant by group, filter or as everyone are active contacts. A contact who is named one by
+one is meant whatever became of them: an erased one so that there is a row that says so, and one who was
+merged together with the contact that they are now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, LiteralString
+
+from clarion.domain.audience import Audience, Selection
+from clarion.kit.db import Connection, row
+from clarion.store.criteria import Frame, Values, below, compiled, frame, in_groups
+from clarion.store.expansion import Meant
+
+OnePer = Literal["person", "address"]
+
+
+def meant(audience: Audience, read_in: Frame) -> Meant:
+    """The condition on `contact c` that holds for whom the audience means, and its named values.
+
+    Never null. Its names begin with `who_`, so it can stand in any statement with names of its own.
+    """
+    values = Values()
+    return Meant(_audience(audience, read_in, values), values.params)
+
+
+def _audience(audience: Audience, read_in: Frame, values: Values) -> LiteralString:
+    included = _selection(audience.include, read_in, values)
+    if audience.exclude.is_nobody:
+        return included
+    return f"{included} AND NOT {_selection(audience.exclude, read_in, values)}"
+
+
+def _selection(some: Selection, read_in: Frame, values: Values) -> LiteralString:
+    living: list[LiteralString] = []
+    if some.everyone:
+        living.append("true")
+    if some.groups:
+        living.append(in_groups(some.groups, values))
+    if some.filter is not None:
+        living.append(compiled(some.filter, read_in, values))
+    either: list[LiteralString] = []
+    if living:
+        either.append(f"(c.status = 'active' AND ({' OR '.join(living)}))")
+    if some.contacts:
+        ids = values.add(list(some.contacts))
+        either.append(
+            f"""c.id = ANY ({ids}::uuid[]) OR c.id = ANY (ARRAY(SELECT self.merged_into FROM contact self
+              WHERE self.id = ANY ({ids}::uuid[]) AND self.merged_into IS NOT NULL))"""
+        )
+    return f"({' OR '.join(either)})" if either else "false"
+
+
+def _memberships_beyond_first(some: Selection, values: Values) -> LiteralString:
+    """How many memberships of the groups meant are a person's second, third and so on."""
+    if not some.groups:
+        return "0"
+    return f"""SELECT count(*) - count(DISTINCT gm.contact_id) FROM group_member gm
+      WHERE gm.group_id = ANY ({below(some.groups, values)}) AND gm.contact_id IN (SELECT id FROM who)"""
+
+
+_PREVIEW: tuple[LiteralString, LiteralString, LiteralString] = (
+    "WITH who AS MATERIALIZED (SELECT c.id, c.status FROM contact c WHERE ",
+    """), reach AS (
+      SELECT a.consent_key,
+        CASE WHEN w.status = 'erased' THEN 'erased'
+             WHEN w.status = 'merged' THEN 'duplicate_person'
+             WHEN a.consent_key IS NULL AND EXISTS (
+               SELECT FROM invalid_address i WHERE i.contact_id = w.id) THEN 'invalid_number'
+             WHEN a.consent_key IS NULL THEN 'no_address'
+             WHEN EXISTS (SELECT FROM consent o WHERE o.consent_key = a.consent_key AND o.state = 'out')
+               THEN 'opted_out' END AS reason
+      FROM who w LEFT JOIN LATERAL (
+        SELECT address.consent_key FROM address
+        WHERE address.contact_id = w.id AND address.status = 'active'
+          AND address.scheme = ANY (%(schemes)s::text[])
+        ORDER BY array_position(%(schemes)s::text[], address.scheme), address.position, address.id
+        LIMIT 1) a ON true
+    )
+    SELECT count(*) AS people,
+      count(*) FILTER (WHERE reason IS NULL) AS reachable,
+      count(*) FILTER (WHERE reason IS NULL) - count(DISTINCT consent_key) FILTER (WHERE reason IS NULL)
+        AS sharing_an_address,
+      count(*) FILTER (WHERE reason = 'duplicate_person') AS duplicate_person,
+      count(*) FILTER (WHERE reason = 'opted_out') AS opted_out,
+      count(*) FILTER (WHERE reason = 'no_address') AS no_address,
+      count(*) FILTER (WHERE reason = 'invalid_number') AS invalid_number,
+      count(*) FILTER (WHERE reason = 'erased') AS erased,
+      (""",
+    ") AS in_several_groups FROM reach",
+)
+
+
+async def preview(
+    connection: Connection,
+    audience: Audience,
+    schemes: Sequence[str],
+    one_per: OnePer = "person",
+    *,
+    now: datetime,
+) -> dict[str, int]:
+    """What sending to this audience now would come to, by channels that reach `schemes` (best first).
+
+    `people` = `reachable` + `duplicate_person` + `duplicate_address` + `opted_out` + `no_address` +
+    `invalid_number` + `erased`, the reasons of the ledger (`message.Skip`). Beside that:
+    `in_several_groups`, the memberships beyond each person's first, and `sharing_an_address`, the people
+    reachable only where somebody else is reached too; by `one_per` address these are duplicates.
+    """
+    values = Values()
+    condition = _audience(audience, await frame(connection, now), values)
+    several = _memberships_beyond_first(audience.include, values)
+    before, after, end = _PREVIEW
+    params = {**values.params, "schemes": list(schemes)}
+    found = await row(connection, before + condition + after + several + end, params)
+    counts: dict[str, int] = dict(found or {})
+    counts["duplicate_address"] = counts["sharing_an_address"] if one_per == "address" else 0
+    counts["reachable"] -= counts["duplicate_address"]
+    return counts
