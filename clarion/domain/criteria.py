@@ -21,6 +21,7 @@ Meanings (`matches` is their reference; the SQL that the store compiles equals i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -205,11 +206,14 @@ def _problems(error: ValidationError) -> list[Problem]:
             # the value is one of several types, and pydantic says of each that it is not
             message = 'a value is text, a number, true or false, or {"days_from_today": n}'
             told.setdefault(where, message)
-        elif found["type"] == "too_short" and any(known.startswith(where + "[") for known in told):
-            continue  # not too short: a branch in it is wrong and was told
         else:
             told[where] = message
-    return [Problem(where, what) for where, what in told.items()]
+    # of a list whose item is wrong pydantic also says that it is too short, or no value
+    return [Problem(where, what) for where, what in told.items() if not _inside(where, told)]
+
+
+def _inside(where: str, told: Iterable[str]) -> bool:
+    return any(other.startswith(where + "[") for other in told)
 
 
 def _path(location: tuple[int | str, ...]) -> str:
