@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from clarion.domain.address import SCHEMES
+from clarion.domain.consent import opted_out
 from clarion.domain.field import FieldType, field_key
 from clarion.domain.person import Given
 from clarion.domain.refusal import Refusal
@@ -18,7 +19,7 @@ from clarion.errors import Invalid, Problem
 
 TARGETS = (
     "external_id", "name", "first_name", "last_name", "language", "country", "timezone", "groups",
-    "opted_out",
+    "opted_out", "consent",
 )  # fmt: skip
 _SPOKEN = {
     "external_id": "external_id id employee_id employee_no employee_number employee_code staff_id staff_no "
@@ -31,6 +32,7 @@ _SPOKEN = {
     "timezone": "timezone time_zone tz",
     "groups": "groups group teams team group_names",
     "opted_out": "opted_out opt_out optout do_not_contact unsubscribed",
+    "consent": "consent consent_status opt_in opted_in subscribed",
     "tel": "tel phone telephone mobile cell cellphone cell_phone mobile_phone phone_number telephone_number "
     "mobile_number mobile_no phone_no cell_number contact_number number msisdn sms handphone",
     "whatsapp": "whatsapp whatsapp_number whatsapp_no wa wa_number",
@@ -125,7 +127,7 @@ class Columns:
             fields=more,
             addresses=addresses,
             groups=names,
-            opted_out=plain.get("opted_out"),
+            opted_out=plain.get("opted_out") or (opted_out(plain["consent"]) if "consent" in plain else None),
         )
 
     def _understood(self, column: str) -> str:
