@@ -1,9 +1,10 @@
 """What may stand in a log line. Everything else is withheld, whoever wrote the line.
 
-Two nets. Keys: a string is shown only under a key of the list below; numbers below ten million, moments,
-truths and identifiers are shown under any key (none of them can be a telephone number or a text). And a
-scrubber over every string that is shown: numbers that could be a telephone's, mail addresses, keys,
-passwords in addresses, and whatever stands in quotation marks.
+Two nets. Keys: a string is shown only under a key of the lists below, and there only as one word unless
+the key is one of a sentence of ours; numbers below ten million, moments, truths and identifiers are shown
+under any key (none of them can be a telephone number or a text). And a scrubber over every string that is
+shown: numbers that could be a telephone's, mail addresses, keys, passwords in addresses, and whatever
+stands in quotation marks.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from uuid import UUID
 
 WITHHELD = "[withheld]"
 
-# Keys whose strings are words of ours (states, codes, names of our parts), never of a person.
-SHOWN = frozenset(
+# Keys whose strings are sentences of ours: constants, or made of numbers and constants.
+SENTENCES = frozenset({"event", "why", "frames"})
+# Keys whose strings are single words of ours: states, codes, names of our parts.
+WORDS = frozenset(
     {
-        "event",
         "level",
         "logger",
         "timestamp",
         "error",
         "errors",
-        "frames",
         "reason",
         "state",
         "status",
@@ -59,6 +60,7 @@ SHOWN = frozenset(
         "boot",
         "format",
         "file",
+        "parts",
         "column",
         "request_id",
         "trace_id",
@@ -89,7 +91,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
 _NUMBER = re.compile(r"\+?\d(?:[\s().\-/\u00a0\u2010-\u2015]{0,3}\d){6,}")
 
 
-_QUOTED = re.compile(r"""(['"])([^'"]*)\1""")
+_QUOTED = re.compile(r"""(?<!\w)(['"])(.*?)\1(?!\w)""")
 
 
 def scrub(text: str) -> str:
@@ -150,6 +152,6 @@ def _word(value: object) -> str:
 
 
 def _string(key: str, value: str) -> str:
-    if key in SHOWN or (key.endswith("_id") and _KEPT.fullmatch(value)):
+    if key in SENTENCES or (key in WORDS and not re.search(r"\s", value)):
         return scrub(value)
-    return WITHHELD
+    return value if key.endswith("_id") and _KEPT.fullmatch(value) else WITHHELD

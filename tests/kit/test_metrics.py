@@ -1,0 +1,41 @@
+"""Metrics: named after Prometheus' conventions, by channel, and forgotten with it."""
+
+from __future__ import annotations
+
+import re
+
+from clarion.kit.metrics import Metrics
+
+
+def test_names_follow_the_conventions() -> None:
+    metrics = Metrics()
+    ours = [family for family in metrics.registry.collect() if family.name.startswith("clarion_")]
+    assert len(ours) > 10
+    for family in ours:
+        assert re.fullmatch(r"clarion_[a-z_]+", family.name)
+        assert family.documentation
+        if family.type == "histogram":
+            assert family.name.endswith("_seconds")
+
+
+def test_a_channels_figures_are_shown_and_forgotten() -> None:
+    metrics = Metrics()
+    metrics.due.labels("staff").set(12)
+    metrics.due.labels("other").set(3)
+    metrics.lateness.labels("staff").observe(0.2)
+    metrics.attempts.labels("staff", "accepted").inc(5)
+    text = metrics.render().decode()
+    assert 'clarion_messages_due{channel="staff"} 12.0' in text
+    assert 'clarion_message_lateness_seconds_bucket{channel="staff",le="0.25"} 1.0' in text
+    metrics.forget("staff")
+    metrics.forget("never seen")
+    text = metrics.render().decode()
+    assert 'clarion_messages_due{channel="staff"}' not in text
+    assert 'clarion_messages_due{channel="other"} 3.0' in text
+    assert 'clarion_attempts_total{channel="staff",outcome="accepted"} 5.0' in text
+
+
+def test_two_processes_parts_do_not_share_figures() -> None:
+    one, other = Metrics(), Metrics()
+    one.due.labels("staff").set(1)
+    assert "staff" not in other.render().decode()
