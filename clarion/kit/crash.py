@@ -37,12 +37,16 @@ Point = Literal[
 POINTS: tuple[Point, ...] = get_args(Point)
 
 
-def _armed() -> tuple[str, int]:
-    name, _, count = os.environ.get("CLARION_CRASH", "").partition(":")
-    return name, int(count or 1)
+_name, _left = "", 0
 
 
-_name, _left = _armed()
+def arm(plan: str) -> None:
+    """Die at the n-th passing of a place: `plan` is `name:n`, empty for never. Raises ValueError."""
+    global _name, _left
+    name, _, count = plan.partition(":")
+    if name and name not in POINTS:
+        raise ValueError(f"there is no crash point {name!r}")
+    _name, _left = name, int(count or 1)
 
 
 def crash_point(name: Point) -> None:
@@ -53,3 +57,6 @@ def crash_point(name: Point) -> None:
     _left -= 1
     if _left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+arm(os.environ.get("CLARION_CRASH", ""))

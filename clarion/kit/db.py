@@ -7,7 +7,8 @@ few security-definer functions of the migrations answer.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString
 from uuid import UUID
@@ -124,3 +125,21 @@ async def row(
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, params)
         return await cursor.fetchone()
+
+
+def array(values: Iterable[str]) -> str:
+    """An array literal of plain words (hexadecimal, enum labels, numbers) for `%s::type[]`.
+
+    psycopg's own array dumping costs 2 µs an element; a hot statement passes thousands a second.
+    """
+    return "{" + ",".join(values) + "}"
+
+
+_SPECIAL = re.compile(r'["\\]')
+
+
+def texts(values: Sequence[str | None]) -> str | None:
+    """An array literal of any texts, None as NULL; None when all are (unnest pads it with NULLs)."""
+    if not any(value is not None for value in values):
+        return None
+    return array("NULL" if v is None else '"' + _SPECIAL.sub(r"\\\g<0>", v) + '"' for v in values)

@@ -14,32 +14,51 @@ from uuid import UUID
 from psycopg.rows import class_row, tuple_row
 
 from clarion.domain.message import Verdict
-from clarion.kit.db import Connection
+from clarion.kit.db import Connection, array, texts
 from clarion.kit.ids import floor7
 from clarion.store import tally
+
+# Two statements, because the second must see what the first has locked: receipts may move the same
+# rows meanwhile. Both find rows by key through LATERAL … LIMIT 1 and write them by their place, which
+# no statistics can turn into a scan of the month's partition (measured: 97 µs a message against 30).
+_LOCK = """
+SELECT count(*) FROM unnest(%(id)s::uuid[]) AS s(id)
+CROSS JOIN LATERAL (
+  SELECT a.message_id FROM attempt a WHERE a.id = s.id AND a.cohort = %(cohort)s LIMIT 1 FOR NO KEY UPDATE) a
+CROSS JOIN LATERAL (
+  SELECT m.id FROM message m WHERE m.id = a.message_id AND m.cohort = %(cohort)s
+  LIMIT 1 FOR NO KEY UPDATE) m
+"""
 
 _SETTLE = (
     """
 WITH said AS (
-  SELECT * FROM unnest(%(id)s::uuid[], %(outcome)s::attempt_state[], %(state)s::message_state[],
-    %(reason)s::text[], %(provider)s::text[], %(code)s::text[], %(detail)s::text[],
-    %(retry)s::timestamptz[], %(counts)s::boolean[])
+  SELECT s.*, a.place
+  FROM unnest(%(id)s::uuid[], %(outcome)s::attempt_state[], %(state)s::message_state[], %(reason)s::text[],
+    %(provider)s::text[], %(code)s::text[], %(detail)s::text[], %(retry)s::timestamptz[],
+    %(counts)s::boolean[])
     AS s(id, outcome, state, reason, provider_id, code, detail, retry_at, counts)
+  CROSS JOIN LATERAL (
+    SELECT attempt.ctid AS place FROM attempt
+    WHERE attempt.id = s.id AND attempt.cohort = %(cohort)s AND attempt.state IN ('in_flight', 'unknown')
+    LIMIT 1) a
 ), ended AS (
   UPDATE attempt a SET state = s.outcome, effective = s.outcome IN ('accepted', 'unknown'),
     unknown_since = CASE WHEN s.outcome = 'unknown' THEN coalesce(a.unknown_since, %(now)s) END,
     provider_id = coalesce(s.provider_id, a.provider_id), code = s.code, detail = s.detail,
     settled_at = %(now)s
-  FROM said s
-  WHERE a.id = s.id AND a.cohort = %(cohort)s AND a.state IN ('in_flight', 'unknown')
+  FROM said s WHERE a.ctid = s.place AND a.cohort = %(cohort)s
   RETURNING a.id, a.message_id, a.lane_id, a.address_id, a.variables, a.number, s.outcome, s.state,
     s.reason, s.retry_at, s.counts
 ), judged AS MATERIALIZED (
-  SELECT e.*, d.contact_id, d.consent_key,
+  SELECT e.*, m.place, d.contact_id, d.consent_key,
     CASE WHEN e.state <> 'ready' THEN e.state WHEN d.consent_key IS NULL THEN 'skipped'
          WHEN l.state = 'cancelled' THEN 'cancelled' ELSE 'ready' END::message_state AS to_state,
     CASE WHEN e.state = 'ready' AND d.consent_key IS NULL THEN 'erased' ELSE e.reason END AS to_reason
   FROM ended e
+  CROSS JOIN LATERAL (
+    SELECT message.ctid AS place FROM message
+    WHERE message.id = e.message_id AND message.cohort = %(cohort)s LIMIT 1) m
   LEFT JOIN LATERAL (
     SELECT lane.state FROM lane
     WHERE e.state = 'ready' AND lane.id = e.lane_id LIMIT 1 FOR KEY SHARE) l ON true
@@ -54,7 +73,7 @@ WITH said AS (
     due_at = coalesce(j.retry_at, m.due_at),
     settled_at = CASE WHEN j.to_state = 'ready' THEN NULL ELSE coalesce(m.settled_at, %(now)s) END
   FROM judged j
-  WHERE m.id = j.message_id AND m.cohort = %(cohort)s
+  WHERE m.ctid = j.place AND m.cohort = %(cohort)s
   RETURNING m.id, m.run_id, m.was, m.was_reason, m.state, m.reason, m.content_version_id, m.expires_at,
     j.lane_id, j.address_id, j.variables, j.number, j.retry_at, j.counts, j.contact_id, j.consent_key
 ), again AS (
@@ -67,39 +86,36 @@ WITH said AS (
 ), counted AS ("""
     + tally.ADD
     + """)
-SELECT id FROM ended
+SELECT count(*) FROM ended
 """
 )
 
 
-async def settle(
-    connection: Connection, cohort: date, verdicts: Sequence[Verdict], now: datetime
-) -> set[UUID]:
-    """Write how attempts of one cohort ended; returns those that this call settled.
+async def settle(connection: Connection, cohort: date, verdicts: Sequence[Verdict], now: datetime) -> int:
+    """Write how attempts of one cohort ended; returns how many this call settled.
 
     An attempt that is settled already (by a receipt, a look-up, another settle) is left as it is.
     A verdict whose state is READY puts the message back into the queue at its `retry_at`, unless
     its lane was cancelled or its person erased meanwhile.
     """
+    params = {
+        "cohort": cohort,
+        "now": now,
+        "id": array(v.attempt_id.hex for v in verdicts),
+        "outcome": array(v.outcome.value for v in verdicts),
+        "state": array(v.state.value for v in verdicts),
+        "reason": texts([v.reason for v in verdicts]),
+        "provider": texts([v.provider_id for v in verdicts]),
+        "code": texts([v.code for v in verdicts]),
+        "detail": texts([v.detail for v in verdicts]),
+        "retry": texts([None if v.retry_at is None else v.retry_at.isoformat() for v in verdicts]),
+        "counts": array("t" if v.counts else "f" for v in verdicts),
+    }
     async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(
-            _SETTLE,
-            {
-                "cohort": cohort,
-                "now": now,
-                "id": [v.attempt_id for v in verdicts],
-                "outcome": [v.outcome.value for v in verdicts],
-                "state": [v.state.value for v in verdicts],
-                "reason": [v.reason for v in verdicts],
-                "provider": [v.provider_id for v in verdicts],
-                "code": [v.code for v in verdicts],
-                "detail": [v.detail for v in verdicts],
-                "retry": [v.retry_at for v in verdicts],
-                "counts": [v.counts for v in verdicts],
-            },
-            prepare=True,
-        )
-        return {found[0] for found in await cursor.fetchall()}
+        await cursor.execute(_LOCK, params, prepare=True)
+        await cursor.execute(_SETTLE, params, prepare=True)
+        found = await cursor.fetchone()
+        return int(found[0]) if found else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from psycopg.rows import class_row, dict_row, tuple_row
-from psycopg.types.json import Jsonb
 
-from clarion.kit.db import Connection, Row
+from clarion.kit.db import Connection, Row, array, texts
 from clarion.store import tally
 
 # Libpq options for connections that run these statements: whatever the statistics say (empty, stale,
@@ -93,8 +93,8 @@ async def read_ahead(
         await cursor.execute(
             """SELECT q.lane_id, q.due_at, q.message_id, q.cohort, q.contact_id, q.address_id,
                  q.consent_key, q.content_version_id, q.expires_at, q.tries, q.variables, a.scheme,
-                 a.value AS address, a.last_inbound_at, c.name, c.language, c.country, c.timezone, c.external_id, c.fields,
-                 o.consent_key IS NOT NULL AS opted_out
+                 a.value AS address, a.last_inbound_at, c.name, c.language, c.country, c.timezone,
+                 c.external_id, c.fields, o.consent_key IS NOT NULL AS opted_out
                FROM (SELECT * FROM queue
                      WHERE lane_id = %s AND (due_at, message_id) > (%s, %s) AND due_at <= %s
                      ORDER BY due_at, message_id LIMIT %s) q
@@ -172,17 +172,54 @@ async def intend(
                 "worker": worker_id,
                 "epoch": epoch,
                 "now": now,
-                "lanes": list(epochs),
-                "lane_epochs": list(epochs.values()),
-                "lane": [t.waiting.lane_id for t in tries],
-                "due": [t.waiting.due_at for t in tries],
-                "message": [t.waiting.message_id for t in tries],
-                "attempt": [t.attempt_id for t in tries],
-                "said": [None if t.variables is None else Jsonb(t.variables) for t in tries],
+                "lanes": array(lane.hex for lane in epochs),
+                "lane_epochs": array(map(str, epochs.values())),
+                "lane": array(t.waiting.lane_id.hex for t in tries),
+                "due": array(f'"{t.waiting.due_at.isoformat()}"' for t in tries),
+                "message": array(t.waiting.message_id.hex for t in tries),
+                "attempt": array(t.attempt_id.hex for t in tries),
+                "said": texts([_json(t.variables) for t in tries]),
             },
             prepare=True,
         )
         return {found[0] for found in await cursor.fetchall()}
+
+
+_LOCK_WAITING = """
+SELECT count(*) FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[], %(of)s::date[])
+  AS w(lane_id, due_at, message_id, cohort)
+CROSS JOIN LATERAL (
+  SELECT q.message_id FROM queue q
+  WHERE q.lane_id = w.lane_id AND q.due_at = w.due_at AND q.message_id = w.message_id
+  LIMIT 1 FOR UPDATE) q
+CROSS JOIN LATERAL (
+  SELECT m.id FROM message m WHERE m.id = w.message_id AND m.cohort = w.cohort LIMIT 1 FOR NO KEY UPDATE) m
+"""
+
+_END = (
+    """
+WITH waiting AS MATERIALIZED (
+  SELECT q.place AS queued, m.place AS kept
+  FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[])
+    AS w(lane_id, due_at, message_id)
+  CROSS JOIN LATERAL (
+    SELECT queue.ctid AS place FROM queue
+    WHERE queue.lane_id = w.lane_id AND queue.due_at = w.due_at AND queue.message_id = w.message_id
+      AND queue.cohort = %(cohort)s LIMIT 1) q
+  CROSS JOIN LATERAL (
+    SELECT message.ctid AS place FROM message
+    WHERE message.id = w.message_id AND message.cohort = %(cohort)s AND message.state = 'ready' LIMIT 1) m
+), gone AS (
+  DELETE FROM queue USING waiting w WHERE queue.ctid = w.queued RETURNING w.kept
+), moved AS (
+  UPDATE message m SET was = m.state, was_reason = m.reason, state = %(state)s, reason = %(reason)s,
+    settled_at = %(now)s
+  FROM gone WHERE m.ctid = gone.kept AND m.cohort = %(cohort)s
+  RETURNING m.run_id, m.was, m.was_reason, m.state, m.reason
+), counted AS ("""
+    + tally.ADD
+    + """) SELECT count(*) FROM moved"""
+)
 
 
 async def end(
@@ -194,35 +231,26 @@ async def end(
 ) -> int:
     """Take waiting messages `(lane_id, due_at, message_id, cohort)` out of the queue into an end state.
 
-    Only those whose queue row this statement deletes are ended: a try that began first stands.
+    Only those whose queue row this deletes are ended: a try that began first stands.
     """
-    cursor = await connection.execute(
-        """WITH gone AS (
-             DELETE FROM queue q USING unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[])
-               AS w(lane_id, due_at, message_id)
-             WHERE q.lane_id = w.lane_id AND q.due_at = w.due_at AND q.message_id = w.message_id
-             RETURNING q.message_id, q.cohort
-           ), moved AS (
-             UPDATE message m SET was = m.state, was_reason = m.reason, state = %(state)s,
-               reason = %(reason)s, settled_at = %(now)s
-             FROM gone WHERE m.id = gone.message_id AND m.cohort = gone.cohort
-               AND m.cohort = ANY (%(cohorts)s::date[]) AND m.state = 'ready'
-             RETURNING m.run_id, m.was, m.was_reason, m.state, m.reason
-           ), counted AS ("""
-        + tally.ADD
-        + """) SELECT count(*) FROM moved""",
-        {
-            "lane": [r[0] for r in rows],
-            "due": [r[1] for r in rows],
-            "message": [r[2] for r in rows],
-            "cohorts": sorted({r[3] for r in rows}),
+    ended = 0
+    for cohort in sorted({found[3] for found in rows}):
+        some = [found for found in rows if found[3] == cohort]
+        params = {
+            "lane": array(found[0].hex for found in some),
+            "due": array(f'"{found[1].isoformat()}"' for found in some),
+            "message": array(found[2].hex for found in some),
+            "of": array(found[3].isoformat() for found in some),
+            "cohort": cohort,
             "state": state,
             "reason": reason,
             "now": now,
-        },
-    )
-    found = await cursor.fetchone()
-    return int(found[0]) if found else 0
+        }
+        await connection.execute(_LOCK_WAITING, params)
+        cursor = await connection.execute(_END, params)
+        done = await cursor.fetchone()
+        ended += int(done[0]) if done else 0
+    return ended
 
 
 async def empty_lane(connection: Connection, lane_id: UUID, state: str, now: datetime, limit: int) -> int:
@@ -249,3 +277,7 @@ async def depth(connection: Connection, channel_id: UUID, now: datetime) -> Row:
             {"channel": channel_id, "now": now},
         )
         return await cursor.fetchone() or {}
+
+
+def _json(value: dict[str, Any] | None) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()

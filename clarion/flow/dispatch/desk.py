@@ -123,7 +123,9 @@ class Desk:
     def _room(self, ticks: float) -> int:
         """How many may go now: rate, a slice of it, places, the breaker."""
         most = max(1, int(self.channel.rate * SLICE))
-        places = min(self.shared.places, self.channel.config.max_in_flight) - len(self.begun)
+        places = min(self.shared.places, self.channel.config.max_in_flight)
+        # Answered calls whose verdict is not yet durable count apart: they hold no connection.
+        places = min(places - len(self._calls), 2 * places - len(self.begun))
         return max(0, min(self.pacer.free(ticks), most, places, BATCH, self.breaker.allows(ticks)))
 
     async def _rest(self) -> None:
