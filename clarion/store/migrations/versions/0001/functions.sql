@@ -52,9 +52,11 @@ BEGIN
     'clarion_board(timestamptz)', 'clarion_due_runs(timestamptz)', 'clarion_waiting_inboxes()',
     'clarion_channel_workspace(uuid)', 'clarion_workspaces()']
   LOOP
-    EXECUTE format('ALTER FUNCTION %s OWNER TO clarion_definer', f);
+    -- rights first: the schema's owner does not inherit what the definer may do, so that afterwards
+    -- both statements would change nothing, with a warning that nobody reads
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM public', f);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO clarion_app', f);
+    EXECUTE format('ALTER FUNCTION %s OWNER TO clarion_definer', f);
   END LOOP;
 END
 $$;
