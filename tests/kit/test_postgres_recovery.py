@@ -145,6 +145,7 @@ def test_a_server_that_lets_nobody_in_is_told_with_what_to_do(
     socket.rename(socket.with_name("swept-away"))
     with pytest.raises(Unavailable, match=rf"process {info.pid}\) runs but lets nobody in"):
         EmbeddedServer(server.layout.home.parent).start()
+    socket.with_name("swept-away").rename(socket)
 
 
 def test_a_creation_that_was_killed_half_way_does_not_count(server: EmbeddedServer) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from clarion.errors import Misconfigured, Unavailable
 from clarion.kit.postgres import locks
-from clarion.kit.postgres.account import Account, seen_by
+from clarion.kit.postgres.account import Account, seen_by, server_account
 from clarion.kit.postgres.binaries import Binaries
 from clarion.kit.postgres.layout import PORT, Layout, forget_socket_dir, socket_dir
 from clarion.kit.postgres.locks import FileLock
@@ -23,6 +23,7 @@ LOG_LIMIT = 8 * 1024 * 1024  # bytes; beyond it the log is cut at the next start
 LOG_KEPT = 256 * 1024
 PATIENCE_WITH_ORPHANS = 5.0  # seconds that a dead postmaster's children have to notice
 ENVIRONMENT = {"LC_ALL": "C", "LANG": "C", "PATH": "/usr/local/bin:/usr/bin:/bin"}
+LOOK = """for one in /proc/[0-9]*; do [ "$one/cwd" -ef "$1" ] && echo "${one#/proc/}"; done"""
 StopMode = Literal["fast", "immediate"]
 STOP_SIGNALS: dict[StopMode, signal.Signals] = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
@@ -147,7 +148,7 @@ def clear_orphans(layout: Layout, progress: Progress) -> None:
         return
     for number, patience in ((signal.SIGQUIT, PATIENCE_WITH_ORPHANS), (signal.SIGKILL, 60.0)):
         progress("ending what a killed database server left behind")
-        for pid in _processes_in(layout.data):
+        for pid in _processes_in(layout):
             _signal(pid, number)
         if wait_gone(layout, patience):
             return
@@ -196,39 +197,66 @@ def _signal(pid: int, number: int) -> None:
 
 def _works_in(pid: int, data: Path) -> bool:
     """Whether process `pid` lives and is a server of this data directory (it works inside it)."""
+    process = Path("/proc", str(pid))
+    if not Path("/proc/self").exists():
+        return _exists(pid) and _locked(data)  # no /proc (macOS): the lock decides
+    try:
+        name, state = _name_and_state(process)
+        if state in "ZX":
+            return False  # dead, and not yet noticed by its parent
+        return os.path.samefile(process / "cwd", data)
+    except PermissionError:
+        # Root in a container may lack the right to look closer: lock, name and user have to do.
+        return name == "postgres" and _locked(data) and process.stat().st_uid == data.stat().st_uid
+    except OSError:
+        return False
+
+
+def _name_and_state(process: Path) -> tuple[str, str]:
+    name, rest = (process / "stat").read_text().split(" (", 1)[1].rsplit(") ", 1)
+    return name, rest[0]
+
+
+def _locked(data: Path) -> bool:
+    return locks.is_held(Layout(data.parent).lock("server"))
+
+
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # it lives
-    process = Path("/proc", str(pid))
-    if not process.parent.joinpath("self").exists():
-        return locks.is_held(data.parent / "server.lock")  # no /proc (macOS): the lock decides
-    try:
-        return os.path.samefile(process / "cwd", data)
-    except PermissionError:
-        # Root in a container may lack the right to look closer: name and user have to do.
-        return _looks_like_server(process, data)
-    except OSError:
-        return False  # gone, or a zombie
+        return True
+    return True
 
 
-def _looks_like_server(process: Path, data: Path) -> bool:
-    try:
-        name = (process / "comm").read_text().strip()
-        return name.startswith("postgres") and process.stat().st_uid == data.stat().st_uid
-    except OSError:
-        return False
-
-
-def _processes_in(data: Path) -> list[int]:
-    pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
-    found = []
-    for pid in pids:
+def _processes_in(layout: Layout) -> list[int]:
+    """Process ids of all that work in the data directory."""
+    found: list[int] = []
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            if os.path.samefile(f"/proc/{pid}/cwd", data):
-                found.append(pid)
+            if os.path.samefile(process / "cwd", layout.data):
+                found.append(int(process.name))
+        except PermissionError:
+            if os.geteuid() == 0:  # root in a container may not look; the server's own user may
+                return _asked_as_server(layout)
         except OSError:
             continue
     return found
+
+
+def _asked_as_server(layout: Layout) -> list[int]:
+    account = server_account(layout.data)
+    with seen_by(account, layout.data) as (data, inherited):
+        said = subprocess.run(
+            ["/bin/sh", "-c", LOOK, "sh", data],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=False,
+            cwd="/",
+            env=ENVIRONMENT,
+            pass_fds=inherited,
+            **account.options,
+        )
+    return [int(pid) for pid in said.stdout.split()]
