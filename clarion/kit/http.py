@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
@@ -85,7 +86,7 @@ class Http:
     ) -> Answer:
         """Make the request once. Raises NeverSent or Unanswered; time-outs are seconds."""
         assert self._session is not None, "open Http with `async with`"
-        timeout = aiohttp.ClientTimeout(total=total_timeout, sock_connect=connect_timeout)
+        timeout = _timeout(connect_timeout, total_timeout)
         try:
             async with self._session.request(
                 method, url, data=body, headers=headers, allow_redirects=False, timeout=timeout
@@ -96,6 +97,11 @@ class Http:
             raise NeverSent(_words(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise Unanswered(_words(error)) from error
+
+
+@lru_cache(maxsize=1024)
+def _timeout(connect: float, total: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, sock_connect=connect)
 
 
 def _words(error: BaseException) -> str:

@@ -17,17 +17,17 @@ from clarion.domain.message import Verdict
 from clarion.kit.db import Connection, array, texts
 from clarion.kit.ids import floor7
 from clarion.store import tally
+from clarion.store.cohort import within
 
 # Two statements, because the second must see what the first has locked: receipts may move the same
 # rows meanwhile. Both find rows by key through LATERAL … LIMIT 1 and write them by their place, which
-# no statistics can turn into a scan of the month's partition (measured: 97 µs a message against 30).
+# no statistics can turn into a scan (store/cohort).
 _LOCK = """
 SELECT count(*) FROM unnest(%(id)s::uuid[]) AS s(id)
 CROSS JOIN LATERAL (
-  SELECT a.message_id FROM attempt a WHERE a.id = s.id AND a.cohort = %(cohort)s LIMIT 1 FOR NO KEY UPDATE) a
+  SELECT a.message_id FROM {attempt} a WHERE a.id = s.id LIMIT 1 FOR NO KEY UPDATE) a
 CROSS JOIN LATERAL (
-  SELECT m.id FROM message m WHERE m.id = a.message_id AND m.cohort = %(cohort)s
-  LIMIT 1 FOR NO KEY UPDATE) m
+  SELECT m.id FROM {message} m WHERE m.id = a.message_id LIMIT 1 FOR NO KEY UPDATE) m
 """
 
 _SETTLE = (
@@ -39,15 +39,14 @@ WITH said AS (
     %(counts)s::boolean[])
     AS s(id, outcome, state, reason, provider_id, code, detail, retry_at, counts)
   CROSS JOIN LATERAL (
-    SELECT attempt.ctid AS place FROM attempt
-    WHERE attempt.id = s.id AND attempt.cohort = %(cohort)s AND attempt.state IN ('in_flight', 'unknown')
+    SELECT t.ctid AS place FROM {attempt} t WHERE t.id = s.id AND t.state IN ('in_flight', 'unknown')
     LIMIT 1) a
 ), ended AS (
-  UPDATE attempt a SET state = s.outcome, effective = s.outcome IN ('accepted', 'unknown'),
+  UPDATE {attempt} a SET state = s.outcome, effective = s.outcome IN ('accepted', 'unknown'),
     unknown_since = CASE WHEN s.outcome = 'unknown' THEN coalesce(a.unknown_since, %(now)s) END,
     provider_id = coalesce(s.provider_id, a.provider_id), code = s.code, detail = s.detail,
     settled_at = %(now)s
-  FROM said s WHERE a.ctid = s.place AND a.cohort = %(cohort)s
+  FROM said s WHERE a.ctid = s.place
   RETURNING a.id, a.message_id, a.lane_id, a.address_id, a.variables, a.number, s.outcome, s.state,
     s.reason, s.retry_at, s.counts
 ), judged AS MATERIALIZED (
@@ -57,8 +56,7 @@ WITH said AS (
     CASE WHEN e.state = 'ready' AND d.consent_key IS NULL THEN 'erased' ELSE e.reason END AS to_reason
   FROM ended e
   CROSS JOIN LATERAL (
-    SELECT message.ctid AS place FROM message
-    WHERE message.id = e.message_id AND message.cohort = %(cohort)s LIMIT 1) m
+    SELECT t.ctid AS place FROM {message} t WHERE t.id = e.message_id LIMIT 1) m
   LEFT JOIN LATERAL (
     SELECT lane.state FROM lane
     WHERE e.state = 'ready' AND lane.id = e.lane_id LIMIT 1 FOR KEY SHARE) l ON true
@@ -66,14 +64,14 @@ WITH said AS (
     SELECT address.contact_id, address.consent_key FROM address
     WHERE e.state = 'ready' AND address.id = e.address_id LIMIT 1) d ON true
 ), moved AS (
-  UPDATE message m SET was = m.state, was_reason = m.reason,
+  UPDATE {message} m SET was = m.state, was_reason = m.reason,
     state = CASE WHEN m.state > 'unknown' THEN m.state ELSE j.to_state END,
     reason = CASE WHEN m.state > 'unknown' THEN m.reason ELSE j.to_reason END,
     tries = CASE WHEN j.counts THEN greatest(m.tries, j.number) ELSE m.tries END,
     due_at = coalesce(j.retry_at, m.due_at),
     settled_at = CASE WHEN j.to_state = 'ready' THEN NULL ELSE coalesce(m.settled_at, %(now)s) END
   FROM judged j
-  WHERE m.ctid = j.place AND m.cohort = %(cohort)s
+  WHERE m.ctid = j.place
   RETURNING m.id, m.run_id, m.was, m.was_reason, m.state, m.reason, m.content_version_id, m.expires_at,
     j.lane_id, j.address_id, j.variables, j.number, j.retry_at, j.counts, j.contact_id, j.consent_key
 ), again AS (
@@ -112,8 +110,8 @@ async def settle(connection: Connection, cohort: date, verdicts: Sequence[Verdic
         "counts": array("t" if v.counts else "f" for v in verdicts),
     }
     async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(_LOCK, params, prepare=True)
-        await cursor.execute(_SETTLE, params, prepare=True)
+        await cursor.execute(within(_LOCK, cohort), params, prepare=True)
+        await cursor.execute(within(_SETTLE, cohort), params, prepare=True)
         found = await cursor.fetchone()
         return int(found[0]) if found else 0
 

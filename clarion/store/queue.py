@@ -18,6 +18,7 @@ from psycopg.rows import class_row, dict_row, tuple_row
 
 from clarion.kit.db import Connection, Row, array, texts
 from clarion.store import tally
+from clarion.store.cohort import within
 
 # Libpq options for connections that run these statements: whatever the statistics say (empty, stale,
 # of ten million rows), a look-up by key is a look-up by key.
@@ -186,14 +187,14 @@ async def intend(
 
 
 _LOCK_WAITING = """
-SELECT count(*) FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[], %(of)s::date[])
-  AS w(lane_id, due_at, message_id, cohort)
+SELECT count(*) FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[])
+  AS w(lane_id, due_at, message_id)
 CROSS JOIN LATERAL (
   SELECT q.message_id FROM queue q
   WHERE q.lane_id = w.lane_id AND q.due_at = w.due_at AND q.message_id = w.message_id
   LIMIT 1 FOR UPDATE) q
 CROSS JOIN LATERAL (
-  SELECT m.id FROM message m WHERE m.id = w.message_id AND m.cohort = w.cohort LIMIT 1 FOR NO KEY UPDATE) m
+  SELECT m.id FROM {message} m WHERE m.id = w.message_id LIMIT 1 FOR NO KEY UPDATE) m
 """
 
 _END = (
@@ -207,14 +208,13 @@ WITH waiting AS MATERIALIZED (
     WHERE queue.lane_id = w.lane_id AND queue.due_at = w.due_at AND queue.message_id = w.message_id
       AND queue.cohort = %(cohort)s LIMIT 1) q
   CROSS JOIN LATERAL (
-    SELECT message.ctid AS place FROM message
-    WHERE message.id = w.message_id AND message.cohort = %(cohort)s AND message.state = 'ready' LIMIT 1) m
+    SELECT t.ctid AS place FROM {message} t WHERE t.id = w.message_id AND t.state = 'ready' LIMIT 1) m
 ), gone AS (
   DELETE FROM queue USING waiting w WHERE queue.ctid = w.queued RETURNING w.kept
 ), moved AS (
-  UPDATE message m SET was = m.state, was_reason = m.reason, state = %(state)s, reason = %(reason)s,
+  UPDATE {message} m SET was = m.state, was_reason = m.reason, state = %(state)s, reason = %(reason)s,
     settled_at = %(now)s
-  FROM gone WHERE m.ctid = gone.kept AND m.cohort = %(cohort)s
+  FROM gone WHERE m.ctid = gone.kept
   RETURNING m.run_id, m.was, m.was_reason, m.state, m.reason
 ), counted AS ("""
     + tally.ADD
@@ -240,14 +240,13 @@ async def end(
             "lane": array(found[0].hex for found in some),
             "due": array(f'"{found[1].isoformat()}"' for found in some),
             "message": array(found[2].hex for found in some),
-            "of": array(found[3].isoformat() for found in some),
             "cohort": cohort,
             "state": state,
             "reason": reason,
             "now": now,
         }
-        await connection.execute(_LOCK_WAITING, params)
-        cursor = await connection.execute(_END, params)
+        await connection.execute(within(_LOCK_WAITING, cohort), params)
+        cursor = await connection.execute(within(_END, cohort), params)
         done = await cursor.fetchone()
         ended += int(done[0]) if done else 0
     return ended

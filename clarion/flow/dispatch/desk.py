@@ -10,8 +10,9 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from clarion.domain.message import Skip, State, reference
@@ -58,6 +59,7 @@ class Call:
     waiting: Waiting
     attempt_id: UUID
     parcel: Parcel
+    said: dict[str, Any] | None
 
 
 @dataclass(slots=True)
@@ -201,7 +203,7 @@ class Desk:
                 parcel = Parcel(
                     reference(waiting.cohort, attempt_id), waiting.scheme, waiting.address, content
                 )
-                calls.append(Call(_with(waiting, said), attempt_id, parcel))
+                calls.append(Call(waiting, attempt_id, parcel, said))
         for (state, reason), some in ends.items():
             await self._end(some, state, reason, now)
         return calls
@@ -217,8 +219,7 @@ class Desk:
 
     async def _intend(self, calls: list[Call], now: datetime) -> set[UUID]:
         tries = [
-            Intended(c.waiting, self.lanes.epoch(c.waiting.lane_id), c.attempt_id, c.waiting.variables)
-            for c in calls
+            Intended(c.waiting, self.lanes.epoch(c.waiting.lane_id), c.attempt_id, c.said) for c in calls
         ]
         async with self.shared.db.tenant(self.channel.workspace_id) as connection:
             granted = await queue.intend(
@@ -287,10 +288,3 @@ class Desk:
     def settled_through(self, now: datetime) -> datetime:
         """Every attempt of ours that began before this is settled, durably."""
         return min([now, *self.begun.values()])
-
-
-def _with(waiting: Waiting, said: dict[str, object] | None) -> Waiting:
-    """The row with the variables that this try says, so that a retry says the same."""
-    if said is None or waiting.variables is not None:
-        return waiting
-    return replace(waiting, variables=said)

@@ -79,11 +79,16 @@ BEGIN
   END IF;
   PERFORM pg_advisory_xact_lock(hashtext('clarion_ensure_cohort'));
   FOREACH t IN ARRAY ARRAY['message', 'attempt', 'receipt'] LOOP
+    CONTINUE WHEN to_regclass('public.' || t || '_' || suffix) IS NOT NULL;
     storage := CASE t WHEN 'receipt' THEN '' ELSE 'WITH (fillfactor = 50)' END;
-    EXECUTE format('CREATE TABLE IF NOT EXISTS public.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L) %s',
+    EXECUTE format('CREATE TABLE public.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L) %s',
       t || '_' || suffix, t, first, (first + interval '1 month')::date, storage);
     EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', t || '_' || suffix);
     EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', t || '_' || suffix);
+    -- Hot statements name the partition itself (store/cohort), so it has the same policy as its parent.
+    EXECUTE format('CREATE POLICY tenant ON public.%I USING (workspace_id = (SELECT public.clarion_workspace()))
+      WITH CHECK (workspace_id = (SELECT public.clarion_workspace()))', t || '_' || suffix);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON public.%I TO clarion_app', t || '_' || suffix);
   END LOOP;
 END
 $$;
