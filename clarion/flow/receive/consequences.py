@@ -1,0 +1,107 @@
+"""What follows from what came back, beyond its messages: consent, a pause, somebody told.
+
+Wishes of people are part of the transaction that reads them; pauses come after it, since they lock what
+the dispatch holds. Doing any of it again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from clarion.domain.address import address_from_urn
+from clarion.domain.identity import consent_hash
+from clarion.kit.db import Connection
+from clarion.providers.contract import Fault
+from clarion.store import campaign, consent, inbound, notice, receipt, workspace
+from clarion.store import channel as channels
+from clarion.store.receipt import Said
+
+
+class Failure(NamedTuple):
+    """A failure that says more than that one message did not arrive."""
+
+    fault: Fault
+    cohort: date
+    said: Said
+
+
+async def heed(connection: Connection, heard: Sequence[inbound.Heard]) -> None:
+    """Write what people wished into the consent ledger, by the order in which they wrote."""
+    wishes = [one for one in heard if one.meaning]
+    if not wishes:
+        return
+    pepper = bytes((await workspace.get(connection))["pepper"])
+    for one in wishes:
+        key = consent_hash(pepper, address_from_urn(one.urn))
+        state = "out" if one.meaning == "stop" else "in"
+        if not await inbound.is_news(connection, key, state, one.at):
+            continue
+        change = consent.opt_out if state == "out" else consent.opt_in
+        await change(connection, [key], one.at, how="reply", by=str(one.contact_id or ""))
+
+
+async def heed_provider(connection: Connection, provider: str, failures: Sequence[Failure]) -> None:
+    """The provider says that a person told it to stop: that is an opt-out here too."""
+    for failure in failures:
+        if failure.fault is not Fault.OPTED_OUT:
+            continue
+        said = failure.said
+        found = (await receipt.whose(connection, failure.cohort, [said.attempt_id])).get(said.attempt_id)
+        if found is None or found.consent_key is None:
+            continue
+        key = bytes(found.consent_key)
+        if await inbound.is_news(connection, key, "out", said.at):
+            await consent.opt_out(
+                connection, [key], said.at, how="provider", by=provider, note=said.code or ""
+            )
+
+
+async def contradiction(
+    connection: Connection, workspace_id: UUID, channel_id: UUID, attempts: Sequence[UUID], now: datetime
+) -> None:
+    """The provider took a try that the ledger held for without effect, while another one stands."""
+    await notice.put(
+        connection,
+        workspace_id,
+        cause=f"channel:{channel_id}:contradiction",
+        level="error",
+        text=f"The evidence contradicts what the provider answered: it took {len(attempts)} tries that it "
+        f"had refused, after they were tried again. Somebody may have the message twice. First: "
+        f"attempt {attempts[0]}.",
+        now=now,
+    )
+
+
+async def halt(
+    connection: Connection, workspace_id: UUID, channel_id: UUID, failures: Sequence[Failure], now: datetime
+) -> None:
+    """Failures that the account or the content is at fault for stop the channel or the campaign."""
+    for failure in _one_of_each(failures).values():
+        why = f"{failure.said.code}: told in a receipt"
+        if failure.fault is Fault.ACCOUNT:
+            await channels.pause(connection, channel_id, why, now)
+            await notice.put(
+                connection, workspace_id, cause=f"channel:{channel_id}:account", level="error",
+                text=f"A channel is paused, the provider refuses our account ({why}).", now=now,
+            )  # fmt: skip
+        elif failure.fault is Fault.CONTENT:
+            found = await receipt.whose(connection, failure.cohort, [failure.said.attempt_id])
+            for whose in found.values():
+                paused = await campaign.pause_lane(connection, whose.lane_id, why, now)
+                if paused is not None:
+                    await notice.put(
+                        connection, workspace_id, cause=f"campaign:{paused}:content", level="error",
+                        text=f"A campaign is paused, the provider refuses its content ({why}).", now=now,
+                    )  # fmt: skip
+
+
+def _one_of_each(failures: Sequence[Failure]) -> Mapping[object, Failure]:
+    """Of account failures one is enough; of content each campaign's, so all are asked."""
+    return {
+        f.fault if f.fault is Fault.ACCOUNT else f.said.attempt_id: f
+        for f in failures
+        if f.fault in (Fault.ACCOUNT, Fault.CONTENT)
+    }

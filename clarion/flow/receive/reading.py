@@ -1,0 +1,106 @@
+"""From bodies to events: what a batch of the inbox says, sorted for the ledger. Pure.
+
+Values from outside are made fit for the database here (no NUL character, no moment in the future), so
+that one odd body cannot stop a batch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+
+from clarion.domain.address import Address, parse_address
+from clarion.domain.consent import Consent, wish
+from clarion.domain.message import parse_reference
+from clarion.domain.refusal import Refusal
+from clarion.errors import Invalid
+from clarion.providers.contract import Evidence, Fault, Inbound, Provider, Receipt
+from clarion.store import inbound
+from clarion.store.inbox import Waiting
+from clarion.store.receipt import Said
+
+MEANING = {Consent.OUT: "stop", Consent.IN: "start", None: ""}
+_LONGEST_CODE = 100
+
+
+@dataclass(slots=True)
+class Batch:
+    """Events by cohort; `faults` of failed attempts, by attempt; `read` is (body, its problem)."""
+
+    said: dict[date, list[Said]] = field(default_factory=lambda: defaultdict(list))
+    faults: dict[UUID, tuple[Fault, Said]] = field(default_factory=dict)
+    inbound: list[inbound.Said] = field(default_factory=list)
+    read: list[tuple[UUID, str | None]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    _references: dict[str, tuple[date, UUID] | None] = field(default_factory=dict)
+
+    def add(self, provider: Provider, waiting: Waiting, now: datetime) -> None:
+        """Read one body: all of it, or its problem."""
+        try:
+            events = provider.read(waiting.body)
+        except Exception as error:  # a provider's file that fails must not stop the inbox
+            self.counts["unreadable"] += 1
+            told = _clean(str(error))[:500] if isinstance(error, ValueError) else ""
+            self.read.append((waiting.id, told or f"it cannot be read: {type(error).__name__}"))
+            return
+        self.events(events, now)
+        self.read.append((waiting.id, None))
+
+    def events(self, events: Iterable[Receipt | Inbound], now: datetime) -> None:
+        """Sort events in."""
+        for event in events:
+            if isinstance(event, Receipt):
+                self._receipt(event, now)
+            else:
+                self.inbound.append(_inbound(event, now))
+
+    def _receipt(self, receipt: Receipt, now: datetime) -> None:
+        found = self._attempt(receipt.reference)
+        if found is None:
+            self.counts["unreferenced"] += 1
+            return
+        cohort, attempt_id = found
+        code = None if receipt.code is None else _clean(receipt.code)[:_LONGEST_CODE]
+        provider_id = None if receipt.provider_id is None else _clean(receipt.provider_id)
+        said = Said(attempt_id, receipt.evidence.value, min(receipt.at, now), code, provider_id)
+        self.said[cohort].append(said)
+        if receipt.evidence is Evidence.FAILED and receipt.fault is not None:
+            self.faults[attempt_id] = (receipt.fault, said)
+
+    def _attempt(self, reference: str | None) -> tuple[date, UUID] | None:
+        """The attempt that a reference of ours names. Several statuses of one come together."""
+        if reference is None:
+            return None
+        try:
+            return self._references[reference]
+        except KeyError:
+            pass
+        try:
+            found = parse_reference(reference)
+        except Invalid:
+            found = None
+        self._references[reference] = found
+        return found
+
+
+def _inbound(said: Inbound, now: datetime) -> inbound.Said:
+    spelled = _clean(said.address)
+    read = parse_address(spelled, said.scheme)
+    address = Address(said.scheme, spelled) if isinstance(read, Refusal) else read
+    text = _clean(said.text)
+    return inbound.Said(
+        provider_id=_clean(said.provider_id),
+        urn=address.urn,
+        path=address.path,
+        text=text,
+        at=min(said.at, now),
+        meaning=MEANING[wish(text)],
+    )
+
+
+def _clean(text: str) -> str:
+    """Without what PostgreSQL's text cannot hold."""
+    return text.replace("\x00", "") if "\x00" in text else text

@@ -1,0 +1,256 @@
+"""Reading the inbox: the loop of every worker, and the transaction that turns bodies into ledger.
+
+Bodies are marked as read in the transaction that writes what they say, so a process that dies in
+between leaves them waiting, and reading them again comes to the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from clarion.flow.receive import consequences
+from clarion.flow.receive.consequences import Failure
+from clarion.flow.receive.reading import Batch
+from clarion.flow.services import Services
+from clarion.kit.crash import crash_point
+from clarion.kit.db import AWAY, Connection
+from clarion.kit.log import logger
+from clarion.providers import registry
+from clarion.providers.contract import Provider
+from clarion.store import channel as channels
+from clarion.store import inbound, inbox, receipt
+from clarion.store.receipt import Contended
+
+BODIES, BYTES = 1000, 1024 * 1024  # of one transaction; some 2,500 receipts
+AT_ONCE = 4000  # receipts of one statement
+GATHER = 0.05  # seconds; receipts that come one by one are read together
+SLICE = 0.005  # seconds of parsing without a pause
+TROUBLED = 30.0  # seconds until a channel is read again whose inbox could not be
+log = logger(__name__)
+
+
+@dataclass(slots=True)
+class Drained:
+    """What one transaction did: bodies read, receipts in them, messages in, and counts by kind.
+
+    `counts`: accepted, delivered, read, failed (not known before), repeated, stranger (of no attempt of
+    ours), unreferenced, unreadable (bodies), contradicted.
+    """
+
+    bodies: int = 0
+    receipts: int = 0
+    inbound: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+
+
+class Receiver:
+    """One a process. Several processes read one inbox without waiting for each other."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._providers: dict[UUID, Provider] = {}
+        self._wake = asyncio.Event()
+        self._troubled: dict[UUID, float] = {}
+
+    def wake(self) -> None:
+        """Something came in: look at once."""
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read what comes in until `stop`; a transaction under way is ended first."""
+        while not stop.is_set():
+            try:
+                read = await self.round()
+            except (*AWAY, Contended) as error:
+                log.warning("receiving waits for the database", error=type(error).__name__)
+                read = None
+                await _pause(stop, 0.5)
+            if read is not None and read < BODIES:
+                await self._rest(stop, GATHER if read else self._services.settings.poll)
+
+    async def round(self) -> int:
+        """Read once from every channel that has something; how many bodies."""
+        async with self._services.db.system() as connection:
+            waiting = await inbox.waiting(connection)
+        ticks = self._services.clock.monotonic()
+        total = 0
+        for workspace_id, channel_id in waiting:
+            if self._troubled.get(channel_id, 0.0) > ticks:
+                continue
+            try:
+                total += (await self.drain_once(workspace_id, channel_id)).bodies
+            except (*AWAY, Contended):
+                raise
+            except Exception:
+                log.exception("a channel's inbox cannot be read", channel=str(channel_id))
+                self._troubled[channel_id] = ticks + TROUBLED
+        return total
+
+    async def drain_once(self, workspace_id: UUID, channel_id: UUID) -> Drained:
+        """Read one batch of a channel's inbox, and draw the consequences.
+
+        A body that cannot be applied is set aside with its problem; the others are not kept by it.
+        Raises AWAY's errors and Contended: nothing was read then.
+        """
+        try:
+            drained = await self._transact(workspace_id, channel_id, BODIES)
+        except (*AWAY, Contended):
+            raise
+        except Exception as error:
+            log.warning("a batch is read body by body", channel=str(channel_id), error=type(error).__name__)
+            drained = await self._one_by_one(workspace_id, channel_id)
+        self._count(channel_id, drained)
+        if drained.failures:
+            async with self._services.db.tenant(workspace_id) as connection:
+                now = self._services.clock.now()
+                await consequences.halt(connection, workspace_id, channel_id, drained.failures, now)
+        return drained
+
+    async def _one_by_one(self, workspace_id: UUID, channel_id: UUID) -> Drained:
+        whole = Drained()
+        for _ in range(BODIES):
+            one = await self._transact(workspace_id, channel_id, 1)
+            if one.bodies == 0:
+                break
+            whole.bodies += one.bodies
+            whole.receipts += one.receipts
+            whole.inbound += one.inbound
+            whole.counts += one.counts
+            whole.failures += one.failures
+        return whole
+
+    async def _transact(self, workspace_id: UUID, channel_id: UUID, limit: int) -> Drained:
+        now = self._services.clock.now()
+        drained = Drained()
+        async with self._services.db.tenant(workspace_id) as connection:
+            bodies = await inbox.take(connection, channel_id, limit=limit, most_bytes=BYTES)
+            if not bodies:
+                return drained
+            provider = await self._provider(connection, channel_id)
+            batch = Batch()
+            await self._read(batch, provider, bodies, now)
+            drained.bodies = len(bodies)
+            async with self._careful(connection, batch, drained, alone=limit == 1):
+                await self._apply(connection, workspace_id, channel_id, provider, batch, drained, now)
+            await inbox.done(connection, batch.read, now)
+            crash_point("receive.before_commit")
+        crash_point("receive.committed")
+        return drained
+
+    async def _read(
+        self, batch: Batch, provider: Provider, bodies: list[inbox.Waiting], now: datetime
+    ) -> None:
+        """Parse, letting the rest of the process (the dispatch) go on in between."""
+        clock = self._services.clock
+        until = clock.monotonic() + SLICE
+        for body in bodies:
+            batch.add(provider, body, now)
+            if clock.monotonic() > until:
+                await asyncio.sleep(0)
+                until = clock.monotonic() + SLICE
+
+    @asynccontextmanager
+    async def _careful(
+        self, connection: Connection, batch: Batch, drained: Drained, *, alone: bool
+    ) -> AsyncIterator[None]:
+        """A body that is alone and cannot be applied is what is wrong: set aside, with the problem."""
+        try:
+            async with connection.transaction() if alone else nullcontext():
+                yield
+        except (*AWAY, Contended):
+            raise
+        except Exception as error:
+            if not alone:
+                raise
+            log.exception("a body of the inbox cannot be applied")
+            batch.read = [(id, f"it cannot be applied: {type(error).__name__}") for id, _ in batch.read]
+            drained.receipts, drained.inbound, drained.failures = 0, 0, []
+            drained.counts = Counter({"unreadable": 1})
+
+    async def _apply(
+        self,
+        connection: Connection,
+        workspace_id: UUID,
+        channel_id: UUID,
+        provider: Provider,
+        batch: Batch,
+        drained: Drained,
+        now: datetime,
+    ) -> None:
+        drained.counts += batch.counts
+        contradicted: list[UUID] = []
+        for cohort, said in sorted(batch.said.items()):
+            for start in range(0, len(said), AT_ONCE):
+                part = said[start : start + AT_ONCE]
+                applied = await receipt.apply(connection, cohort, part, now)
+                contradicted += applied.contradicted
+                drained.receipts += len(part)
+                drained.counts.update(applied.fresh)
+                drained.counts["stranger"] += applied.strangers
+                drained.counts["repeated"] += len(part) - sum(applied.fresh.values()) - applied.strangers
+                drained.failures += [
+                    Failure(batch.faults[id][0], cohort, batch.faults[id][1])
+                    for id in applied.failed
+                    if id in batch.faults
+                ]
+        await consequences.heed_provider(connection, provider.name, drained.failures)
+        if contradicted:
+            drained.counts["contradicted"] += len(contradicted)
+            await consequences.contradiction(connection, workspace_id, channel_id, contradicted, now)
+        if batch.inbound:
+            heard = await inbound.hear(connection, channel_id, provider.schemes, batch.inbound, now)
+            drained.inbound = len(heard)
+            await consequences.heed(connection, heard)
+
+    async def _provider(self, connection: Connection, channel_id: UUID) -> Provider:
+        """A channel's provider never changes, so it is asked for once."""
+        found = self._providers.get(channel_id)
+        if found is None:
+            found = registry.get((await channels.get(connection, channel_id))["provider"])
+            self._providers[channel_id] = found
+        return found
+
+    def _count(self, channel_id: UUID, drained: Drained) -> None:
+        metrics, channel = self._services.metrics, str(channel_id)
+        for status, n in drained.counts.items():
+            if n:
+                metrics.receipts.labels(channel, status).inc(n)
+        if drained.inbound:
+            metrics.inbound.labels(channel).inc(drained.inbound)
+
+    async def _rest(self, stop: asyncio.Event, seconds: float) -> None:
+        self._wake.clear()
+        waiting = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(stop.wait())]
+        try:
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+async def tidy(services: Services, workspace_id: UUID, *, days: float = 14, problem_days: float = 90) -> int:
+    """Housekeeping: remove bodies read more than `days` ago, those with a problem after `problem_days`;
+    how many. Providers repeat a call for up to seven days, and repeating is harmless in any case."""
+    now, total = services.clock.now(), 0
+    while True:
+        async with services.db.tenant(workspace_id) as connection:
+            gone = await inbox.forget(
+                connection,
+                before=now - timedelta(days=days),
+                problems_before=now - timedelta(days=problem_days),
+            )
+        total += gone
+        if gone == 0:
+            return total

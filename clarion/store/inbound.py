@@ -1,0 +1,134 @@
+"""What people write to us, once each, and what their words say about consent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.rows import class_row, tuple_row
+
+from clarion.kit.db import Connection, Row, rows
+from clarion.kit.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message in. `urn` is the sender's address, `path` its value; `meaning` is stop, start or empty."""
+
+    provider_id: str
+    urn: str
+    path: str
+    text: str
+    at: datetime
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message in that was not there before."""
+
+    id: UUID
+    contact_id: UUID | None
+    urn: str
+    at: datetime
+    meaning: str
+
+
+_HEAR = """
+WITH heard AS (
+  INSERT INTO inbound (id, workspace_id, channel_id, contact_id, address, provider_id, text, at,
+    received_at, meaning)
+  SELECT s.id, clarion_workspace(), %(channel)s, c.contact_id, s.urn, s.provider_id, s.text, s.at, %(now)s,
+    s.meaning
+  FROM unnest(%(id)s::uuid[], %(urn)s::text[], %(path)s::text[], %(provider)s::text[], %(text)s::text[],
+    %(at)s::timestamptz[], %(meaning)s::text[]) AS s(id, urn, path, provider_id, text, at, meaning)
+  LEFT JOIN LATERAL (
+    SELECT a.contact_id FROM address a
+    WHERE a.workspace_id = clarion_workspace() AND a.value = s.path AND a.scheme = ANY (%(schemes)s)
+    ORDER BY a.status <> 'active', array_position(%(schemes)s, a.scheme), a.id LIMIT 1) c ON true
+  ON CONFLICT (channel_id, provider_id) DO NOTHING
+  RETURNING id, contact_id, address, at, meaning
+), latest AS MATERIALIZED (
+  SELECT substr(address, strpos(address, ':') + 1) AS path, max(at) AS at FROM heard
+  GROUP BY 1 ORDER BY 1
+), opened AS (
+  UPDATE address a SET last_inbound_at = greatest(a.last_inbound_at, l.at) FROM latest l
+  WHERE a.workspace_id = clarion_workspace() AND a.value = l.path AND a.scheme = ANY (%(schemes)s)
+)
+SELECT id, contact_id, address AS urn, at, meaning FROM heard ORDER BY at, id
+"""
+
+
+async def hear(
+    connection: Connection, channel_id: UUID, schemes: Sequence[str], said: Sequence[Said], now: datetime
+) -> list[Heard]:
+    """Keep messages in; those that were new, in the order in which they were written.
+
+    A message told again (the same channel and provider's id) changes nothing. Its writer is the contact
+    who has the address under one of the channel's `schemes`; whoever shares it, the service window of
+    all of them is opened.
+    """
+    async with connection.cursor(row_factory=class_row(Heard)) as cursor:
+        await cursor.execute(
+            _HEAR,
+            {
+                "channel": channel_id,
+                "schemes": list(schemes),
+                "now": now,
+                "id": [uuid7(now) for _ in said],
+                "urn": [s.urn for s in said],
+                "path": [s.path for s in said],
+                "provider": [s.provider_id for s in said],
+                "text": [s.text for s in said],
+                "at": [s.at for s in said],
+                "meaning": [s.meaning for s in said],
+            },
+            prepare=True,
+        )
+        return await cursor.fetchall()
+
+
+async def is_news(connection: Connection, consent_key: bytes, state: str, at: datetime) -> bool:
+    """Whether a wish (`state` is in or out) that was uttered at `at` changes what holds for an address.
+
+    Later words count, whatever order they are told in. Until the transaction ends no other wish for
+    this address is weighed.
+    """
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            """SELECT pg_advisory_xact_lock(hashtextextended(
+                 'clarion consent ' || clarion_workspace() || encode(%s, 'hex'), 0))""",
+            (consent_key,),
+        )
+        await cursor.execute(
+            """SELECT state, at FROM consent WHERE workspace_id = clarion_workspace() AND consent_key = %s""",
+            (consent_key,),
+        )
+        found = await cursor.fetchone()
+        if found is None or (found[0] != state and found[1] <= at):
+            return True
+        if found[0] == state and found[1] < at:
+            # said again: an older word of the other kind that is told later must not count
+            await cursor.execute(
+                """UPDATE consent SET at = %s
+                   WHERE workspace_id = clarion_workspace() AND consent_key = %s AND at < %s""",
+                (at, consent_key, at),
+            )
+    return False
+
+
+async def page(
+    connection: Connection, before: UUID | None, limit: int, contact_id: UUID | None = None
+) -> list[Row]:
+    """Messages in, newest first, before the given one, optionally of one contact."""
+    return await rows(
+        connection,
+        """SELECT id, channel_id, contact_id, address, provider_id, text, at, received_at, meaning
+           FROM inbound
+           WHERE workspace_id = clarion_workspace() AND (%(before)s::uuid IS NULL OR id < %(before)s)
+             AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)
+           ORDER BY id DESC LIMIT %(limit)s""",
+        {"before": before, "limit": limit, "contact": contact_id},
+    )
