@@ -38,6 +38,8 @@ class MemberBody(Body):
 class MemberChange(Body):
     """What shall be different; what is absent stays."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"role": "owner"}]})
+
     name: str | None = Field(default=None, min_length=1, max_length=200)
     role: Role | None = None
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 class Body(BaseModel):
     """What a caller sends. Members that nobody knows are refused: a typing error is not silence.
 
-    Characters that no database stores (NUL, halves of surrogate pairs) are refused wherever they stand.
+    Characters that no database stores (NUL, halves of surrogate pairs) are refused wherever they stand,
+    and so is nesting without end.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -34,20 +35,27 @@ def unstorable(text: str) -> bool:
     return "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text)
 
 
+_DEEPEST = 100
+
+
 def _refuse_unstorable(given: object) -> None:
-    if isinstance(given, str):
-        # most texts are plain: the slow look is only for those that are not
-        if not given.isascii() or "\x00" in given:
-            _refuse(given)
-    elif isinstance(given, Mapping):
-        for key, value in given.items():
-            _refuse_unstorable(key)
-            _refuse_unstorable(value)
-    elif isinstance(given, list):
-        for value in given:
-            _refuse_unstorable(value)
+    """Raises ValueError. Level by level, since a body may be nested deeper than calls may be."""
+    level, depth = [given], 0
+    while level:
+        if depth > _DEEPEST:
+            raise ValueError(f"nested deeper than {_DEEPEST} levels")
+        below: list[object] = []
+        for value in level:
+            if isinstance(value, str):
+                _refuse(value)
+            elif isinstance(value, Mapping):
+                below += [*value.keys(), *value.values()]
+            elif isinstance(value, list):
+                below += value
+        level, depth = below, depth + 1
 
 
 def _refuse(text: str) -> None:
-    if unstorable(text):
+    # most texts are plain: the slow look is only for those that are not
+    if (not text.isascii() or "\x00" in text) and unstorable(text):
         raise ValueError("holds a character that cannot be stored (NUL, or half of a surrogate pair)")

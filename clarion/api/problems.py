@@ -127,6 +127,9 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, ClarionError):  # e.g. a body that grew too large while it was read
         return reply(error.__cause__, request_id_of(request))
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # the framework could not read the body
+        unread = Invalid("the body cannot be read", where="body", hint="Send JSON in UTF-8.")
+        return reply(unread, request_id_of(request))
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     told = ClarionError(str(error.detail))
     response = _document(told, error.status_code, code, request_id_of(request))

@@ -71,6 +71,24 @@ async def test_a_body_that_is_not_json(selam: Api) -> None:
     assert reply.json["problems"][0]["what"].startswith("not JSON")
 
 
+@pytest.mark.parametrize("body", [b"\xff\xfe{}", b'{"name": "\xe9"}', b"[" * 100_000])
+async def test_a_body_that_cannot_be_read(selam: Api, body: bytes) -> None:
+    reply = await selam.send(
+        "POST", "/api/v1/members", data=body, headers={"Content-Type": "application/json"}
+    )
+    assert (reply.status, reply.json["code"]) == (422, "invalid")
+
+
+@pytest.mark.parametrize("depth", [150, 900, 5_000])
+async def test_a_body_that_is_nested_too_deep(selam: Api, depth: int) -> None:
+    nested = '{"a":' * depth + "1" + "}" * depth
+    body = '{"name": "x", "provider": "whatsapp", "config": {"options": ' + nested + "}}"
+    reply = await selam.send(
+        "POST", "/api/v1/channels", data=body.encode(), headers={"Content-Type": "application/json"}
+    )
+    assert (reply.status, reply.json["code"]) == (422, "invalid")
+
+
 async def test_each_wrong_member_is_named(selam: Api) -> None:
     reply = await selam.post("/api/v1/members", {"name": "", "email": "nobody", "role": "king", "age": 3})
     places = {problem["where"] for problem in reply.json["problems"]}
