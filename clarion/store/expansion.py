@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from psycopg.rows import tuple_row
 
 from clarion.kit.db import Connection
 from clarion.store import tally
+from clarion.store.cohort import within
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ WITH page AS MATERIALIZED (
 _EXPAND = (
     """) ORDER BY c.id LIMIT %(limit)s
 ), reach AS MATERIALIZED (
-  SELECT p.id AS contact_id, a.id AS address_id, a.consent_key,
+  SELECT p.id AS contact_id, a.id AS address_id, a.consent_key, row_number() OVER () AS n,
     CASE WHEN p.status = 'erased' THEN 'erased'
          WHEN p.status = 'merged' THEN 'duplicate_person'
          WHEN a.id IS NULL AND EXISTS (SELECT FROM invalid_address i WHERE i.contact_id = p.id)
@@ -66,30 +67,33 @@ _EXPAND = (
     SELECT address.id, address.consent_key FROM address
     WHERE address.contact_id = p.id AND address.status = 'active' AND address.scheme = ANY (%(schemes)s)
     ORDER BY array_position(%(schemes)s, address.scheme), address.position, address.id LIMIT 1) a ON true
+), fresh AS MATERIALIZED (
+  SELECT r.*, clarion_uuid7_nth(%(now)s, r.n, %(noise)s) AS enrollment_id,
+    clarion_uuid7_nth(%(now)s, r.n, %(more_noise)s) AS message_id
+  FROM reach r
+  WHERE NOT EXISTS (SELECT FROM enrollment e
+    WHERE e.campaign_id = %(campaign)s AND e.subject_id = r.contact_id)
 ), enrolled AS (
   INSERT INTO enrollment (id, workspace_id, campaign_id, subject_id, iteration, state, cohort, created_at)
-  SELECT clarion_uuid7(%(now)s), clarion_workspace(), %(campaign)s, contact_id, %(iteration)s, 'finished',
+  SELECT enrollment_id, clarion_workspace(), %(campaign)s, contact_id, %(iteration)s, 'finished',
     %(cohort)s, %(now)s
-  FROM reach
-  ON CONFLICT (campaign_id, subject_id) DO NOTHING
-  RETURNING id, subject_id
+  FROM fresh
 ), moved AS (
-  INSERT INTO message (id, cohort, workspace_id, run_id, enrollment_id, generation, iteration, step_id,
+  INSERT INTO {message} (id, cohort, workspace_id, run_id, enrollment_id, generation, iteration, step_id,
     recipient_key, once_key, address_id, lane_id, content_version_id, state, reason, due_at, expires_at,
     settled_at)
-  SELECT clarion_uuid7(%(now)s), %(cohort)s, clarion_workspace(), %(run)s, e.id, 1, %(iteration)s, 1,
-    r.contact_id, CASE WHEN %(once)s AND r.reason IS NULL THEN r.consent_key END, r.address_id, %(lane)s,
-    %(content)s, CASE WHEN r.reason IS NULL THEN 'ready' ELSE 'skipped' END::message_state, r.reason,
-    %(due)s, %(expires)s, CASE WHEN r.reason IS NOT NULL THEN %(now)s::timestamptz END
-  FROM reach r JOIN enrolled e ON e.subject_id = r.contact_id
-  ON CONFLICT DO NOTHING
-  RETURNING id, run_id, recipient_key, address_id, state, reason, was, was_reason
+  SELECT message_id, %(cohort)s, clarion_workspace(), %(run)s, enrollment_id, 1, %(iteration)s, 1,
+    contact_id, CASE WHEN %(once)s AND reason IS NULL THEN consent_key END, address_id, %(lane)s,
+    %(content)s, CASE WHEN reason IS NULL THEN 'ready' ELSE 'skipped' END::message_state, reason,
+    %(due)s, %(expires)s, CASE WHEN reason IS NOT NULL THEN %(now)s::timestamptz END
+  FROM fresh
+  RETURNING run_id, state, reason, was, was_reason
 ), queued AS (
   INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id,
     consent_key, content_version_id, expires_at)
-  SELECT %(lane)s, %(due)s, m.id, %(cohort)s, clarion_workspace(), m.recipient_key, m.address_id,
-    r.consent_key, %(content)s, %(expires)s
-  FROM moved m JOIN reach r ON r.contact_id = m.recipient_key WHERE m.state = 'ready'
+  SELECT %(lane)s, %(due)s, message_id, %(cohort)s, clarion_workspace(), contact_id, address_id,
+    consent_key, %(content)s, %(expires)s
+  FROM fresh WHERE reason IS NULL
 ), counted AS ("""
     + tally.ADD
     + """)
@@ -119,13 +123,13 @@ async def expand_chunk(
             return None
         campaign, place, lane, content, cohort, iteration, due, expires = run
         await cursor.execute(
-            _PAGE + meant.predicate + _EXPAND,
+            within(_PAGE + meant.predicate + _EXPAND, cohort),
             {
                 **meant.params,
                 "run": run_id, "campaign": campaign, "cursor": place or _NOBODY, "lane": lane,
                 "content": content, "cohort": cohort, "iteration": iteration, "due": due,
                 "expires": expires, "schemes": list(schemes), "once": once_an_address, "limit": limit,
-                "now": now,
+                "now": now, "noise": uuid4(), "more_noise": uuid4(),
             },
         )  # fmt: skip
         found = await cursor.fetchone()

@@ -12,6 +12,16 @@ AS $$
     52, 1), 53, 1), 'hex')::uuid
 $$;
 
+-- The n-th of many identifiers of one moment, in order, so that bulk inserts fill index pages from the
+-- right. `noise` is one random uuid a statement; n goes up to 2^24.
+CREATE FUNCTION clarion_uuid7_nth(moment timestamptz, n bigint, noise uuid) RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+  SELECT (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0')
+    || to_hex(x'7000'::bigint | (n >> 12)) || to_hex(x'8000'::bigint | ((n & 4095) << 2))
+    || right(noise::text, 12))::uuid
+$$;
+
 -- The workspace of this transaction, or null: then row-level security shows nothing.
 CREATE FUNCTION clarion_workspace() RETURNS uuid
 LANGUAGE sql STABLE PARALLEL SAFE
