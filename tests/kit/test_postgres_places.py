@@ -85,7 +85,7 @@ for _ in range(2):
     done = subprocess.run(
         [sys.executable, "-c", program, tmp_path / "state", open_folder],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(site)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(site), *sys.path])},
         capture_output=True,
         text=True,
     )

@@ -64,8 +64,7 @@ def without_password(url: str) -> tuple[str, dict[str, str]]:
     environment that carries it."""
     words = conninfo_to_dict(url)
     password = words.pop("password", None)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    environment["LC_ALL"] = "C"
+    environment = dict(os.environ) | {"LC_ALL": "C"}  # the caller's PG… variables held for psycopg too
     if password:
         environment["PGPASSWORD"] = str(password)
     return make_conninfo("", **words), environment
