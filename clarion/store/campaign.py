@@ -52,12 +52,23 @@ async def get(connection: Connection, campaign_id: UUID, kind: str, *, lock: boo
     return found
 
 
+async def lock(connection: Connection, campaign_id: UUID) -> Row:
+    """One campaign of any kind, locked against other changes. Raises NotFound."""
+    found = await row(
+        connection, f"SELECT {_ALL} FROM campaign WHERE id = %s FOR NO KEY UPDATE", (campaign_id,)
+    )
+    if found is None:
+        raise NotFound("there is no such campaign")
+    return found
+
+
 async def page(connection: Connection, kind: str, before: UUID | None, limit: int) -> list[Row]:
-    """Campaigns of a kind, newest first, before the given one."""
+    """Campaigns of a kind, newest first, before the given one; without tests of them."""
     return await rows(
         connection,
         f"""SELECT {_ALL} FROM campaign WHERE workspace_id = clarion_workspace() AND kind = %(kind)s
-            AND (%(before)s::uuid IS NULL OR id < %(before)s) ORDER BY id DESC LIMIT %(limit)s""",
+            AND (%(before)s::uuid IS NULL OR id < %(before)s) AND NOT definition ? 'test_of'
+            ORDER BY id DESC LIMIT %(limit)s""",
         {"kind": kind, "before": before, "limit": limit},
     )
 
@@ -209,7 +220,7 @@ async def similar(
              AND send_at BETWEEN %(moment)s - make_interval(secs => %(seconds)s)
                              AND %(moment)s + make_interval(secs => %(seconds)s)
              AND similarity(similarity_text, %(text)s) >= %(likeness)s
-           ORDER BY likeness DESC LIMIT 5""",
+           ORDER BY likeness DESC LIMIT 100""",
         {
             "id": campaign_id, "text": text, "moment": moment, "seconds": within_hours * 3600,
             "likeness": likeness,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import LiteralString
 from uuid import UUID
 
 from psycopg.rows import tuple_row
@@ -63,9 +64,10 @@ async def change(
 
 
 async def cancel(connection: Connection, campaign_id: UUID, now: datetime) -> None:
-    """No further chunk is expanded."""
+    """No further chunk is expanded. A run that had begun is finished when nothing of it waits any more."""
     await connection.execute(
-        """UPDATE run SET state = 'cancelled', finished_at = coalesce(finished_at, %s)
+        """UPDATE run SET state = 'cancelled',
+             finished_at = CASE WHEN state = 'planned' THEN coalesce(finished_at, %s) ELSE finished_at END
            WHERE campaign_id = %s AND state <> 'expanded'""",
         (now, campaign_id),
     )
@@ -83,14 +85,43 @@ async def failed(connection: Connection, run_id: UUID, error: str) -> None:
     await connection.execute("UPDATE run SET error = %s WHERE id = %s", (error, run_id))
 
 
+_LEFT: LiteralString = """SELECT r.id, r.campaign_id, r.lane_id, r.state, r.expires_at,
+    c.state AS campaign_state, coalesce(left_over.ready, 0) AS ready,
+    coalesce(left_over.unknown, 0) AS unknown
+  FROM run r JOIN campaign c ON c.id = r.campaign_id CROSS JOIN LATERAL (
+    SELECT (sum(n) FILTER (WHERE t.state = 'ready'))::bigint AS ready,
+      (sum(n) FILTER (WHERE t.state = 'unknown'))::bigint AS unknown
+    FROM tally t WHERE t.run_id = r.id AND t.state IN ('ready', 'unknown')) left_over
+  WHERE r.finished_at IS NULL AND r.state IN ('expanded', 'cancelled') AND """
+
+
 async def unfinished(connection: Connection) -> list[Row]:
-    """The workspace's runs that are expanded and not yet finished, with what is left of each."""
-    return await rows(
-        connection,
-        """SELECT r.id, r.campaign_id, r.lane_id,
-             coalesce((SELECT sum(n) FROM tally t WHERE t.run_id = r.id AND t.state = 'ready'), 0)::bigint AS ready
-           FROM run r WHERE r.workspace_id = clarion_workspace() AND r.finished_at IS NULL
-             AND r.state = 'expanded'""",
+    """The workspace's runs that expand no further and are not finished, with what is left of each."""
+    return await rows(connection, _LEFT + "r.workspace_id = clarion_workspace() ORDER BY r.id")
+
+
+async def left(connection: Connection, run_id: UUID) -> Row | None:
+    """One of the unfinished; None when it is finished, or not expanded."""
+    return await row(connection, _LEFT + "r.id = %s", (run_id,))
+
+
+async def others_open(connection: Connection, campaign_id: UUID, run_id: UUID) -> bool:
+    """Whether a campaign has runs beside this one that are still to come, or have something waiting."""
+    cursor = await connection.execute(
+        """SELECT EXISTS (SELECT FROM run r WHERE r.campaign_id = %s AND r.id <> %s AND r.finished_at IS NULL
+             AND (r.state IN ('planned', 'expanding')
+                  OR (SELECT sum(n) FROM tally t WHERE t.run_id = r.id AND t.state = 'ready') > 0))""",
+        (campaign_id, run_id),
+    )
+    found = await cursor.fetchone()
+    return bool(found and found[0])
+
+
+async def reopen(connection: Connection, run_id: UUID, expires_at: datetime) -> None:
+    """Something waits in this run again, until `expires_at` at the latest."""
+    await connection.execute(
+        "UPDATE run SET finished_at = NULL, expires_at = greatest(expires_at, %s) WHERE id = %s",
+        (expires_at, run_id),
     )
 
 

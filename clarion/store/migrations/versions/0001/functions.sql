@@ -1,6 +1,6 @@
 -- The only doors across workspaces, each as narrow as its name. Their owner bypasses row-level
 -- security and cannot log in; they answer identifiers and moments, never a person's data.
-GRANT SELECT ON workspace, channel, lane, queue, run, channel_owner, inbox TO clarion_definer;
+GRANT SELECT ON workspace, channel, campaign, lane, queue, run, channel_owner, inbox TO clarion_definer;
 
 -- What a worker must know to share the channels out: who owns which, and which have something due.
 CREATE FUNCTION clarion_board(moment timestamptz)
@@ -16,13 +16,14 @@ AS $$
   WHERE c.state = 'active' OR o.worker_id IS NOT NULL
 $$;
 
--- Runs whose moment has come and that are not yet expanded.
+-- Runs whose moment has come and that are not yet expanded; a paused campaign does not begin.
 CREATE FUNCTION clarion_due_runs(moment timestamptz)
 RETURNS TABLE (workspace_id uuid, run_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT r.workspace_id, r.id FROM run r
-  WHERE r.state IN ('planned', 'expanding') AND r.due_at <= moment ORDER BY r.due_at LIMIT 1000
+  SELECT r.workspace_id, r.id FROM run r JOIN campaign c ON c.id = r.campaign_id
+  WHERE r.state IN ('planned', 'expanding') AND r.due_at <= moment
+    AND (r.state = 'expanding' OR c.state <> 'paused') ORDER BY r.due_at LIMIT 1000
 $$;
 
 -- Channels with something in the inbox.

@@ -1,0 +1,173 @@
+"""An announcement's way: launch, pause, resume, cancel. Each is one transaction of the caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from clarion.domain.campaign import PRIORITY, STEP, Announcement, State, check_moment, require
+from clarion.domain.message import cohort_of
+from clarion.errors import Conflict, Invalid
+from clarion.flow import draft, similar, whom
+from clarion.flow.services import Services
+from clarion.kit.crash import crash_point
+from clarion.kit.db import Connection
+from clarion.kit.ids import uuid7
+from clarion.store import campaign as campaigns
+from clarion.store import frozen, likeness, notice, queue, run
+
+WITHDRAW = 2_000  # messages that one transaction of a cancellation ends
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """When it will be sent, and the run that will do it."""
+
+    run_id: UUID
+    send_at: datetime
+
+
+async def launch(
+    connection: Connection,
+    services: Services,
+    campaign_id: UUID,
+    *,
+    send_at: datetime | None = None,
+    confirm_similar: bool = False,
+    confirm_empty: bool = False,
+) -> Launched:
+    """Schedule a draft: for `send_at`, else for the moment it was written with, else for now.
+
+    Raises NotFound; Invalid (not right, the moment is past, nobody is meant: `confirm_empty` allows that
+    for a later moment, since audiences are resolved then); Conflict (launched already, or a similar one
+    is there until `confirm_similar`).
+    """
+    now = services.clock.now()
+    row, definition = await draft.read(connection, campaign_id, lock=True)
+    require(row["state"], "launch")
+    await draft.check(connection, row["channel_id"], definition, now)
+    moment = send_at or definition.send_at or now
+    check_moment(moment, now)
+    await likeness.take_turn(connection)
+    await _refuse_empty(connection, definition, moment, now, confirmed=confirm_empty)
+    if not confirm_similar:
+        await similar.refuse(connection, campaign_id, definition, moment)
+    if definition.frozen:
+        await frozen.freeze(
+            connection, campaign_id, await whom.now_meant(connection, definition.audience, now)
+        )
+    return await _plan(connection, campaign_id, row["channel_id"], definition, moment, now)
+
+
+async def pause(connection: Connection, services: Services, campaign_id: UUID, *, reason: str = "") -> bool:
+    """Send nothing more until it is resumed; calls under way end by themselves. False when it was paused
+    already. What has not begun does not begin. Raises NotFound, Conflict."""
+    row, _ = await draft.read(connection, campaign_id, lock=True)
+    if row["state"] == State.PAUSED:
+        return False
+    require(row["state"], "pause")
+    why = reason.strip() or "paused by a person"
+    await campaigns.set_lanes(connection, campaign_id, "paused", why)
+    await campaigns.set_state(connection, campaign_id, State.PAUSED, services.clock.now(), reason=why)
+    return True
+
+
+async def resume(connection: Connection, services: Services, campaign_id: UUID) -> bool:
+    """Go on. False when it was not paused. Raises NotFound, and Conflict when its time is over before it
+    began: then it needs a new moment."""
+    now = services.clock.now()
+    row, _ = await draft.read(connection, campaign_id, lock=True)
+    if row["state"] in (State.SCHEDULED, State.RUNNING):
+        return False
+    require(row["state"], "resume")
+    planned = [one for one in await run.of_campaign(connection, campaign_id) if one["state"] == "planned"]
+    if planned and planned[0]["expires_at"] <= now:
+        raise Conflict(
+            "everything in it has expired before it began",
+            where="send_at",
+            hint="Give it a new moment (edit send_at), then resume it.",
+            extra={"reason": "expired"},
+        )
+    await campaigns.set_lanes(connection, campaign_id, "open")
+    await campaigns.set_state(connection, campaign_id, State.SCHEDULED if planned else State.RUNNING, now)
+    await notice.clear(connection, f"campaign:{campaign_id}", now)
+    return True
+
+
+async def cancel(connection: Connection, services: Services, campaign_id: UUID) -> bool:
+    """End it: what waits will be cancelled (`withdraw_cancelled`), what is in flight ends by its own
+    evidence. False when it was cancelled already. Raises NotFound, Conflict."""
+    now = services.clock.now()
+    row, _ = await draft.read(connection, campaign_id, lock=True)
+    if row["state"] == State.CANCELLED:
+        return False
+    require(row["state"], "cancel")
+    await campaigns.set_lanes(connection, campaign_id, "cancelled")
+    await run.cancel(connection, campaign_id, now)
+    await campaigns.set_state(connection, campaign_id, State.CANCELLED, now)
+    await notice.clear(connection, f"campaign:{campaign_id}", now)
+    return True
+
+
+async def withdraw_cancelled(
+    services: Services, workspace_id: UUID, campaign_id: UUID, *, chunks: int = 100_000
+) -> int:
+    """End what waits of a cancelled campaign, a chunk a transaction, at most `chunks`; how many.
+
+    May be killed and run again, and run beside itself.
+    """
+    async with services.db.tenant(workspace_id) as connection:
+        row, _ = await draft.read(connection, campaign_id)
+        runs = await run.of_campaign(connection, campaign_id)
+    if row["state"] != State.CANCELLED:
+        return 0
+    ended = 0
+    for lane_id in {one["lane_id"] for one in runs}:
+        while chunks > 0:
+            chunks -= 1
+            async with services.db.tenant(workspace_id) as connection:
+                now = services.clock.now()
+                some = await queue.empty_lane(connection, lane_id, "cancelled", now, WITHDRAW)
+                crash_point("end.before_commit")
+            crash_point("end.committed")
+            ended += some
+            if some < WITHDRAW:
+                break
+    return ended
+
+
+async def _refuse_empty(
+    connection: Connection, definition: Announcement, moment: datetime, now: datetime, *, confirmed: bool
+) -> None:
+    if confirmed and moment > now and not definition.frozen:
+        return
+    if not await frozen.anybody(connection, await whom.now_meant(connection, definition.audience, moment)):
+        later = moment > now and not definition.frozen
+        raise Invalid(
+            "nobody is in this audience",
+            where="audience",
+            hint="Give confirm_empty if people will be in it by then." if later else "Preview it to see why.",
+            extra={"reason": "empty_audience"},
+        )
+
+
+async def _plan(
+    connection: Connection,
+    campaign_id: UUID,
+    channel_id: UUID,
+    definition: Announcement,
+    moment: datetime,
+    now: datetime,
+) -> Launched:
+    content_id, run_id = uuid7(now), uuid7(now)
+    body = definition.content.model_dump(mode="json", exclude_none=True)
+    await campaigns.add_content(connection, content_id, campaign_id, STEP, body, now)
+    lane_id = await campaigns.open_lane(connection, uuid7(now), channel_id, campaign_id, PRIORITY)
+    await run.plan(
+        connection, run_id, campaign_id=campaign_id, iteration=1, cohort=cohort_of(moment),
+        content_version_id=content_id, lane_id=lane_id, due_at=moment,
+        expires_at=moment + definition.patience,
+    )  # fmt: skip
+    await campaigns.set_state(connection, campaign_id, State.SCHEDULED, now, send_at=moment)
+    return Launched(run_id, moment)

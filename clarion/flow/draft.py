@@ -1,0 +1,244 @@
+"""Writing an announcement: create, edit while it has not begun, duplicate. All is judged when written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from clarion.domain.campaign import (
+    KIND,
+    LONGEST_NAME,
+    PRIORITY,
+    STEP,
+    Announcement,
+    State,
+    check_moment,
+    require,
+    similarity_text,
+)
+from clarion.domain.content import Content
+from clarion.domain.refusal import Refusal
+from clarion.domain.saying import check_content, choose
+from clarion.domain.template import known_variables
+from clarion.errors import Conflict, Invalid, NotFound, Problem
+from clarion.flow import similar, whom
+from clarion.flow.services import Services
+from clarion.kit.db import Connection, Row
+from clarion.kit.ids import uuid7
+from clarion.providers import registry
+from clarion.providers.contract import Provider
+from clarion.store import campaign as campaigns
+from clarion.store import channel as channels
+from clarion.store import field as fields
+from clarion.store import frozen, likeness, run
+
+
+async def create(
+    connection: Connection,
+    services: Services,
+    *,
+    name: str,
+    channel_id: UUID,
+    definition: Announcement,
+    by: str = "",
+) -> UUID:
+    """A draft; its identifier. Raises Invalid with every problem in it."""
+    now = services.clock.now()
+    name = _name(name)
+    await check(connection, channel_id, definition, now)
+    if definition.send_at is not None:
+        check_moment(definition.send_at, now)
+    campaign_id = uuid7(now)
+    await campaigns.create(
+        connection, campaign_id, kind=KIND, name=name, definition=definition.stored(), channel_id=channel_id,
+        similarity_text=similarity_text(definition.content), created_by=by, now=now,
+    )  # fmt: skip
+    return campaign_id
+
+
+async def read(connection: Connection, campaign_id: UUID, *, lock: bool = False) -> tuple[Row, Announcement]:
+    """An announcement's row and definition. Raises NotFound."""
+    row = await campaigns.get(connection, campaign_id, KIND, lock=lock)
+    return row, Announcement.read(row["definition"])
+
+
+async def edit(
+    connection: Connection,
+    services: Services,
+    campaign_id: UUID,
+    *,
+    name: str | None = None,
+    channel_id: UUID | None = None,
+    changes: Mapping[str, Any] | None = None,
+    confirm_similar: bool = False,
+) -> None:
+    """Change what has not begun: a draft, or what is scheduled (then also its plan).
+
+    `changes` holds fields of `Announcement`; `send_at` None means now. Raises NotFound, Invalid, Conflict
+    (it has begun; or a similar one is there, as when launching).
+    """
+    now = services.clock.now()
+    row, before = await read(connection, campaign_id, lock=True)
+    require(row["state"], "edit")
+    after = Announcement.read(before.model_copy(update=dict(changes or {})).stored())
+    channel = channel_id or row["channel_id"]
+    await check(connection, channel, after, now)
+    if "send_at" in (changes or {}) and after.send_at is not None:
+        check_moment(after.send_at, now)
+    await campaigns.change(
+        connection, campaign_id, name=row["name"] if name is None else _name(name),
+        definition=after.stored(), channel_id=channel, similarity_text=similarity_text(after.content),
+        now=now,
+    )  # fmt: skip
+    if row["state"] != State.DRAFT:
+        moment = (after.send_at or now) if "send_at" in (changes or {}) else row["send_at"]
+        edited = _Edited(row, channel, before, after, moment)
+        await _plan_again(connection, edited, now, confirm_similar=confirm_similar)
+
+
+async def duplicate(
+    connection: Connection, services: Services, campaign_id: UUID, *, name: str | None = None, by: str = ""
+) -> UUID:
+    """A draft that says the same to the same audience, at no moment yet; its identifier.
+
+    What is no longer right in it (a group that is gone) is told when it is edited or launched.
+    """
+    now = services.clock.now()
+    row, definition = await read(connection, campaign_id)
+    copy = definition.model_copy(update={"send_at": None, "test_of": None})
+    copy_id = uuid7(now)
+    await campaigns.create(
+        connection, copy_id, kind=KIND, name=_name(name or f"{row['name'][: LONGEST_NAME - 7]} (copy)"),
+        definition=copy.stored(), channel_id=row["channel_id"],
+        similarity_text=similarity_text(copy.content), created_by=by, now=now,
+    )  # fmt: skip
+    return copy_id
+
+
+# --- judging
+
+
+async def check(
+    connection: Connection, channel_id: UUID, definition: Announcement, now: datetime
+) -> Provider:
+    """Everything that could not be sent, at once: content by line and column, audience, channel.
+
+    The channel's provider where all is right. Raises Invalid.
+    """
+    problems = await whom.problems(connection, definition.audience, now)
+    provider: Provider | None = None
+    try:
+        provider = registry.get((await channels.get(connection, channel_id))["provider"])
+        problems += await content_problems(connection, definition.content, provider)
+    except NotFound:
+        problems.append(Problem("channel_id", "no such channel", "GET /api/v1/channels lists them."))
+    if problems or provider is None:
+        raise Invalid("the announcement is not right yet", problems=tuple(problems))
+    return provider
+
+
+async def content_problems(connection: Connection, content: Content, provider: Provider) -> list[Problem]:
+    """What in the content could not be said over this provider, at `content…` or, of plain text, `text`."""
+    declared = {key: field.type for key, field in (await fields.declared(connection)).items()}
+    found = check_content(
+        content, known_variables(declared), text_limit=provider.text_limit, has_window=provider.has_window
+    )
+    placed = [Problem(_place(content, p.where), p.what, p.hint) for p in found]
+    if not placed:
+        chosen = choose(
+            content,
+            contact_language=None,
+            workspace_language=None,
+            channel_kind=provider.name,
+            in_window=True,
+        )
+        outside = choose(
+            content,
+            contact_language=None,
+            workspace_language=None,
+            channel_kind=provider.name,
+            in_window=False,
+        )
+        if isinstance(chosen, Refusal) and isinstance(outside, Refusal):
+            placed.append(chosen.at("content"))
+    return placed
+
+
+def _place(content: Content, where: str) -> str:
+    plain = "variants[0].content.text"
+    if content == Content.of_text(_only_text(content)) and where.startswith(plain):
+        return "text" + where.removeprefix(plain)
+    return f"content.{where}"
+
+
+def _only_text(content: Content) -> str:
+    """The text of content that is nothing but a text; a blank otherwise."""
+    form = content.variants[0].content
+    return form.text if form is not None and form.kind == "text" else " "
+
+
+def _name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME:
+        raise Invalid(f"an announcement needs a name of at most {LONGEST_NAME} characters", where="name")
+    return name
+
+
+# --- what is scheduled is planned again
+
+
+@dataclass(frozen=True, slots=True)
+class _Edited:
+    row: Row
+    channel_id: UUID
+    before: Announcement
+    after: Announcement
+    moment: datetime
+
+
+async def _plan_again(
+    connection: Connection, edited: _Edited, now: datetime, *, confirm_similar: bool
+) -> None:
+    campaign_id, before, after = edited.row["id"], edited.before, edited.after
+    planned = next(
+        (r for r in await run.of_campaign(connection, campaign_id) if r["state"] == "planned"), None
+    )
+    if planned is None:
+        raise Conflict("it has begun and cannot be edited any more", where="state")
+    await likeness.take_turn(connection)
+    said_or_moved = (
+        before.content != after.content
+        or before.audience != after.audience
+        or edited.moment != edited.row["send_at"]
+    )
+    if said_or_moved and not confirm_similar:
+        await similar.refuse(connection, campaign_id, after, edited.moment)
+    content_id, lane_id = planned["content_version_id"], planned["lane_id"]
+    if before.content != after.content:
+        content_id = uuid7(now)
+        body = after.content.model_dump(mode="json", exclude_none=True)
+        await campaigns.add_content(connection, content_id, campaign_id, STEP, body, now)
+    if edited.channel_id != edited.row["channel_id"]:
+        lane_id = await campaigns.open_lane(connection, uuid7(now), edited.channel_id, campaign_id, PRIORITY)
+    await _refreeze(connection, edited, now)
+    changed = await run.change(
+        connection, planned["id"], content_version_id=content_id, lane_id=lane_id,
+        due_at=edited.moment, expires_at=edited.moment + after.patience,
+    )  # fmt: skip
+    if not changed:
+        raise Conflict("it has begun and cannot be edited any more", where="state")
+    await campaigns.set_state(
+        connection, campaign_id, edited.row["state"], now, reason=edited.row["reason"], send_at=edited.moment
+    )
+
+
+async def _refreeze(connection: Connection, edited: _Edited, now: datetime) -> None:
+    before, after = edited.before, edited.after
+    if after.frozen and (before.audience != after.audience or not before.frozen):
+        meant = await whom.now_meant(connection, after.audience, now)
+        await frozen.freeze(connection, edited.row["id"], meant)
+    elif before.frozen and not after.frozen:
+        await frozen.thaw(connection, edited.row["id"])

@@ -1,0 +1,175 @@
+"""Firing: a run whose moment has come becomes messages, and is finished when nothing of it waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from clarion.domain.campaign import Announcement, State
+from clarion.errors import ClarionError
+from clarion.flow import announce, whom
+from clarion.flow.services import Services
+from clarion.kit.crash import crash_point
+from clarion.kit.db import Connection, Row
+from clarion.kit.log import logger
+from clarion.providers import registry
+from clarion.store import campaign as campaigns
+from clarion.store import channel as channels
+from clarion.store import lane, notice, run
+from clarion.store.expansion import Meant, expand_chunk
+
+CHUNK = 20_000
+STEPS = 20  # transactions that one look at a cancelled or expired run spends on it
+log = logger(__name__)
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Firing:
+    """A run that has begun, with whom it means."""
+
+    meant: Meant
+    schemes: tuple[str, ...]
+    one_an_address: bool
+
+
+async def due(services: Services) -> list[tuple[UUID, UUID]]:
+    """(workspace, run) of every run whose moment has come, over all workspaces."""
+    async with services.db.system() as connection:
+        return await run.due(connection, services.clock.now())
+
+
+async def fire(
+    services: Services, workspace_id: UUID, run_id: UUID, progress: Progress | None = None
+) -> None:
+    """Write a message for everybody whom a due run means; `progress` hears how many people so far.
+
+    Chunk by chunk, each a transaction: killed at any point it is called again and goes on. Two at once
+    take turns or leave. What cannot be resolved pauses the campaign and is told.
+    """
+    try:
+        firing = await _begin(services, workspace_id, run_id)
+    except ClarionError as error:
+        await _stuck(services, workspace_id, run_id, error)
+        return
+    people = 0
+    while firing is not None:
+        async with services.db.tenant(workspace_id) as connection:
+            chunk = await expand_chunk(
+                connection, run_id, firing.meant, schemes=firing.schemes,
+                once_an_address=firing.one_an_address, limit=CHUNK, now=services.clock.now(),
+            )  # fmt: skip
+            crash_point("expand.before_commit")
+        crash_point("expand.committed")
+        if chunk is None:
+            return
+        people += chunk.people
+        if progress is not None:
+            progress(people)
+        if chunk.people < CHUNK:
+            return
+
+
+async def finish(services: Services, workspace_id: UUID) -> None:
+    """Look at the workspace's unfinished runs: cancel and expire what must be, complete what is done.
+
+    A lane is closed when nothing waits in it and nothing can come back to it from an unknown try.
+    """
+    async with services.db.tenant(workspace_id) as connection:
+        runs = await run.unfinished(connection)
+    for one in runs:
+        now = services.clock.now()
+        if one["ready"] and one["campaign_state"] == State.CANCELLED:
+            await announce.withdraw_cancelled(services, workspace_id, one["campaign_id"], chunks=STEPS)
+        elif one["ready"] and one["expires_at"] <= now:
+            await _expire(services, workspace_id, one["lane_id"])
+        if _moves(one):
+            async with services.db.tenant(workspace_id) as connection:
+                await _settle(connection, one["campaign_id"], one["id"], now)
+
+
+async def _begin(services: Services, workspace_id: UUID, run_id: UUID) -> _Firing | None:
+    """The campaign is running from here on, and cannot be edited; None when it is not to begin."""
+    now = services.clock.now()
+    async with services.db.tenant(workspace_id) as connection:
+        found = await run.get(connection, run_id)
+        if found is None:
+            return None
+        row = await campaigns.lock(connection, found["campaign_id"])
+        found = await run.get(connection, run_id)  # as it is now that nobody edits it
+        if found is None or not _may_begin(row["state"], found, now):
+            return None
+        definition = Announcement.read(row["definition"])
+        moment = found["started_at"] or now
+        meant = await whom.meant(connection, row["id"], definition, moment)
+        provider = registry.get((await channels.get(connection, row["channel_id"]))["provider"])
+        if row["state"] == State.SCHEDULED:
+            await campaigns.set_state(connection, row["id"], State.RUNNING, now)
+        return _Firing(meant, provider.schemes, definition.one_per == "address")
+
+
+def _may_begin(state: str, found: Row, now: datetime) -> bool:
+    if found["state"] == "expanding":  # a pause keeps messages from being sent, not from being written
+        return state in (State.RUNNING, State.PAUSED)
+    return (
+        found["state"] == "planned" and found["due_at"] <= now and state in (State.SCHEDULED, State.RUNNING)
+    )
+
+
+async def _stuck(services: Services, workspace_id: UUID, run_id: UUID, error: ClarionError) -> None:
+    now = services.clock.now()
+    log.error("a run cannot be expanded", run=str(run_id), error=error.code)
+    async with services.db.tenant(workspace_id) as connection:
+        found = await run.get(connection, run_id)
+        if found is None:
+            return
+        row = await campaigns.lock(connection, found["campaign_id"])
+        await run.failed(connection, run_id, error.what)
+        if row["state"] in (State.SCHEDULED, State.RUNNING):
+            await campaigns.set_lanes(connection, row["id"], "paused", error.what)
+            await campaigns.set_state(connection, row["id"], State.PAUSED, now, reason=error.what)
+        await notice.put(
+            connection, workspace_id, cause=f"campaign:{row['id']}:audience", level="error",
+            text=f"A campaign is paused, it cannot be worked out whom it means: {error.what}", now=now,
+        )  # fmt: skip
+
+
+async def _expire(services: Services, workspace_id: UUID, lane_id: UUID) -> None:
+    """End what waits beyond its time where nobody reads ahead: a paused lane, a paused channel."""
+    for _ in range(STEPS):
+        async with services.db.tenant(workspace_id) as connection:
+            now = services.clock.now()
+            ended = await lane.expire(connection, lane_id, now, announce.WITHDRAW)
+            crash_point("end.before_commit")
+        crash_point("end.committed")
+        if ended < announce.WITHDRAW:
+            return
+
+
+def _moves(one: Row) -> bool:
+    """Whether what is left of a run may ask for another state."""
+    if one["ready"]:
+        return bool(one["campaign_state"] == State.COMPLETED)
+    return bool(one["unknown"] == 0 or one["campaign_state"] in (State.RUNNING, State.PAUSED))
+
+
+async def _settle(connection: Connection, campaign_id: UUID, run_id: UUID, now: datetime) -> None:
+    """Under the campaign's lock, which a retry takes too: what is counted here is what is there."""
+    row = await campaigns.lock(connection, campaign_id)
+    one = await run.left(connection, run_id)
+    if one is None:
+        return
+    if one["ready"]:
+        if row["state"] == State.COMPLETED:  # an unknown try turned out not to have been sent
+            await campaigns.set_state(connection, campaign_id, State.RUNNING, now)
+        return
+    others = await run.others_open(connection, campaign_id, run_id)
+    if row["state"] in (State.RUNNING, State.PAUSED) and not others:
+        await campaigns.set_state(connection, campaign_id, State.COMPLETED, now)
+        await notice.clear(connection, f"campaign:{campaign_id}", now)
+    if one["unknown"] == 0:
+        if not others:
+            await campaigns.set_lanes(connection, campaign_id, "closed")
+        await run.finish(connection, run_id, now)
