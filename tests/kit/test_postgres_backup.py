@@ -97,9 +97,12 @@ def notes(url: str) -> list[tuple[Any, ...]]:
 
 def is_empty(url: str) -> bool:
     with psycopg.connect(url) as connection:
-        return connection.execute(
-            "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S')"
-        ).fetchone() == (0,)
+        return (
+            connection.execute(
+                "SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S')"
+            ).fetchall()
+            == []
+        )
 
 
 @pytest.mark.parametrize("by", ["superuser", "owner"])
