@@ -23,7 +23,7 @@ MEGABYTE = 1024 * 1024
 
 # Only what is plainly an identifier is taken over: a caller's own words would end up in our logs.
 _OURS_TOO = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}|[0-9A-HJKMNP-TV-Z]{26}")
-_QUIET = ("/healthz", "/readyz", "/metrics")
+_QUIET = ("/healthz", "/readyz", "/metrics", "/hooks/")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class Shell:
         metrics, method, route = self.services.metrics, visit.scope["method"], visit.route
         metrics.requests.labels(method if method in _METHODS else "other", route, visit.status).inc()
         metrics.request.labels(route).observe(seconds)
-        if visit.scope["path"] not in _QUIET:
+        # receipts come by the thousand, and are counted; only those that fail are told
+        if visit.status >= 400 or not visit.scope["path"].startswith(_QUIET):
             log.info("request", method=method, route=route, status=visit.status, seconds=round(seconds, 4))
 
 

@@ -21,6 +21,7 @@ from clarion.flow.services import Services
 from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.kit.secrets import ApiKey, binding
+from clarion.providers import registry
 from clarion.store import channel as channels
 from clarion.store import notice as notices
 from clarion.store import workspace as workspaces
@@ -113,6 +114,7 @@ async def create_channel(
     """A channel, active at once; its identifier. `rate` is messages a second. Raises Invalid, Conflict."""
     now = services.clock.now()
     channel_id = uuid7(now)
+    registry.get(provider)
     _check_config(services, config)
     await channels.create(
         connection,

@@ -113,6 +113,12 @@ async def test_a_wrong_configuration_is_refused_member_by_member(selam: Api) -> 
     assert {problem["where"] for problem in reply.json["problems"]} == {"config.attempts", "config.speed"}
 
 
+async def test_a_provider_that_nobody_speaks_is_refused(selam: Api) -> None:
+    reply = await selam.post("/api/v1/channels", {**STAFF, "provider": "pigeons"})
+    assert (reply.status, reply.json["where"]) == (422, "provider")
+    assert "whatsapp" in reply.json["hint"]
+
+
 async def test_private_addresses_are_for_development_only(selam: Api, services: Services) -> None:
     settings = Settings(state_dir=services.settings.state_dir, allow_private_addresses=False)
     async with serving(create_app(replace(services, settings=settings))) as base:
