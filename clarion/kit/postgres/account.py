@@ -106,8 +106,8 @@ def initdb_account(server: Account) -> Account:
     if not server.switch:
         raise Misconfigured(
             f"user {server.uid} has no entry in /etc/passwd, which initdb asks for",
-            hint="Add a line for it to /etc/passwd (in a container: in its image), start once as root, "
-            "or set CLARION_DATABASE_URL to a server of your own.",
+            hint="Add a line for it to /etc/passwd (in a container: in its image), or set "
+            "CLARION_DATABASE_URL to a server of your own.",
         )
     try:
         entry = pwd.getpwnam("nobody")

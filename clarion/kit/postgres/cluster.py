@@ -45,7 +45,7 @@ def check_version(layout: Layout, binaries: Binaries) -> None:
     """Raises Misconfigured when the data is of another major version; the data is not touched."""
     try:
         found = int((layout.data / "PG_VERSION").read_text().strip())
-    except (OSError, ValueError) as error:
+    except (FileNotFoundError, ValueError) as error:
         raise Misconfigured(
             "this is not a complete PostgreSQL data directory (PG_VERSION cannot be read)",
             where=str(layout.data),
