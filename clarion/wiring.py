@@ -42,6 +42,11 @@ def _quiet(_: str) -> None:
     """Nobody watches."""
 
 
+def embedded(settings: Settings) -> EmbeddedServer:
+    """The embedded server of a state folder, not started."""
+    return EmbeddedServer(settings.state_dir.absolute())
+
+
 @asynccontextmanager
 async def database(settings: Settings, progress: Progress = _quiet) -> AsyncIterator[str]:
     """The database's URL for the application role; the embedded server is started where none is set.
@@ -58,7 +63,7 @@ async def database(settings: Settings, progress: Progress = _quiet) -> AsyncIter
             )
         yield settings.database_url
         return
-    server = EmbeddedServer(settings.state_dir.absolute() / "postgres")
+    server = embedded(settings)
     info = await asyncio.to_thread(server.start, progress)
     try:
         await asyncio.to_thread(migrate.upgrade, info.owner_url, progress)

@@ -1,22 +1,79 @@
-"""`clarion worker` and `clarion serve`: the processes that stay."""
+"""`clarion serve` and `clarion worker`: the processes that stay."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from clarion import wiring
+from clarion.cli import place, terminal
+from clarion.cli.commands import single
+from clarion.cli.listening import ApiServer, listen
 from clarion.kit import log
-from clarion.settings import Settings, settings
+from clarion.settings import Settings
+
+serve_app = single()
+worker_app = single()
+
+EndWithStdin = Annotated[
+    bool, typer.Option("--end-with-stdin", hidden=True, help="End when the standard input ends.")
+]
+Concurrency = Annotated[int | None, typer.Option(min=1, help="Housekeeping jobs at once.", show_default="4")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command()(worker)
+@worker_app.command()
+def worker(concurrency: Concurrency = None, end_with_stdin: EndWithStdin = False) -> None:
+    """Send what is due, read what comes in, do the jobs. Start as many as wanted, on any machine.
+
+    SIGTERM drains: no further call begins, those under way end, then the process exits (within
+    CLARION_DRAIN seconds and a little). A worker that loses the database comes back by itself, or exits
+    to be started anew by its supervisor.
+
+    [dim]$[/] clarion worker
+    [dim]$[/] CLARION_DATABASE_URL=postgresql://clarion_app:…@db/clarion clarion worker --concurrency 8
+    """
+    present = _settings(concurrency)
+    place.run(_work(present, end_with_stdin), logs_to_file=False)
+
+
+@serve_app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.", show_default="8600")
+    ] = None,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="The API alone; workers run elsewhere.")
+    ] = False,
+    concurrency: Concurrency = None,
+) -> None:
+    """Serve the API, with a worker inside unless told otherwise.
+
+    Listens on this machine alone by default; put a reverse proxy with TLS in front to be reached from
+    elsewhere, and set CLARION_PUBLIC_URL to the address that providers call. SIGTERM ends requests and
+    calls under way in order.
+
+    [dim]$[/] clarion serve
+    [dim]$[/] clarion serve --port 9000 --no-worker
+    """
+    present = _settings(concurrency)
+    change = {"host": host, "port": port}
+    present = present.model_copy(update={name: value for name, value in change.items() if value is not None})
+    place.run(_serve(present, with_worker=not no_worker), logs_to_file=False)
+
+
+def _settings(concurrency: int | None) -> Settings:
+    present = place.chosen()
+    if concurrency is not None:
+        present = present.model_copy(update={"job_concurrency": concurrency})
+    log.configure(present.log_format, present.log_level)
+    return present
 
 
 def on_signals(stop: asyncio.Event) -> None:
@@ -32,29 +89,53 @@ def on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, ask)
 
 
-def run(coroutine: object) -> None:
-    """Run a coroutine on uvloop where there is one."""
-    import uvloop
+def on_end_of_stdin(ended: Callable[[], None]) -> None:
+    """Whoever started us holds the other end of our stdin: when they die, however, we end too."""
+    loop = asyncio.get_running_loop()
 
-    uvloop.run(coroutine)  # type: ignore[arg-type]
+    def read() -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            loop.remove_reader(sys.stdin.fileno())
+            ended()
 
-
-def worker(
-    concurrency: Annotated[int | None, typer.Option(help="Housekeeping jobs at once.")] = None,
-) -> None:
-    """Send what is due, read what comes in, do the jobs. Start as many as wanted, on any machine.
-
-    SIGTERM drains: no further call begins, those under way end, then the process exits.
-    """
-    chosen = settings()
-    if concurrency is not None:
-        chosen = chosen.model_copy(update={"job_concurrency": concurrency})
-    log.configure(chosen.log_format, chosen.log_level)
-    run(_work(chosen))
+    loop.add_reader(sys.stdin.fileno(), read)
 
 
-async def _work(chosen: Settings) -> None:
+async def _work(present: Settings, end_with_stdin: bool) -> None:
     stop = asyncio.Event()
     on_signals(stop)
-    async with wiring.house(chosen, name="clarion worker") as house:
+    if end_with_stdin:
+        on_end_of_stdin(stop.set)
+    async with wiring.house(present, progress=terminal.say, name="clarion worker") as house:
         await wiring.work(house, stop)
+
+
+async def _serve(present: Settings, *, with_worker: bool) -> None:
+    stop = asyncio.Event()
+    on_signals(stop)
+    with listen(present.host, present.port) as listener:
+        async with wiring.house(present, progress=terminal.say, name="clarion serve") as house:
+            server = ApiServer(house.services, listener)
+            parts = [asyncio.create_task(server.run())]
+            if with_worker:
+                parts.append(asyncio.create_task(wiring.work(house, stop)))
+            await server.listening()
+            terminal.say(f"Clarion listens on {server.url} (API docs: {server.url}/docs)")
+            await until(stop, parts)
+            server.stop()
+            await finish(parts)
+
+
+async def until(stop: asyncio.Event, parts: list[asyncio.Task[None]]) -> None:
+    """Wait for the wish to stop, or for a part that ended by itself; then everybody is to stop."""
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopped, *parts}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    stop.set()
+
+
+async def finish(parts: list[asyncio.Task[None]]) -> None:
+    """Wait for all parts, and raise what one of them raised."""
+    for ended in await asyncio.gather(*parts, return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended

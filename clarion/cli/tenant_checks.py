@@ -1,0 +1,118 @@
+"""The doctor's checks of one workspace: its channels, what is late, and what nobody knows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from clarion.cli import terminal
+from clarion.cli.checks import Finding, Level
+from clarion.domain.channel import read_config
+from clarion.errors import ClarionError
+from clarion.flow import configure
+from clarion.flow.services import Services
+from clarion.kit.db import Connection, Row
+from clarion.providers import registry
+from clarion.store import channel as channels
+from clarion.store import checkup, notice, queue
+
+LATE = timedelta(seconds=60)
+
+
+async def tenant(services: Services, workspace_id: UUID, name: str) -> list[Finding]:
+    """One workspace: its channels, what is late, what nobody knows, what it was told."""
+    async with services.db.tenant(workspace_id) as connection:
+        found = [
+            await _channel(services, connection, row) for row in await channels.page(connection, None, 1_000)
+        ]
+        found = found or [
+            Finding("channels", Level.WARN, "there is none", "`clarion channel create NAME` makes one.")
+        ]
+        found += await _late(services, connection)
+        found += await _unknown(services, connection)
+        found += [
+            Finding("notice", Level.WARN, each["text"]) for each in await notice.page(connection, None, 100)
+            if each["cleared_at"] is None
+        ]  # fmt: skip
+    return [Finding(f"{name} / {one.check}", one.level, one.what, one.do) for one in found]
+
+
+async def _channel(services: Services, connection: Connection, row: Row) -> Finding:
+    title = f"channel {row['name']}"
+    try:
+        registry.get(row["provider"])
+        read_config(row["config"], allow_private=services.settings.allow_private_addresses)
+        sealed = await channels.for_dispatch(connection, row["id"])
+        configure.open_credentials(services, sealed["workspace_id"], row["id"], sealed["credentials"])
+    except ClarionError as error:
+        return Finding(title, Level.FAIL, error.what, error.hint)
+    if row["state"] == "paused":
+        return Finding(
+            title,
+            Level.WARN,
+            f"paused: {row['reason']}",
+            f"When that is settled: `clarion channel resume {row['name']}`.",
+        )
+    if not row["has_credentials"]:
+        return Finding(
+            title,
+            Level.WARN,
+            "it has no credentials",
+            "`clarion channel set … --credential KEY=-` gives it some.",
+        )
+    waiting = await queue.depth(connection, row["id"], services.clock.now())
+    since = waiting["oldest_due"]
+    if waiting["due"] and since is not None and services.clock.now() - since > LATE:
+        late = terminal.ago(services.clock.now() - since)
+        return Finding(
+            title, Level.WARN, f"{waiting['due']:,} messages are due, the oldest for {late}",
+            "Is a worker running, is the rate high enough, is an announcement paused?",
+        )  # fmt: skip
+    return Finding(title, Level.OK, f"active, {float(row['rate']):g} a second, {waiting['queued']:,} waiting")
+
+
+async def _late(services: Services, connection: Connection) -> list[Finding]:
+    now = services.clock.now()
+    findings = [
+        Finding(
+            "announcements", Level.FAIL,
+            f"{run['name']!r} was due {terminal.ago(now - run['due_at'])} ago and has not begun"
+            + (f": {run['error']}" if run["error"] else ""),
+            "Is a worker running? `clarion workers` shows those there are.",
+        )
+        for run in await checkup.overdue_runs(connection, now - LATE)
+    ]  # fmt: skip
+    inbox = await checkup.unread(connection)
+    if inbox["waiting"] and now - inbox["since"] > LATE:
+        findings.append(
+            Finding(
+                "inbox",
+                Level.WARN,
+                f"{inbox['waiting']:,} calls from providers wait to be read",
+                "Is a worker running?",
+            )
+        )
+    if inbox["unreadable"]:
+        findings.append(
+            Finding(
+                "inbox",
+                Level.WARN,
+                f"{inbox['unreadable']:,} calls from providers could not be read",
+                "They are kept; the log says why.",
+            )
+        )
+    return findings
+
+
+async def _unknown(services: Services, connection: Connection) -> list[Finding]:
+    found = await checkup.unknowns(connection)
+    if not found["n"]:
+        return [Finding("unknown", Level.OK, "none")]
+    age = terminal.ago(services.clock.now() - found["since"])
+    return [
+        Finding(
+            "unknown", Level.WARN,
+            f"of {found['n']:,} messages nobody knows whether they went, of the oldest for {age}",
+            "Receipts and look-ups may settle them; `clarion unknown list` shows what a person decides.",
+        )
+    ]  # fmt: skip

@@ -1,0 +1,105 @@
+"""`clarion workspace`: the tenants."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from clarion.cli import options, place, terminal
+from clarion.cli.commands import group
+from clarion.flow import configure
+from clarion.kit.db import Row
+from clarion.store import workspace as workspaces
+
+app = group(
+    "Workspaces, the tenants: each has its own people, channels and announcements.",
+    [
+        'clarion workspace create "Selam Clinic" --country KE --timezone Africa/Nairobi',
+        "clarion workspace set --operator mailto:it@selam.example",
+    ],
+)
+
+Country = Annotated[
+    str | None, typer.Option(help="How national numbers are read: ISO 3166 code or English name.")
+]
+Language = Annotated[str | None, typer.Option(help="Language of people who have none, as BCP 47.")]
+Timezone = Annotated[str | None, typer.Option(help="IANA name; local times are of this zone.")]
+Operator = Annotated[
+    str | None, typer.Option(help="Who is told when something needs a person: mailto:… or https://….")
+]
+SHOWN = ("id", "name", "country", "language", "timezone", "operator_address", "created_at")
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What it is called.")],
+    country: Country = None,
+    language: Language = None,
+    timezone: Timezone = None,
+    operator: Operator = None,
+    json: options.Json = False,
+) -> None:
+    """Make a workspace and its first key to the API, which is shown this once."""
+    place.run(_create(name, country or "US", language or "en", timezone or "UTC", operator, json))
+
+
+async def _create(
+    name: str, country: str, language: str, timezone: str, operator: str | None, json: bool
+) -> None:
+    async with place.house() as house:
+        made = await configure.create_workspace(
+            house.services, name=name, country=country, language=language, timezone=timezone,
+            operator_address=operator,
+        )  # fmt: skip
+    if json:
+        terminal.json({"id": made.workspace_id, "name": name.strip(), "key": made.key.shown()})
+        return
+    terminal.pairs([("workspace", made.workspace_id), ("key", made.key.shown())])
+    terminal.say("The key has every right and is not shown again.")
+
+
+@app.command("list")
+def listed(json: options.Json = False) -> None:
+    """List the workspaces."""
+    place.run(_list(json))
+
+
+async def _list(json: bool) -> None:
+    async with place.house() as house:
+        async with house.services.db.system() as connection:
+            found = await workspaces.names(connection)
+        rows: list[Row] = []
+        for each in found:
+            async with house.services.db.tenant(each["workspace_id"]) as connection:
+                rows.append(await workspaces.get(connection))
+    if json:
+        terminal.json([{name: row[name] for name in SHOWN} for row in rows])
+        return
+    names = ("id", "name", "country", "language", "timezone")
+    terminal.table(names, ([row[name] for name in names] for row in rows))
+
+
+@app.command("set")
+def change(
+    workspace: options.Workspace = None,
+    name: Annotated[str | None, typer.Option(help="Another name.")] = None,
+    country: Country = None,
+    language: Language = None,
+    timezone: Timezone = None,
+    operator: Operator = None,
+    json: options.Json = False,
+) -> None:
+    """Change a workspace; what is not given stays. `--operator ""` takes the address away."""
+    place.run(_change(workspace, json, name=name, country=country, language=language, timezone=timezone,
+                      operator_address=operator))  # fmt: skip
+
+
+async def _change(workspace: str | None, json: bool, **changes: str | None) -> None:
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        await configure.change_workspace(connection, **changes)
+        row = await workspaces.get(connection)
+    if json:
+        terminal.json({name: row[name] for name in SHOWN})
+    else:
+        terminal.pairs([(name, row[name]) for name in SHOWN[:-1]])
