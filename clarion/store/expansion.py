@@ -30,22 +30,29 @@ class Meant:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What one chunk did: people read, messages made ready, people skipped; `last` for the next."""
+    """What one chunk did: people read, messages made ready, people skipped; `done` when it was the last."""
 
     people: int
     ready: int
     skipped: int
-    last: UUID | None
+    done: bool
 
 
-_LOCK = """SELECT campaign_id, cursor, lane_id, content_version_id, cohort, iteration,
+# A run is cut into parts of at least this many contacts of the workspace, at most so many.
+PART = 50_000
+MOST_PARTS = 16
+
+_RUN = """SELECT campaign_id, lane_id, content_version_id, cohort, iteration,
   greatest(due_at, %(now)s) AS due_at, expires_at
-FROM run WHERE id = %(run)s AND state IN ('planned', 'expanding') FOR NO KEY UPDATE SKIP LOCKED"""
+FROM run WHERE id = %(run)s AND state IN ('planned', 'expanding')"""
+
+_NEXT_PART = """SELECT part, cursor, until FROM run_part WHERE run_id = %(run)s AND NOT done
+ORDER BY part FOR NO KEY UPDATE SKIP LOCKED LIMIT 1"""
 
 _PAGE = """
 WITH page AS MATERIALIZED (
   SELECT c.id, c.status FROM contact c
-  WHERE c.workspace_id = clarion_workspace() AND c.id > %(cursor)s AND ("""
+  WHERE c.workspace_id = clarion_workspace() AND c.id > %(cursor)s AND c.id <= %(until)s AND ("""
 
 _EXPAND = (
     """) ORDER BY c.id LIMIT %(limit)s
@@ -103,6 +110,50 @@ SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM moved WHERE state = 'r
 )
 
 _NOBODY = UUID(int=0)
+_EVERYBODY = UUID(int=(1 << 128) - 1)
+
+
+async def cut(connection: Connection, run_id: UUID, now: datetime, *, parts: int | None = None) -> None:
+    """Cut a planned run into parts, once; it is expanding from then on.
+
+    The parts are stretches of the workspace's contacts by id, so many that workers can share them.
+    A run that is one-an-address has one part: only so it sees every address that it has written.
+    """
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute("SELECT state FROM run WHERE id = %s FOR NO KEY UPDATE", (run_id,))
+        found = await cursor.fetchone()
+        if found is None or found[0] != "planned":
+            return
+        bounds = await _bounds(connection, parts)
+        starts = [_NOBODY, *bounds]
+        await cursor.execute(
+            """INSERT INTO run_part (workspace_id, run_id, part, cursor, until)
+               SELECT clarion_workspace(), %s, n, cursor, until
+               FROM unnest(%s::uuid[], %s::uuid[]) WITH ORDINALITY AS p(cursor, until, n)""",
+            (run_id, starts, [*bounds, _EVERYBODY]),
+        )
+        await cursor.execute(
+            "UPDATE run SET state = 'expanding', started_at = %s WHERE id = %s", (now, run_id)
+        )
+
+
+async def _bounds(connection: Connection, parts: int | None) -> list[UUID]:
+    """The last contact of every part but the last."""
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute("SELECT count(*) FROM contact WHERE workspace_id = clarion_workspace()")
+        counted = await cursor.fetchone()
+        people = int(counted[0]) if counted else 0
+        wanted = parts or min(MOST_PARTS, max(1, people // PART))
+        if wanted == 1:
+            return []
+        await cursor.execute(
+            """SELECT id FROM (
+                 SELECT id, row_number() OVER (ORDER BY id) AS n FROM contact
+                 WHERE workspace_id = clarion_workspace()) c
+               WHERE n %% %(size)s = 0 ORDER BY id LIMIT %(bounds)s""",
+            {"size": -(-people // wanted), "bounds": wanted - 1},
+        )
+        return [found[0] for found in await cursor.fetchall()]
 
 
 async def expand_chunk(
@@ -115,18 +166,25 @@ async def expand_chunk(
     limit: int,
     now: datetime,
 ) -> Chunk | None:
-    """Write the next `limit` people of a run; None when it is not open, or another worker is at it."""
+    """Write the next `limit` people of a run's next part that nobody else is at.
+
+    None when there is nothing to do here: the run is not open, or others have all that is left.
+    """
+    await cut(connection, run_id, now, parts=1 if once_an_address else None)
     async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(_LOCK, {"run": run_id, "now": now})
+        await cursor.execute(_RUN, {"run": run_id, "now": now})
         run = await cursor.fetchone()
-        if run is None:
+        await cursor.execute(_NEXT_PART, {"run": run_id})
+        part = await cursor.fetchone()
+        if run is None or part is None:
             return None
-        campaign, place, lane, content, cohort, iteration, due, expires = run
+        campaign, lane, content, cohort, iteration, due, expires = run
+        number, place, until = part
         await cursor.execute(
             within(_PAGE + meant.predicate + _EXPAND, cohort),
             {
                 **meant.params,
-                "run": run_id, "campaign": campaign, "cursor": place or _NOBODY, "lane": lane,
+                "run": run_id, "campaign": campaign, "cursor": place, "until": until, "lane": lane,
                 "content": content, "cohort": cohort, "iteration": iteration, "due": due,
                 "expires": expires, "schemes": list(schemes), "once": once_an_address, "limit": limit,
                 "now": now, "noise": uuid4(), "more_noise": uuid4(),
@@ -134,12 +192,21 @@ async def expand_chunk(
         )  # fmt: skip
         found = await cursor.fetchone()
         assert found is not None
-        chunk = Chunk(*found)
+        people, ready, skipped, last = found
         await cursor.execute(
-            """UPDATE run SET cursor = coalesce(%(last)s, cursor), started_at = coalesce(started_at, %(now)s),
-                 state = CASE WHEN %(done)s THEN 'expanded' ELSE 'expanding' END,
-                 expanded_at = CASE WHEN %(done)s THEN %(now)s::timestamptz END
-               WHERE id = %(run)s""",
-            {"last": chunk.last, "now": now, "done": chunk.people < limit, "run": run_id},
+            "UPDATE run_part SET cursor = coalesce(%s, cursor), done = %s WHERE run_id = %s AND part = %s",
+            (last, people < limit, run_id, number),
         )
-        return chunk
+        done = people < limit and await _all_done(connection, run_id, now)
+        return Chunk(people, ready, skipped, done)
+
+
+async def _all_done(connection: Connection, run_id: UUID, now: datetime) -> bool:
+    """Close the run when this was its last part. The lock makes two last parts see each other."""
+    await connection.execute("SELECT FROM run WHERE id = %s FOR NO KEY UPDATE", (run_id,))
+    cursor = await connection.execute(
+        """UPDATE run SET state = 'expanded', expanded_at = %s WHERE id = %s AND state = 'expanding'
+           AND NOT EXISTS (SELECT FROM run_part p WHERE p.run_id = run.id AND NOT p.done)""",
+        (now, run_id),
+    )
+    return cursor.rowcount == 1

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     Date,
     Index,
+    Integer,
     LargeBinary,
     Numeric,
     UniqueConstraint,
@@ -90,7 +92,6 @@ run = table(
     moment("due_at"),
     moment("expires_at"),
     words("state"),
-    uuid("cursor", null=True),
     words("error", default=""),
     moment("started_at", null=True),
     moment("expanded_at", null=True),
@@ -99,6 +100,16 @@ run = table(
     UniqueConstraint("campaign_id", "iteration"),
     Index("run_open", "due_at", postgresql_where=text("state IN ('planned', 'expanding')")),
     Index("run_unfinished", "workspace_id", "id", postgresql_where=text("finished_at IS NULL")),
+)
+
+run_part = table(
+    "run_part",
+    owner(),
+    uuid("run_id", key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    uuid("cursor"),
+    uuid("until"),
+    Column("done", Boolean, nullable=False, server_default=text("false")),
 )
 
 frozen_audience = table(

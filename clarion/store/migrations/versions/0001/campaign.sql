@@ -57,7 +57,6 @@ CREATE TABLE run (
   due_at timestamptz NOT NULL,
   expires_at timestamptz NOT NULL,
   state text NOT NULL CHECK (state IN ('planned', 'expanding', 'expanded', 'cancelled')),
-  cursor uuid,                                 -- the last contact of the chunk that was committed
   error text NOT NULL DEFAULT '',
   started_at timestamptz,
   expanded_at timestamptz,
@@ -66,6 +65,17 @@ CREATE TABLE run (
 );
 CREATE INDEX run_open ON run (due_at) WHERE state IN ('planned', 'expanding');
 CREATE INDEX run_unfinished ON run (workspace_id, id) WHERE finished_at IS NULL;
+
+-- A stretch of a run's people, in the order of their ids, so that several workers expand it at once.
+CREATE TABLE run_part (
+  workspace_id uuid NOT NULL REFERENCES workspace(id),
+  run_id uuid NOT NULL,
+  part int NOT NULL,
+  cursor uuid NOT NULL,                        -- the last contact that was written
+  until uuid NOT NULL,                         -- the last contact of this part
+  done boolean NOT NULL DEFAULT false,
+  PRIMARY KEY (run_id, part)
+);
 
 -- A frozen audience: who it was when the author froze it.
 CREATE TABLE frozen_audience (

@@ -7,7 +7,7 @@ BEGIN
   FOREACH t IN ARRAY ARRAY[
     'member', 'api_key', 'idempotency', 'notice', 'contact', 'identity', 'address', 'invalid_address',
     'consent_event', 'consent', 'contact_field', 'contact_group', 'group_member', 'import_file',
-    'import_problem', 'channel', 'campaign', 'content_version', 'run', 'frozen_audience', 'enrollment',
+    'import_problem', 'channel', 'campaign', 'content_version', 'run', 'run_part', 'frozen_audience', 'enrollment',
     'lane', 'channel_owner', 'message', 'queue', 'attempt', 'tally', 'inbox', 'receipt', 'inbound']
   LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
