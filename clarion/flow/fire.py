@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from clarion.store import lane, notice, run
 from clarion.store.expansion import Meant, expand_chunk
 
 CHUNK = 20_000
+STREAMS = 2  # connections that one firing writes with
 STEPS = 20  # transactions that one look at a cancelled or expired run spends on it
 log = logger(__name__)
 Progress = Callable[[int], None]
@@ -46,16 +48,40 @@ async def fire(
 ) -> None:
     """Write a message for everybody whom a due run means; `progress` hears how many people so far.
 
-    Chunk by chunk, each a transaction: killed at any point it is called again and goes on. Two at once
-    take turns or leave. What cannot be resolved pauses the campaign and is told.
+    Chunk by chunk, each a transaction: killed at any point it is called again and goes on. Several at
+    once share the run's parts. What cannot be resolved pauses the campaign and is told.
     """
     try:
         firing = await _begin(services, workspace_id, run_id)
     except ClarionError as error:
         await _stuck(services, workspace_id, run_id, error)
         return
-    people = 0
-    while firing is not None:
+    if firing is None:
+        return
+    counted = Counted(progress)
+    async with asyncio.TaskGroup() as streams:
+        for _ in range(STREAMS):
+            streams.create_task(_expand(services, workspace_id, run_id, firing, counted))
+
+
+@dataclass(slots=True)
+class Counted:
+    """People written so far, over all streams."""
+
+    progress: Progress | None
+    people: int = 0
+
+    def add(self, people: int) -> None:
+        self.people += people
+        if self.progress is not None:
+            self.progress(self.people)
+
+
+async def _expand(
+    services: Services, workspace_id: UUID, run_id: UUID, firing: _Firing, counted: Counted
+) -> None:
+    """One stream: chunk after chunk of whatever part nobody else is at."""
+    while True:
         async with services.db.tenant(workspace_id) as connection:
             chunk = await expand_chunk(
                 connection, run_id, firing.meant, schemes=firing.schemes,
@@ -65,11 +91,7 @@ async def fire(
         crash_point("expand.committed")
         if chunk is None:
             return
-        people += chunk.people
-        if progress is not None:
-            progress(people)
-        if chunk.people < CHUNK:
-            return
+        counted.add(chunk.people)
 
 
 async def finish(services: Services, workspace_id: UUID) -> None:

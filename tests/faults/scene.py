@@ -116,10 +116,11 @@ class Scene:
             content_version_id=content_id, lane_id=lane, due_at=now, expires_at=now + timedelta(hours=1),
         )  # fmt: skip
         await campaign.set_state(connection, self.campaign_id, "running", now, send_at=now)
-        await expansion.expand_chunk(
+        while await expansion.expand_chunk(
             connection, self.run_id, expansion.Meant("true", {}), schemes=["whatsapp", "tel"],
             once_an_address=False, limit=self.people + 1, now=now,
-        )  # fmt: skip
+        ):  # fmt: skip
+            pass
 
     # --- looking
 
