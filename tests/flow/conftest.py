@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from clarion.kit.clock import Clock
+from clarion.flow.services import Services
+from clarion.kit.clock import Clock, FakeClock
 from clarion.kit.db import Database
 from clarion.kit.ids import uuid7
+from clarion.kit.secrets import SecretBox
+from clarion.settings import Settings
 from clarion.store import workspace as workspaces
+from tests.flow.announcing import NOON
 
 
 @pytest.fixture
@@ -18,3 +23,10 @@ async def another_workspace(db: Database, clock: Clock) -> UUID:
     async with db.tenant(identifier) as connection:
         await workspaces.create(connection, identifier, name="Elsewhere", now=clock.now())
     return identifier
+
+
+@pytest.fixture
+def services(db: Database, tmp_path: Path) -> Services:
+    """Parts of a process whose clock the test moves; it begins at noon."""
+    settings = Settings(state_dir=tmp_path, allow_private_addresses=True)
+    return Services(db, FakeClock(NOON), settings, SecretBox.from_settings(settings))
