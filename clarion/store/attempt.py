@@ -96,6 +96,7 @@ async def settle(connection: Connection, cohort: date, verdicts: Sequence[Verdic
     A verdict whose state is READY puts the message back into the queue at its `retry_at`, unless
     its lane was cancelled or its person erased meanwhile.
     """
+    verdicts = sorted(verdicts, key=lambda v: v.attempt_id)  # receipts lock rows in this order too
     params = {
         "cohort": cohort,
         "now": now,

@@ -42,8 +42,8 @@ WITH heard AS (
     received_at, meaning)
   SELECT s.id, clarion_workspace(), %(channel)s, c.contact_id, s.urn, s.provider_id, s.text, s.at, %(now)s,
     s.meaning
-  FROM unnest(%(id)s::uuid[], %(urn)s::text[], %(path)s::text[], %(provider)s::text[], %(text)s::text[],
-    %(at)s::timestamptz[], %(meaning)s::text[]) AS s(id, urn, path, provider_id, text, at, meaning)
+  FROM unnest(%(id)b::uuid[], %(urn)b::text[], %(path)b::text[], %(provider)b::text[], %(text)b::text[],
+    %(at)b::timestamptz[], %(meaning)b::text[]) AS s(id, urn, path, provider_id, text, at, meaning)
   LEFT JOIN LATERAL (
     SELECT a.contact_id FROM address a
     WHERE a.workspace_id = clarion_workspace() AND a.value = s.path AND a.scheme = ANY (%(schemes)s)

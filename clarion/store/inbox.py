@@ -41,7 +41,7 @@ async def put(connection: Connection, bodies: Sequence[Body]) -> None:
     await connection.execute(
         """INSERT INTO inbox (id, workspace_id, channel_id, received_at, body)
            SELECT id, clarion_workspace(), channel_id, received_at, body
-           FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::bytea[])
+           FROM unnest(%b::uuid[], %b::uuid[], %b::timestamptz[], %b::bytea[])
              AS b(id, channel_id, received_at, body)""",
         (
             [b.id for b in bodies],
@@ -92,7 +92,7 @@ async def done(connection: Connection, read: Sequence[tuple[UUID, str | None]], 
     """These were read: (id, the problem where there was one)."""
     await connection.execute(
         """UPDATE inbox SET done_at = %s, problem = r.problem
-           FROM unnest(%s::uuid[], %s::text[]) AS r(id, problem) WHERE inbox.id = r.id""",
+           FROM unnest(%b::uuid[], %b::text[]) AS r(id, problem) WHERE inbox.id = r.id""",
         (now, [id for id, _ in read], [problem for _, problem in read]),
         prepare=True,
     )

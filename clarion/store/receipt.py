@@ -15,8 +15,9 @@ from uuid import UUID
 from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row, dict_row
 
-from clarion.kit.db import Connection, Row, rows
+from clarion.kit.db import Connection, Row, row, rows
 from clarion.store import tally
+from clarion.store.cohort import within
 
 
 class Contended(Exception):
@@ -46,53 +47,62 @@ class Applied:
     failed: list[UUID] = field(default_factory=list)
 
 
-# Locks are taken in the order of settling: attempts by id, then messages. Columns are carried through
-# rather than joined, so that no plan compares every row of a batch with every other.
+# Two statements, because the second must see what the first has waited for: settling and other receipts
+# may move the same rows meanwhile. Rows are locked in one order everywhere, that of the attempts' ids.
+_LOCK = """
+SELECT count(*) FROM unnest(%(attempt)b::uuid[]) AS s(id)
+CROSS JOIN LATERAL (
+  SELECT t.message_id, t.state = 'accepted' AND t.effective AS stands FROM {attempt} t
+  WHERE t.id = s.id LIMIT 1) a
+LEFT JOIN LATERAL (
+  SELECT t.id FROM {attempt} t WHERE t.id = s.id AND NOT a.stands LIMIT 1 FOR NO KEY UPDATE) locked ON true
+CROSS JOIN LATERAL (
+  SELECT t.id FROM {message} t WHERE t.id = a.message_id LIMIT 1 FOR NO KEY UPDATE) m
+"""
+
+# Columns are carried through rather than joined, so that no plan compares every row of a batch with
+# every other; rows are found by key through LATERAL … LIMIT 1 and written by their place (store/cohort).
 _APPLY = (
     """
-WITH said AS (
-  SELECT * FROM unnest(%(attempt)s::uuid[], %(status)s::text[], %(at)s::timestamptz[], %(code)s::text[],
-    %(provider)s::text[]) AS s(attempt_id, status, at, code, provider_id)
-), found AS MATERIALIZED (
-  SELECT s.*, a.message_id, a.stands, r.at AS told_at, coalesce(r.code, '') AS told_code,
+WITH found AS MATERIALIZED (
+  SELECT s.*, a.place, a.message_id, a.stands, r.at AS told_at, coalesce(r.code, '') AS told_code,
     -- it failed, as we know: that it was accepted before is no news, and must not undo a retry
     CASE WHEN s.status = 'accepted' AND NOT a.stands THEN EXISTS (
-      SELECT FROM receipt f WHERE f.attempt_id = s.attempt_id AND f.status = 'failed'
-        AND f.cohort = %(cohort)s) ELSE s.status = 'failed' END AS weak
-  FROM said s
+      SELECT FROM {receipt} f WHERE f.attempt_id = s.attempt_id AND f.status = 'failed')
+      ELSE s.status = 'failed' END AS weak
+  FROM unnest(%(attempt)b::uuid[], %(status)b::text[], %(at)b::timestamptz[], %(code)b::text[],
+    %(provider)b::text[]) AS s(attempt_id, status, at, code, provider_id)
   CROSS JOIN LATERAL (
-    SELECT attempt.message_id, attempt.state = 'accepted' AND attempt.effective AS stands
-    FROM attempt WHERE attempt.id = s.attempt_id AND attempt.cohort = %(cohort)s LIMIT 1) a
+    SELECT t.ctid AS place, t.message_id, t.state = 'accepted' AND t.effective AS stands
+    FROM {attempt} t WHERE t.id = s.attempt_id LIMIT 1) a
   LEFT JOIN LATERAL (
-    SELECT receipt.at, receipt.code FROM receipt
-    WHERE receipt.attempt_id = s.attempt_id AND receipt.status = s.status AND receipt.cohort = %(cohort)s
+    SELECT t.at, t.code FROM {receipt} t WHERE t.attempt_id = s.attempt_id AND t.status = s.status
     LIMIT 1) r ON true
 ), fresh AS MATERIALIZED (
   SELECT * FROM found WHERE told_at IS NULL OR (at, coalesce(code, '')) < (told_at, told_code)
 ), kept AS (
-  INSERT INTO receipt AS r (attempt_id, cohort, status, workspace_id, message_id, at, received_at, code)
+  INSERT INTO {receipt} AS r (attempt_id, cohort, status, workspace_id, message_id, at, received_at, code)
   SELECT attempt_id, %(cohort)s, status, clarion_workspace(), message_id, at, %(now)s, code FROM fresh
   ON CONFLICT (attempt_id, status, cohort) DO UPDATE SET at = excluded.at, code = excluded.code
     WHERE (excluded.at, coalesce(excluded.code, '')) < (r.at, coalesce(r.code, ''))
 ), heard AS MATERIALIZED (
-  SELECT attempt_id, message_id, stands, max(provider_id) AS provider_id,
+  SELECT attempt_id, place, message_id, stands, max(provider_id) AS provider_id,
     bool_or(NOT weak) AS taken, bool_or(status = 'failed') AS failed,
     bool_or(status = 'failed' AND told_at IS NULL) AS failed_now,
     min(code) FILTER (WHERE status = 'failed') AS code,
     min(at) FILTER (WHERE status = 'delivered') AS delivered_at,
     min(at) FILTER (WHERE status = 'read') AS read_at,
     row_number() OVER (PARTITION BY message_id ORDER BY attempt_id) = 1 AS first
-  FROM fresh GROUP BY attempt_id, message_id, stands ORDER BY attempt_id
+  FROM fresh GROUP BY attempt_id, place, message_id, stands
 ), raised AS (
-  UPDATE attempt a SET state = 'accepted', unknown_since = NULL, settled_at = %(now)s,
+  UPDATE {attempt} a SET state = 'accepted', unknown_since = NULL, settled_at = %(now)s,
     provider_id = coalesce(a.provider_id, h.provider_id),
     effective = a.effective OR (h.first AND NOT EXISTS (
-      SELECT FROM attempt o WHERE o.message_id = a.message_id AND o.cohort = %(cohort)s AND o.effective))
-  FROM heard h
-  WHERE a.id = h.attempt_id AND a.cohort = %(cohort)s AND NOT h.stands AND (h.taken OR h.failed_now)
+      SELECT FROM {attempt} o WHERE o.message_id = h.message_id AND o.effective))
+  FROM heard h WHERE a.ctid = h.place AND NOT h.stands AND (h.taken OR h.failed_now)
   RETURNING h.attempt_id, h.message_id, h.taken, h.failed, h.failed_now, h.code, h.delivered_at, h.read_at,
     a.effective
-), news AS MATERIALIZED (
+), news AS (
   SELECT message_id, min(delivered_at) AS delivered_at, min(read_at) AS read_at,
     min(code) FILTER (WHERE failed AND effective) AS code, bool_or(failed AND effective) AS failed,
     max(CASE WHEN read_at IS NOT NULL THEN 'read' WHEN delivered_at IS NOT NULL THEN 'delivered'
@@ -103,15 +113,18 @@ WITH said AS (
     UNION ALL
     SELECT attempt_id, message_id, taken, failed, failed_now, code, delivered_at, read_at, stands
     FROM heard WHERE stands OR NOT (taken OR failed_now)
-  ) told GROUP BY message_id ORDER BY message_id
+  ) told GROUP BY message_id
+), held AS MATERIALIZED (
+  SELECT n.*, m.place FROM news n CROSS JOIN LATERAL (
+    SELECT t.ctid AS place FROM {message} t WHERE t.id = n.message_id LIMIT 1) m
 ), moved AS (
-  UPDATE message m SET was = m.state, was_reason = m.reason, state = greatest(m.state, n.evidence),
+  UPDATE {message} m SET was = m.state, was_reason = m.reason, state = greatest(m.state, n.evidence),
     reason = CASE WHEN greatest(m.state, n.evidence) = 'undelivered' AND n.failed THEN n.code
                   WHEN m.state < n.evidence THEN NULL ELSE m.reason END,
     settled_at = coalesce(m.settled_at, %(now)s),
     delivered_at = least(m.delivered_at, n.delivered_at), read_at = least(m.read_at, n.read_at)
-  FROM news n
-  WHERE m.id = n.message_id AND m.cohort = %(cohort)s
+  FROM held n
+  WHERE m.ctid = n.place
     AND (m.state < n.evidence OR n.delivered_at < coalesce(m.delivered_at, 'infinity')
          OR n.read_at < coalesce(m.read_at, 'infinity')
          OR (m.state = 'undelivered' AND n.failed AND m.reason IS DISTINCT FROM n.code))
@@ -144,6 +157,8 @@ async def apply(connection: Connection, cohort: date, said: Iterable[Said], now:
     again leaves the queue. Raises Contended.
     """
     folded = _folded(said)
+    if not await _exists(connection, cohort):
+        return Applied(strangers=len(folded))
     params = {
         "cohort": cohort,
         "now": now,
@@ -155,7 +170,8 @@ async def apply(connection: Connection, cohort: date, said: Iterable[Said], now:
     }
     async with connection.cursor(row_factory=dict_row) as cursor:
         try:
-            await cursor.execute(_APPLY, params, prepare=True)
+            await cursor.execute(within(_LOCK, cohort), params, prepare=True)
+            await cursor.execute(within(_APPLY, cohort), params, prepare=True)
         except UniqueViolation as error:
             raise Contended from error
         found = await cursor.fetchone()
@@ -166,6 +182,14 @@ async def apply(connection: Connection, cohort: date, said: Iterable[Said], now:
         contradicted=found["contradicted"] or [],
         failed=found["failed"] or [],
     )
+
+
+async def _exists(connection: Connection, cohort: date) -> bool:
+    """Whether this month has partitions; a reference may name any month, also one dropped since."""
+    found = await row(
+        connection, "SELECT to_regclass(%s) IS NOT NULL AS there", (within("public.{receipt}", cohort),)
+    )
+    return found is not None and bool(found["there"])
 
 
 def _folded(said: Iterable[Said]) -> list[Said]:
@@ -192,7 +216,7 @@ async def whose(connection: Connection, cohort: date, attempt_ids: Sequence[UUID
     """Attempts of one cohort, by id."""
     async with connection.cursor(row_factory=class_row(Whose)) as cursor:
         await cursor.execute(
-            """SELECT a.id AS attempt_id, d.consent_key, a.lane_id FROM unnest(%(ids)s::uuid[]) AS w(id)
+            """SELECT a.id AS attempt_id, d.consent_key, a.lane_id FROM unnest(%(ids)b::uuid[]) AS w(id)
                CROSS JOIN LATERAL (SELECT id, lane_id, address_id FROM attempt
                  WHERE attempt.id = w.id AND attempt.cohort = %(cohort)s LIMIT 1) a
                LEFT JOIN LATERAL (SELECT consent_key FROM address
