@@ -103,9 +103,3 @@ async def release(connection: Connection, key: str, claimed: Claimed) -> None:
     await connection.execute(
         "DELETE FROM idempotency WHERE key = %s AND created_at = %s AND status IS NULL", (key, claimed.at)
     )
-
-
-async def sweep(connection: Connection, now: datetime) -> int:
-    """Forget replies that are too old to be asked for again; how many."""
-    done = await connection.execute("DELETE FROM idempotency WHERE created_at < %s", (now - KEPT,))
-    return done.rowcount

@@ -263,14 +263,6 @@ async def test_after_a_day_a_key_is_new_again(workshop: tuple[str, FakeClock], s
     assert second.body != first.body
 
 
-async def test_old_replies_are_swept(selam: Api, services: Services) -> None:
-    assert selam.workspace_id
-    await selam.post("/api/v1/members", AMINA, once="k")
-    async with services.db.tenant(selam.workspace_id) as connection:
-        assert await idempotency.sweep(connection, services.clock.now()) == 0
-        assert await idempotency.sweep(connection, services.clock.now() + timedelta(hours=25)) == 1
-
-
 def test_every_post_of_the_api_is_done_once(services: Services) -> None:
     """Also those that others add: the route class is what does it."""
     posts = [
