@@ -146,7 +146,8 @@ async def _store(
     edge: Edge, one: OneTransaction, claim: tuple[str, store.Claimed, _Tap], response: Response
 ) -> None:
     key, claimed, tap = claim
-    body = bytes(getattr(response, "body", b""))
+    if not hasattr(response, "body"):
+        raise TypeError("a POST answers with a body that can be stored, not with a stream")
     async with one.tenant(edge.workspace_id) as connection:
         stored = await store.finish(
             connection,
@@ -155,7 +156,7 @@ async def _store(
             request_hash=await tap.digest(),
             status=response.status_code,
             headers={name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
-            body=edge.services.box.seal(body, bound_to=_bound(edge.workspace_id, key)),
+            body=edge.services.box.seal(bytes(response.body), bound_to=_bound(edge.workspace_id, key)),
         )
     if not stored:
         raise Conflict(

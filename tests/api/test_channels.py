@@ -151,6 +151,8 @@ async def test_a_channel_is_paused_and_resumed(selam: Api, services: Services) -
             assert fresh is await notices.put(
                 connection, selam.workspace_id, cause=cause, level="error", text="refused", now=now
             )
+    [notice] = (await selam.get("/api/v1/notices")).json["items"]
+    assert (notice["cause"], notice["times"], notice["cleared_at"]) == (cause, 2, None)
     paused = await selam.post(f"{path}/pause", {"reason": "number is being moved"})
     again = await selam.post(f"{path}/pause")
     assert paused.status == again.status == 200
@@ -159,6 +161,7 @@ async def test_a_channel_is_paused_and_resumed(selam: Api, services: Services) -
     assert (resumed.json["state"], resumed.json["reason"]) == ("active", "")
     async with services.db.tenant(selam.workspace_id) as connection:
         assert await notices.untold(connection) == []
+    assert (await selam.get("/api/v1/notices")).json["items"][0]["cleared_at"]
 
 
 async def test_another_workspaces_channel_answers_as_one_that_does_not_exist(
