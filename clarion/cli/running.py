@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -15,6 +11,7 @@ from clarion import wiring
 from clarion.cli import place, terminal
 from clarion.cli.commands import single
 from clarion.cli.listening import ApiServer, listen
+from clarion.cli.signals import on_end_of_stdin, on_signals
 from clarion.kit import log
 from clarion.settings import Settings
 
@@ -74,31 +71,6 @@ def _settings(concurrency: int | None) -> Settings:
         present = present.model_copy(update={"job_concurrency": concurrency})
     log.configure(present.log_format, present.log_level)
     return present
-
-
-def on_signals(stop: asyncio.Event) -> None:
-    """SIGTERM and SIGINT ask to stop; a second one of them ends at once."""
-    loop = asyncio.get_running_loop()
-
-    def ask() -> None:
-        if stop.is_set():
-            sys.exit(130)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ask)
-
-
-def on_end_of_stdin(ended: Callable[[], None]) -> None:
-    """Whoever started us holds the other end of our stdin: when they die, however, we end too."""
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        if not os.read(sys.stdin.fileno(), 4096):
-            loop.remove_reader(sys.stdin.fileno())
-            ended()
-
-    loop.add_reader(sys.stdin.fileno(), read)
 
 
 async def _work(present: Settings, end_with_stdin: bool) -> None:

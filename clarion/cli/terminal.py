@@ -173,12 +173,14 @@ class Bar:
         with Bar("sending", total=1200) as bar:
             bar.update(300, "accepted 290")
 
-    `total` may be learned later. `clock` is for the plain lines.
+    `total` may be learned later.
     """
 
-    def __init__(self, title: str, total: int | None = None, *, clock: Clock | None = None) -> None:
+    def __init__(self, title: str, total: int | None = None, *, counted: bool = True) -> None:
+        """`counted`: the pieces mean something to people (a file's bytes do not; its `note` tells rows)."""
         self.title, self.total, self.done, self.note = title, total, 0, ""
-        self._clock = clock or Clock()
+        self._counted = counted
+        self._clock = Clock()
         self._told_at = self._clock.monotonic()
         self._progress: Progress | None = None
         if err.is_terminal:
@@ -187,8 +189,7 @@ class Bar:
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=28),
                 TaskProgressColumn(),
-                MofNCompleteColumn(),
-                _Rate(),
+                *((MofNCompleteColumn(), _Rate()) if counted else ()),
                 TimeRemainingColumn(compact=True, elapsed_when_finished=True),
                 TextColumn("[dim]{task.fields[note]}", markup=True),
                 console=err,
@@ -222,6 +223,9 @@ class Bar:
 
     def _line(self) -> None:
         self._told_at = self._clock.monotonic()
-        of = f" of {self.total:,}" if self.total is not None else ""
+        if self._counted:
+            far = f"{self.done:,}" + (f" of {self.total:,}" if self.total is not None else "")
+        else:
+            far = f"{self.done / self.total:.0%}" if self.total else ""
         with suppress(BrokenPipeError):
-            say(f"{self.title}: {self.done:,}{of}" + (f" ({self.note})" if self.note else ""))
+            say(f"{self.title}: {far}" + (f" ({self.note})" if self.note else ""))

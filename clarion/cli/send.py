@@ -1,0 +1,278 @@
+"""`clarion send`: say something to the people in a file, and see what became of everybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from clarion.cli import channel as channel_command
+from clarion.cli import contacts, following, options, place, terminal
+from clarion.cli.commands import single
+from clarion.cli.contacts import Imported
+from clarion.cli.moment import parse_moment
+from clarion.cli.place import Place
+from clarion.domain.audience import Audience, Selection
+from clarion.domain.campaign import Announcement
+from clarion.domain.content import Content, Form, TemplateForm, TextForm, Variant
+from clarion.domain.imports import ImportOptions
+from clarion.domain.person import clean_group
+from clarion.errors import Conflict, Invalid
+from clarion.flow import announce, draft
+from clarion.flow.announce import Launched
+from clarion.kit.db import Connection, Row
+from clarion.providers import registry
+from clarion.store import audience as audiences
+from clarion.store import group
+
+app = single()
+BY = "clarion send"
+PAUSED = 75  # sysexits: try again later
+LEFT_OUT = {
+    "opted_out": "opted out",
+    "no_address": "without an address",
+    "invalid_number": "with a number that is none",
+    "duplicate_address": "who share an address",
+    "duplicate_person": "twice in it",
+    "erased": "erased",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be sent, as the command line says it."""
+
+    file: Path
+    text: str | None = None
+    template: str | None = None
+    parameters: tuple[str, ...] = ()
+    language: str = "en"
+    at: str | None = None
+    channel: str | None = None
+    name: str | None = None
+    one_per_address: bool = False
+    country: str | None = None
+    confirm_similar: bool = False
+    ask: bool = False
+
+
+@app.command()
+def send(
+    to: Annotated[Path, typer.Option("--to", help="The people: CSV, XLSX or JSON.", show_default=False)],
+    text: Annotated[
+        str | None,
+        typer.Option(help="What is said; Liquid, as in {{ contact.name | default: 'colleague' }}."),
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(help="The provider's template; with --text, for those outside the 24 hours.")
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(help="A parameter of the template, in order; Liquid too.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="The template's language, as the provider names it.")] = "en",
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="When: 'YYYY-MM-DD HH:MM' of the workspace, or ISO 8601. Absent: now."
+        ),
+    ] = None,
+    channel: Annotated[str | None, typer.Option(help="Which channel, where there are several.")] = None,
+    name: Annotated[str | None, typer.Option(help="What the announcement is called.")] = None,
+    one_per_address: Annotated[
+        bool, typer.Option("--one-per-address", help="People who share a phone get one message.")
+    ] = False,
+    country: contacts.Country = None,
+    confirm_similar: Annotated[
+        bool, typer.Option("--confirm-similar", help="Send although a similar one is there.")
+    ] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait for the end.")] = False,
+    yes: options.Yes = False,
+    workspace: options.Workspace = None,
+    json: options.Json = False,
+) -> None:
+    """Say something to the people in a file: each of them hears it once.
+
+    Takes the people in, shows whom it will reach, sends, and prints what became of everybody by status
+    and reason. Ctrl-C stops the waiting, not the announcement. Exit code 75: it was paused.
+
+    [dim]$[/] clarion send --to people.csv --text "The office is closed on Friday." --template office_closed
+    [dim]$[/] clarion send --to people.xlsx --template reminder --param "{{ contact.name }}" --no-wait
+    """
+    wish = Wish(
+        to, text, template, tuple(param or ()), language, at, channel, name, one_per_address, country,
+        confirm_similar, ask=terminal.asks() and not yes,
+    )  # fmt: skip
+    place.run(_send(wish, workspace, wait=not no_wait, json=json))
+
+
+async def _send(wish: Wish, workspace: str | None, *, wait: bool, json: bool) -> None:
+    content = content_of(wish)
+    async with place.opened(workspace) as here:
+        done, campaign_id, launched = await launch(here, wish, content)
+        progress = await following.look(here, campaign_id)
+        if wait:
+            progress = await following.wait(here, campaign_id, lambda ours: gone_on(campaign_id, ours))
+        elif not await following.alive(here):
+            terminal.say("No worker is running: it is sent once `clarion worker` or `clarion serve` runs.")
+    if json:
+        told = {"announcement": campaign_id, "run": launched.run_id, "send_at": launched.send_at}
+        terminal.json({**told, **progress.plain(), "import": done.plain()})
+    elif progress.count():
+        following.tell(progress)
+    finish(campaign_id, progress)
+
+
+def finish(campaign_id: UUID, progress: following.Progress) -> None:
+    """Say what a person should do about what is left; exit code 75 where it was paused."""
+    if progress.count("unknown"):
+        terminal.say("Of some nobody knows whether they went: `clarion unknown list` shows them.")
+    if progress.state == "paused":
+        terminal.say(f"It is paused: {progress.reason}")
+        terminal.say(f"When that is settled: `clarion announcement resume {campaign_id}` (or the channel).")
+        raise typer.Exit(PAUSED)
+
+
+def gone_on(campaign_id: UUID, ours: bool) -> None:
+    """What Ctrl-C means."""
+    if ours:
+        terminal.say("Stopped. What was not sent waits until a worker runs (`clarion worker`).")
+    else:
+        terminal.say("No longer waiting; the announcement goes on.")
+    terminal.say(f"`clarion announcement pause {campaign_id}` pauses it, `… cancel …` ends it.")
+
+
+def content_of(wish: Wish) -> Content:
+    """What is said. Raises Invalid without text and template, or with parameters and no template."""
+    text = None if wish.text is None else TextForm(kind="text", text=_said(wish.text))
+    if wish.template is None:
+        if text is None:
+            raise Invalid("say something: --text, --template or both", where="--text")
+        if wish.parameters:
+            raise Invalid("parameters belong to a template", where="--param", hint="Give --template too.")
+        return Content(variants=(Variant(content=text),))
+    try:
+        template: Form = TemplateForm(
+            kind="template", name=wish.template, language=wish.language, parameters=wish.parameters
+        )
+    except ValueError:
+        raise Invalid(
+            "a template has a name of small letters, digits and _, and a language such as en or pt_BR",
+            where="--template",
+        ) from None
+    if text is None:
+        return Content(variants=(Variant(content=template),))
+    return Content(variants=(Variant(inside=text, outside=template),))
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise Invalid("nothing is said", where="--text")
+    return text
+
+
+async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, UUID, Launched]:
+    """Take the people in, write the announcement, show whom it reaches, and launch it.
+
+    Raises what the parts raise; nothing is left scheduled then.
+    """
+    moment = None if wish.at is None else _moment(here, wish)
+    async with here.tenant() as connection:
+        found = await channel_command.only(connection, wish.channel)
+    _warn_of_the_window(found, content)
+    title = wish.name or f"{wish.file.name}, {here.now().astimezone(here.zone):%Y-%m-%d %H:%M:%S}"
+    chosen = ImportOptions(groups=(f"Sent to: {title}",), country=wish.country)
+    done = await contacts.take_in(here, wish.file, chosen)
+    contacts.say_refused(done)
+    async with here.tenant() as connection:
+        everybody = await _group(connection, clean_group(chosen.groups[0]))
+        definition = Announcement(
+            audience=Audience(include=Selection(groups=(everybody,))), content=content, send_at=moment,
+            one_per="address" if wish.one_per_address else "person",
+        )  # fmt: skip
+        campaign_id = await draft.create(
+            connection, here.services, name=title, channel_id=found["id"], definition=definition, by=BY
+        )
+        preview = await audiences.preview(
+            connection, definition.audience, registry.get(found["provider"]).schemes, definition.one_per,
+            now=here.now(),
+        )  # fmt: skip
+    terminal.say(whom(preview))
+    try:
+        if wish.ask:
+            typer.confirm(_question(preview, moment, here), abort=True, err=True)
+        async with here.tenant() as connection:
+            launched = await announce.launch(
+                connection, here.services, campaign_id, confirm_similar=wish.confirm_similar
+            )
+    except BaseException as error:
+        async with here.tenant() as connection:
+            await announce.cancel(connection, here.services, campaign_id)
+        if isinstance(error, Conflict) and error.extra.get("reason") == "similar":
+            raise similar(error, here) from None
+        raise
+    return done, campaign_id, launched
+
+
+def similar(error: Conflict, here: Place) -> Conflict:
+    """The same refusal, in the words of the command line."""
+    lines = []
+    found = error.extra.get("similar")
+    for one in found if isinstance(found, list) else []:
+        when = terminal.moment(datetime.fromisoformat(one["send_at"]), here.zone)
+        lines.append(f"{one['name']} ({one['state']}, {when}): {one['people']:,} of the same people")
+    return Conflict(
+        "something similar was sent, or will be, to some of the same people:\n  " + "\n  ".join(lines),
+        hint="Nothing was sent. If both are meant, say --confirm-similar.",
+        extra=error.extra,
+    )
+
+
+def whom(preview: dict[str, int]) -> str:
+    """One sentence on whom it will reach."""
+    left_out = [f"{preview[key]:,} {words}" for key, words in LEFT_OUT.items() if preview.get(key)]
+    rest = f"; left out: {', '.join(left_out)}" if left_out else ""
+    return f"{preview['people']:,} people, {preview['reachable']:,} can be reached{rest}"
+
+
+def _question(preview: dict[str, int], moment: datetime | None, here: Place) -> str:
+    when = "now" if moment is None else f"at {terminal.moment(moment, here.zone)}"
+    return f"Send to {preview['reachable']:,} people {when}?"
+
+
+def _moment(here: Place, wish: Wish) -> datetime | None:
+    assert wish.at is not None
+    try:
+        return parse_moment(wish.at, here.zone, here.now())
+    except Invalid as error:
+        if error.extra.get("reason") != "past" or not wish.ask:
+            raise
+        terminal.say(f"{error.what}.")
+        typer.confirm("Send now instead?", abort=True, err=True)
+        return None
+
+
+def _warn_of_the_window(channel: Row, content: Content) -> None:
+    if registry.get(channel["provider"]).has_window and all(
+        isinstance(variant.content, TextForm) for variant in content.variants
+    ):
+        terminal.say(
+            f"Note: {channel['provider']} takes free text only within 24 hours of a person's own message. "
+            "Others are skipped; give --template too to reach them."
+        )
+
+
+async def _group(connection: Connection, name: str) -> UUID:
+    after: UUID | None = None
+    while found := await group.page(connection, after, 1_000):
+        for one in found:
+            if one["name"].casefold() == name.casefold():
+                identifier: UUID = one["id"]
+                return identifier
+        after = found[-1]["id"]
+    raise Invalid(
+        "nobody in this file can be sent to", hint="`clarion import contacts FILE` says of each row why."
+    )

@@ -1,0 +1,53 @@
+"""How a process of the command line is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+def on_signals(stop: asyncio.Event) -> None:
+    """SIGTERM and SIGINT ask to stop; a second one of them ends at once."""
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        if stop.is_set():
+            sys.exit(130)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask)
+
+
+@contextmanager
+def interrupts() -> Iterator[asyncio.Event]:
+    """Ctrl-C sets an event for a while, instead of breaking off; a second one breaks off."""
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+
+    def ask() -> None:
+        if asked.is_set():
+            sys.exit(130)
+        asked.set()
+
+    loop.add_signal_handler(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+def on_end_of_stdin(ended: Callable[[], None]) -> None:
+    """Whoever started us holds the other end of our stdin: when they die, however, we end too."""
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            loop.remove_reader(sys.stdin.fileno())
+            ended()
+
+    loop.add_reader(sys.stdin.fileno(), read)
