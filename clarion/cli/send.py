@@ -16,16 +16,18 @@ from clarion.cli.commands import single
 from clarion.cli.contacts import Imported
 from clarion.cli.moment import parse_moment
 from clarion.cli.place import Place
+from clarion.cli.saying import content_of
 from clarion.domain.audience import Audience, Selection
 from clarion.domain.campaign import Announcement
-from clarion.domain.content import Content, Form, TemplateForm, TextForm, Variant
+from clarion.domain.content import Content, TextForm
 from clarion.domain.imports import ImportOptions
 from clarion.domain.person import clean_group
 from clarion.errors import Conflict, Invalid
 from clarion.flow import announce, draft
 from clarion.flow.announce import Launched
-from clarion.kit.db import Connection, Row
+from clarion.kit.db import Connection
 from clarion.providers import registry
+from clarion.providers.contract import Provider
 from clarion.store import audience as audiences
 from clarion.store import group
 
@@ -110,9 +112,10 @@ def send(
 
 
 async def _send(wish: Wish, workspace: str | None, *, wait: bool, json: bool) -> None:
-    content = content_of(wish)
+    content = content_of(wish.text, wish.template, wish.parameters, wish.language)
     async with place.opened(workspace) as here:
         done, campaign_id, launched = await launch(here, wish, content)
+        terminal.say(f"Announcement {campaign_id}, for {terminal.moment(launched.send_at, here.zone)}")
         progress = await following.look(here, campaign_id)
         if wait:
             progress = await following.wait(here, campaign_id, lambda ours: gone_on(campaign_id, ours))
@@ -145,35 +148,6 @@ def gone_on(campaign_id: UUID, ours: bool) -> None:
     terminal.say(f"`clarion announcement pause {campaign_id}` pauses it, `… cancel …` ends it.")
 
 
-def content_of(wish: Wish) -> Content:
-    """What is said. Raises Invalid without text and template, or with parameters and no template."""
-    text = None if wish.text is None else TextForm(kind="text", text=_said(wish.text))
-    if wish.template is None:
-        if text is None:
-            raise Invalid("say something: --text, --template or both", where="--text")
-        if wish.parameters:
-            raise Invalid("parameters belong to a template", where="--param", hint="Give --template too.")
-        return Content(variants=(Variant(content=text),))
-    try:
-        template: Form = TemplateForm(
-            kind="template", name=wish.template, language=wish.language, parameters=wish.parameters
-        )
-    except ValueError:
-        raise Invalid(
-            "a template has a name of small letters, digits and _, and a language such as en or pt_BR",
-            where="--template",
-        ) from None
-    if text is None:
-        return Content(variants=(Variant(content=template),))
-    return Content(variants=(Variant(inside=text, outside=template),))
-
-
-def _said(text: str) -> str:
-    if not text.strip():
-        raise Invalid("nothing is said", where="--text")
-    return text
-
-
 async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, UUID, Launched]:
     """Take the people in, write the announcement, show whom it reaches, and launch it.
 
@@ -182,7 +156,10 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
     moment = None if wish.at is None else _moment(here, wish)
     async with here.tenant() as connection:
         found = await channel_command.only(connection, wish.channel)
-    _warn_of_the_window(found, content)
+        provider = registry.get(found["provider"])
+        if problems := await draft.content_problems(connection, content, provider):
+            raise Invalid("this cannot be said", problems=tuple(problems))
+    _warn_of_the_window(provider, content)
     title = wish.name or f"{wish.file.name}, {here.now().astimezone(here.zone):%Y-%m-%d %H:%M:%S}"
     chosen = ImportOptions(groups=(f"Sent to: {title}",), country=wish.country)
     done = await contacts.take_in(here, wish.file, chosen)
@@ -197,8 +174,7 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
             connection, here.services, name=title, channel_id=found["id"], definition=definition, by=BY
         )
         preview = await audiences.preview(
-            connection, definition.audience, registry.get(found["provider"]).schemes, definition.one_per,
-            now=here.now(),
+            connection, definition.audience, provider.schemes, definition.one_per, now=here.now()
         )  # fmt: skip
     terminal.say(whom(preview))
     try:
@@ -211,14 +187,16 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
     except BaseException as error:
         async with here.tenant() as connection:
             await announce.cancel(connection, here.services, campaign_id)
-        if isinstance(error, Conflict) and error.extra.get("reason") == "similar":
+        if isinstance(error, Conflict):
             raise similar(error, here) from None
         raise
     return done, campaign_id, launched
 
 
 def similar(error: Conflict, here: Place) -> Conflict:
-    """The same refusal, in the words of the command line."""
+    """The same refusal in the words of the command line, where it is that something similar is there."""
+    if error.extra.get("reason") != "similar":
+        return error
     lines = []
     found = error.extra.get("similar")
     for one in found if isinstance(found, list) else []:
@@ -255,12 +233,11 @@ def _moment(here: Place, wish: Wish) -> datetime | None:
         return None
 
 
-def _warn_of_the_window(channel: Row, content: Content) -> None:
-    if registry.get(channel["provider"]).has_window and all(
-        isinstance(variant.content, TextForm) for variant in content.variants
-    ):
+def _warn_of_the_window(provider: Provider, content: Content) -> None:
+    only_text = all(isinstance(variant.content, TextForm) for variant in content.variants)
+    if provider.has_window and only_text:
         terminal.say(
-            f"Note: {channel['provider']} takes free text only within 24 hours of a person's own message. "
+            f"Note: {provider.name} takes free text only within 24 hours of a person's own message. "
             "Others are skipped; give --template too to reach them."
         )
 

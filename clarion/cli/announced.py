@@ -1,0 +1,80 @@
+"""Announcements as they are looked up and shown."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from clarion.cli.following import Progress
+from clarion.cli.place import Place
+from clarion.domain.campaign import KIND, Announcement
+from clarion.domain.content import Content
+from clarion.errors import Invalid, NotFound
+from clarion.kit.db import Connection, Row
+from clarion.providers import registry
+from clarion.store import audience as audiences
+from clarion.store import campaign as campaigns
+from clarion.store import run, tally
+
+SHOWN = ("id", "name", "state", "reason", "send_at", "created_by", "created_at", "launched_at", "finished_at")
+SEARCHED = 2_000  # of the newest, for a name
+
+
+async def find(connection: Connection, named: str) -> Row:
+    """An announcement by id, or by its name where only one has it. Raises NotFound, Invalid."""
+    try:
+        identifier = UUID(named)
+    except ValueError:
+        recent = await campaigns.page(connection, KIND, None, SEARCHED)
+        found = [row for row in recent if row["name"] == named and not is_test(row)]
+        if len(found) > 1:
+            ids = ", ".join(str(row["id"]) for row in found[:10])
+            raise Invalid(
+                f"{len(found)} announcements are named so", hint=f"Say which by id: {ids}"
+            ) from None
+        if not found:
+            raise NotFound(
+                "there is no such announcement", hint="`clarion announcement list` shows them."
+            ) from None
+        return found[0]
+    return await campaigns.get(connection, identifier, KIND)
+
+
+def is_test(row: Row) -> bool:
+    """Whether it only tries out another one on named addresses."""
+    return row["definition"].get("test_of") is not None
+
+
+async def progress(connection: Connection, row: Row) -> Progress:
+    """How far it is, from its row and its tally."""
+    runs = await run.of_campaign(connection, row["id"])
+    counts = [each for one in runs for each in await tally.counts(connection, one["id"])]
+    return Progress(row["state"], row["reason"], bool(counts), counts)
+
+
+async def preview(
+    here: Place, connection: Connection, channel: Row, definition: Announcement
+) -> dict[str, int]:
+    """What sending it now would come to."""
+    schemes = registry.get(channel["provider"]).schemes
+    return await audiences.preview(
+        connection, definition.audience, schemes, definition.one_per, now=here.now()
+    )
+
+
+def plain(row: Row, far: Progress) -> dict[str, Any]:
+    """For JSON: its row without what it says, and how far it is."""
+    return {**{name: row[name] for name in SHOWN}, **far.plain(), "state": row["state"]}
+
+
+def said(content: Content) -> list[tuple[str, object]]:
+    """Each thing that is said, with when and in which language."""
+    lines: list[tuple[str, object]] = []
+    for variant in content.variants:
+        for where, form in variant.forms:
+            said = form.text if form.kind == "text" else form.model_dump(exclude_none=True, exclude={"kind"})
+            when = {"content": "", "inside": " within 24 hours of their message", "outside": " otherwise"}[
+                where
+            ]
+            lines.append((form.kind, f"{said}  ({variant.language or 'everybody'}{when})"))
+    return lines

@@ -1,0 +1,280 @@
+"""`clarion announcement`: what was said, is being said, and will be."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from clarion.cli import announced, following, options, place, terminal
+from clarion.cli import channel as channel_command
+from clarion.cli.commands import group
+from clarion.cli.moment import parse_moment
+from clarion.cli.place import Place
+from clarion.cli.saying import content_of
+from clarion.cli.send import finish, gone_on, similar, whom
+from clarion.domain.campaign import KIND, Announcement
+from clarion.domain.content import Content
+from clarion.errors import Conflict
+from clarion.flow import announce, draft
+from clarion.kit.db import Connection
+from clarion.store import campaign as campaigns
+from clarion.store import channel as channels
+
+app = group(
+    "Announcements: list, show, edit, duplicate, launch, pause, resume, cancel, results.",
+    [
+        "clarion announcement list",
+        'clarion announcement edit "Friday" --at "2026-03-04 18:00"',
+        'clarion announcement results "Friday" who.xlsx',
+    ],
+)
+
+Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="Which announcement.")]
+At = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="When: 'YYYY-MM-DD HH:MM' of the workspace, ISO 8601, or now."),
+]
+ConfirmSimilar = Annotated[bool, typer.Option("--confirm-similar", help="Although a similar one is there.")]
+
+
+@app.command("list")
+def listed(
+    limit: options.Limit = 20, workspace: options.Workspace = None, json: options.Json = False
+) -> None:
+    """List announcements, newest first."""
+    place.run(_list(limit, workspace, json))
+
+
+async def _list(limit: int, workspace: str | None, json: bool) -> None:
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        found = [
+            row for row in await campaigns.page(connection, KIND, None, limit) if not announced.is_test(row)
+        ]
+        progress = {row["id"]: await announced.progress(connection, row) for row in found}
+    if json:
+        terminal.json([announced.plain(row, progress[row["id"]]) for row in found])
+        return
+    terminal.table(
+        ("id", "name", "state", "when", "people", "waiting"),
+        (
+            (
+                row["id"], row["name"], row["state"], terminal.moment(row["send_at"], here.zone) or "not set",
+                progress[row["id"]].count(), progress[row["id"]].count("ready"),
+            )
+            for row in found
+        ),
+        numbers=("people", "waiting"),
+    )  # fmt: skip
+
+
+@app.command()
+def show(which: Which, workspace: options.Workspace = None, json: options.Json = False) -> None:
+    """Show an announcement: what it says, whom it reaches, and how far it is."""
+    place.run(_show(which, workspace, json))
+
+
+async def _show(which: str, workspace: str | None, json: bool) -> None:
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        row = await announced.find(connection, which)
+        definition = Announcement.read(row["definition"])
+        channel = await channels.get(connection, row["channel_id"])
+        progress = await announced.progress(connection, row)
+        preview = (
+            None if progress.expanded else await announced.preview(here, connection, channel, definition)
+        )
+    if json:
+        told: dict[str, Any] = {
+            **announced.plain(row, progress),
+            "channel": channel["name"],
+            **definition.stored(),
+        }
+        terminal.json(told if preview is None else {**told, "preview": preview})
+        return
+    terminal.pairs(
+        [
+            *((name, row[name]) for name in announced.SHOWN[:2]),
+            ("state", f"{row['state']}: {row['reason']}" if row["reason"] else row["state"]),
+            ("when", terminal.moment(row["send_at"], here.zone) or "not set"),
+            ("channel", channel["name"]),
+            *announced.said(definition.content),
+            *([] if preview is None else [("reaches", whom(preview))]),
+        ]
+    )
+    if progress.count():
+        terminal.result("")
+        following.tell(progress)
+
+
+@app.command()
+def edit(
+    which: Which,
+    name: Annotated[str | None, typer.Option(help="Another name.")] = None,
+    text: Annotated[str | None, typer.Option(help="Say this instead; Liquid.")] = None,
+    template: Annotated[str | None, typer.Option(help="The provider's template.")] = None,
+    param: Annotated[list[str] | None, typer.Option(help="A parameter of the template, in order.")] = None,
+    language: Annotated[str, typer.Option(help="The template's language.")] = "en",
+    at: At = None,
+    channel: Annotated[str | None, typer.Option(help="Over this channel instead.")] = None,
+    confirm_similar: ConfirmSimilar = False,
+    workspace: options.Workspace = None,
+) -> None:
+    """Change an announcement that has not begun; what is not given stays."""
+    content = None
+    if text is not None or template is not None or param:
+        content = content_of(text, template, tuple(param or ()), language)
+    place.run(_edit(which, workspace, name, content, at, channel, confirm_similar))
+
+
+async def _edit(
+    which: str, workspace: str | None, name: str | None, content: Content | None, at: str | None,
+    channel: str | None, confirm_similar: bool,
+) -> None:  # fmt: skip
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        row = await announced.find(connection, which)
+        changes: dict[str, Any] = {} if content is None else {"content": content}
+        if at is not None:
+            changes["send_at"] = None if at == "now" else parse_moment(at, here.zone, here.now())
+        over = None if channel is None else (await channel_command.find(connection, channel))["id"]
+        try:
+            await draft.edit(
+                connection, here.services, row["id"], name=name, channel_id=over, changes=changes,
+                confirm_similar=confirm_similar,
+            )  # fmt: skip
+        except Conflict as error:
+            raise similar(error, here) from None
+    terminal.say("Changed.")
+
+
+@app.command()
+def duplicate(
+    which: Which,
+    name: Annotated[str | None, typer.Option(help="What the copy is called.")] = None,
+    workspace: options.Workspace = None,
+    json: options.Json = False,
+) -> None:
+    """Make a draft that says the same to the same people. Launch it when it is right."""
+    place.run(_duplicate(which, name, workspace, json))
+
+
+async def _duplicate(which: str, name: str | None, workspace: str | None, json: bool) -> None:
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        row = await announced.find(connection, which)
+        made = await draft.duplicate(
+            connection, here.services, row["id"], name=name, by="clarion announcement"
+        )
+        copy = await campaigns.get(connection, made, KIND)
+    if json:
+        terminal.json({"id": made, "name": copy["name"], "state": copy["state"]})
+    else:
+        terminal.pairs([("id", made), ("name", copy["name"]), ("state", copy["state"])])
+
+
+@app.command()
+def launch(
+    which: Which,
+    at: At = None,
+    confirm_similar: ConfirmSimilar = False,
+    confirm_empty: Annotated[
+        bool, typer.Option("--confirm-empty", help="Although nobody is meant yet.")
+    ] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait for the end.")] = False,
+    workspace: options.Workspace = None,
+    json: options.Json = False,
+) -> None:
+    """Send a draft, now or at its moment, and wait for the end. Exit code 75: it was paused."""
+    place.run(_launch(which, at, workspace, (confirm_similar, confirm_empty), wait=not no_wait, json=json))
+
+
+async def _launch(
+    which: str, at: str | None, workspace: str | None, confirmed: tuple[bool, bool], *, wait: bool, json: bool
+) -> None:
+    async with place.opened(workspace) as here:
+        async with here.tenant() as connection:
+            row = await announced.find(connection, which)
+            moment = None if at in (None, "now") else parse_moment(str(at), here.zone, here.now())
+            try:
+                launched = await announce.launch(
+                    connection, here.services, row["id"], send_at=here.now() if at == "now" else moment,
+                    confirm_similar=confirmed[0], confirm_empty=confirmed[1],
+                )  # fmt: skip
+            except Conflict as error:
+                raise similar(error, here) from None
+        terminal.say(f"It is sent at {terminal.moment(launched.send_at, here.zone)}.")
+        await _wait(here, row["id"], wait=wait, json=json)
+
+
+@app.command()
+def wait(which: Which, workspace: options.Workspace = None, json: options.Json = False) -> None:
+    """Wait until an announcement has ended. Exit code 75: it was paused."""
+    place.run(_waiting(which, workspace, json))
+
+
+async def _waiting(which: str, workspace: str | None, json: bool) -> None:
+    async with place.opened(workspace) as here:
+        async with here.tenant() as connection:
+            row = await announced.find(connection, which)
+        await _wait(here, row["id"], wait=True, json=json)
+
+
+async def _wait(here: Place, campaign_id: UUID, *, wait: bool, json: bool) -> None:
+    if wait:
+        progress = await following.wait(here, campaign_id, lambda ours: gone_on(campaign_id, ours))
+    else:
+        progress = await following.look(here, campaign_id)
+    if json:
+        terminal.json({"announcement": campaign_id, **progress.plain()})
+    elif wait:
+        following.tell(progress)
+    finish(campaign_id, progress)
+
+
+Verb = Callable[[Connection, Place, UUID], Awaitable[bool]]
+
+
+@app.command()
+def pause(
+    which: Which,
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    workspace: options.Workspace = None,
+) -> None:
+    """Send nothing more of it until it is resumed; calls under way end by themselves."""
+
+    async def verb(connection: Connection, here: Place, campaign_id: UUID) -> bool:
+        return await announce.pause(connection, here.services, campaign_id, reason=reason)
+
+    place.run(_do(which, workspace, verb, "Paused.", "It was paused already."))
+
+
+@app.command()
+def resume(which: Which, workspace: options.Workspace = None) -> None:
+    """Go on with a paused announcement."""
+
+    async def verb(connection: Connection, here: Place, campaign_id: UUID) -> bool:
+        return await announce.resume(connection, here.services, campaign_id)
+
+    place.run(_do(which, workspace, verb, "It goes on.", "It was not paused."))
+
+
+@app.command()
+def cancel(which: Which, workspace: options.Workspace = None) -> None:
+    """End an announcement for good: nobody who waits is sent to, calls under way end by themselves."""
+    place.run(_cancel(which, workspace))
+
+
+async def _cancel(which: str, workspace: str | None) -> None:
+    async with place.opened(workspace) as here:
+        async with here.tenant() as connection:
+            row = await announced.find(connection, which)
+            changed = await announce.cancel(connection, here.services, row["id"])
+        ended = await announce.withdraw_cancelled(here.services, here.id, row["id"])
+    terminal.say(f"Cancelled; {ended:,} people will not hear it." if changed else "It was cancelled already.")
+
+
+async def _do(which: str, workspace: str | None, verb: Verb, done: str, already: str) -> None:
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        row = await announced.find(connection, which)
+        changed = await verb(connection, here, row["id"])
+    terminal.say(done if changed else already)

@@ -1,0 +1,44 @@
+"""What is said, from the words of a command line."""
+
+from __future__ import annotations
+
+from clarion.domain.content import Content, Form, TemplateForm, TextForm, Variant
+from clarion.errors import Invalid
+
+
+def content_of(text: str | None, template: str | None, parameters: tuple[str, ...], language: str) -> Content:
+    """A text, a template, or both: the text within 24 hours of a person's message, the template otherwise.
+
+    Raises Invalid for nothing at all, for parameters without a template, for what is no template's name.
+    """
+    said = None if text is None else _text(text)
+    if template is None:
+        if said is None:
+            raise Invalid("say something: --text, --template or both", where="--text")
+        if parameters:
+            raise Invalid("parameters belong to a template", where="--param", hint="Give --template too.")
+        return Content(variants=(Variant(content=said),))
+    form = _template(template, parameters, language)
+    if said is None:
+        return Content(variants=(Variant(content=form),))
+    return Content(variants=(Variant(inside=said, outside=form),))
+
+
+def _text(text: str) -> TextForm:
+    if not text.strip():
+        raise Invalid("nothing is said", where="--text")
+    try:
+        return TextForm(kind="text", text=text)
+    except ValueError:
+        raise Invalid("a text has at most 10,000 characters", where="--text") from None
+
+
+def _template(name: str, parameters: tuple[str, ...], language: str) -> Form:
+    try:
+        return TemplateForm(kind="template", name=name, language=language, parameters=parameters)
+    except ValueError:
+        raise Invalid(
+            "a template has a name of small letters, digits and _, a language such as en or pt_BR, and "
+            "parameters that are not empty",
+            where="--template",
+        ) from None
