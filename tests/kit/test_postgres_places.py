@@ -56,10 +56,13 @@ def test_in_an_open_folder_the_socket_lies_beside_the_data(open_folder: Path) ->
         psycopg.connect(info.app_url).close()
 
 
-def test_a_long_path_gets_a_short_socket_that_is_removed_again(open_folder: Path) -> None:
-    deep = open_folder / ("deep" * 20) / ("deeper, and with spaces " * 5)
-    with EmbeddedServer(deep) as info:
+@pytest.mark.parametrize("name", ["deep" * 30, "spaces, and a comma", "100% ሰላም"])
+def test_a_path_that_no_socket_can_have_gets_a_short_one_that_is_removed_again(
+    open_folder: Path, name: str
+) -> None:
+    with EmbeddedServer(open_folder / name) as info:
         assert len(os.fsencode(info.socket_dir)) < 60
+        assert not info.socket_dir.is_relative_to(open_folder)
         psycopg.connect(info.app_url).close()
     assert not info.socket_dir.exists()
 
@@ -111,27 +114,29 @@ def test_a_copy_of_the_programs_is_not_taken_from_a_folder_that_others_may_write
         binaries._root_only_folder(folder)
 
 
-def somebody_elses(folder: Path) -> None:
+def somebody_elses(folder: Path, _: int) -> None:
     folder.mkdir(mode=0o700)
     if os.geteuid() == 0:
         os.chown(folder, 4242, 4242)
     else:
-        folder.chmod(0o777)  # we cannot give it away, but its owner could as well be anybody
+        folder.chmod(0o777)  # we cannot give it away, but it could as well be anybody's
 
 
-def open_to_all(folder: Path) -> None:
+def open_to_all(folder: Path, user: int) -> None:
     folder.mkdir()
     folder.chmod(0o755)
+    os.chown(folder, user, -1)
 
 
-def a_link(folder: Path) -> None:
+def a_link(folder: Path, user: int) -> None:
     folder.symlink_to(folder.parent)
+    os.chown(folder, user, -1, follow_symlinks=False)
 
 
 @pytest.mark.parametrize("prepare", [somebody_elses, open_to_all, a_link])
 def test_a_socket_folder_that_is_not_our_own_is_refused(
     server: EmbeddedServer,
-    prepare: Callable[[Path], None],
+    prepare: Callable[[Path, int], None],
     monkeypatch: pytest.MonkeyPatch,
     open_folder: Path,
 ) -> None:
@@ -139,7 +144,7 @@ def test_a_socket_folder_that_is_not_our_own_is_refused(
     monkeypatch.setattr(layout, "_takes_sockets", lambda _: False)
     with server as info:
         assert info.socket_dir.parent == open_folder
-    prepare(info.socket_dir)
+    prepare(info.socket_dir, info.data_dir.stat().st_uid)
     with pytest.raises(Misconfigured, match="not a private folder"):
         server.start()
 

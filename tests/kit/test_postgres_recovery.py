@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
 
 import psycopg
 import pytest
@@ -118,6 +120,24 @@ def test_a_server_that_another_start_killed_half_way_is_waited_for(
     assert kept(again) == [1]
 
 
+def test_a_server_that_dies_is_started_again_under_the_same_urls(server: EmbeddedServer) -> None:
+    info = server.start()
+    keep(info, 1)
+    done = Event()
+    watch = Thread(target=server.keep_running, args=(done,), kwargs={"every": 0.05})
+    watch.start()
+    try:
+        os.kill(info.pid, signal.SIGKILL)
+        until = time.monotonic() + 60
+        while server.status().pid in (None, info.pid) and time.monotonic() < until:
+            time.sleep(0.05)
+    finally:
+        done.set()
+        watch.join()
+    assert server.status().pid not in (None, info.pid)
+    assert kept(info) == [1]
+
+
 def test_a_long_recovery_is_waited_for_and_told(
     server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +181,9 @@ def test_locks_go_with_the_process_that_held_them(tmp_path: Path) -> None:
     path = tmp_path / "some.lock"
     path.touch()
     assert not locks.is_held(path)
+    with path.open() as somebody_who_looks:
+        fcntl.flock(somebody_who_looks, fcntl.LOCK_SH)
+        assert not locks.is_held(path)
     held = locks.FileLock(path)
     assert held.try_exclusive()
     assert locks.is_held(path)

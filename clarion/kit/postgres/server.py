@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Any, Literal
 
 import psycopg
 from psycopg import sql
 
-from clarion.errors import Misconfigured, Unavailable
+from clarion.errors import ClarionError, Misconfigured, Unavailable
 from clarion.kit.postgres import postmaster, roles
 from clarion.kit.postgres.layout import Layout
 from clarion.kit.postgres.locks import FileLock
@@ -117,6 +118,21 @@ class EmbeddedServer:
                 "the database server is still writing its data down; it will end by itself",
                 where=str(self.layout.log),
             )
+
+    def keep_running(self, done: Event, *, every: float = 1.0, progress: Progress | None = None) -> None:
+        """Start the server again whenever it has died, until `done` is set; looks every so many seconds.
+
+        For a thread of a long-running process that has started the server. A start that fails is
+        told to `progress` and tried again; nothing is raised. The URLs stay as they were.
+        """
+        tell = progress or _quiet
+        while not done.wait(every):
+            if self.status().state == "running":
+                continue
+            try:
+                self.start(progress)
+            except ClarionError as error:
+                tell(str(error))
 
     def status(self) -> Status:
         """Whether it runs; starts and changes nothing."""
