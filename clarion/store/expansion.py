@@ -120,10 +120,12 @@ async def cut(connection: Connection, run_id: UUID, now: datetime, *, parts: int
     A run that is one-an-address has one part: only so it sees every address that it has written.
     """
     async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute("SELECT state FROM run WHERE id = %s FOR NO KEY UPDATE", (run_id,))
-        found = await cursor.fetchone()
-        if found is None or found[0] != "planned":
-            return
+        # Looked at without a lock first: streams that hold it for a whole chunk would take turns.
+        for lock in ("", " FOR NO KEY UPDATE"):
+            await cursor.execute("SELECT state FROM run WHERE id = %s" + lock, (run_id,))
+            found = await cursor.fetchone()
+            if found is None or found[0] != "planned":
+                return
         bounds = await _bounds(connection, parts)
         starts = [_NOBODY, *bounds]
         await cursor.execute(
@@ -172,10 +174,11 @@ async def expand_chunk(
     """
     await cut(connection, run_id, now, parts=1 if once_an_address else None)
     async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(_RUN, {"run": run_id, "now": now})
-        run = await cursor.fetchone()
+        # The part first: who has all parts locked knows that no chunk of a cancelled run is under way.
         await cursor.execute(_NEXT_PART, {"run": run_id})
         part = await cursor.fetchone()
+        await cursor.execute(_RUN, {"run": run_id, "now": now})
+        run = await cursor.fetchone()
         if run is None or part is None:
             return None
         campaign, lane, content, cohort, iteration, due, expires = run

@@ -101,7 +101,8 @@ async def unfinished(connection: Connection) -> list[Row]:
 
 
 async def left(connection: Connection, run_id: UUID) -> Row | None:
-    """One of the unfinished; None when it is finished, or not expanded."""
+    """One of the unfinished; None when it is finished, or not expanded. Waits for chunks under way."""
+    await connection.execute("SELECT FROM run_part WHERE run_id = %s ORDER BY part FOR UPDATE", (run_id,))
     return await row(connection, _LEFT + "r.id = %s", (run_id,))
 
 
