@@ -169,6 +169,7 @@ class SandboxProcess(SandboxClient):
             process = subprocess.Popen(
                 [*command, *arguments], stdin=subprocess.PIPE, stdout=output, stderr=output,
                 env=None if environment is None else {**os.environ, **environment},
+                start_new_session=True,  # Ctrl-C is for whoever started it, who stops it in order
             )  # fmt: skip
         return cls(process, _wait_until_ready(process, ready, log, timeout), log)
 
