@@ -73,7 +73,7 @@ async def take(connection: Connection, channel_id: UUID, *, limit: int, most_byt
 
     At most `limit`, and no more after their sizes have reached `most_bytes`.
     """
-    async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
+    async with connection.cursor(row_factory=class_row(Waiting), binary=True) as cursor:
         await cursor.execute(
             """WITH mine AS MATERIALIZED (
                  SELECT id, received_at, body FROM inbox WHERE channel_id = %(channel)s AND done_at IS NULL

@@ -47,21 +47,21 @@ class Applied:
     failed: list[UUID] = field(default_factory=list)
 
 
-# Two statements, because the second must see what the first has waited for: settling and other receipts
-# may move the same rows meanwhile. Rows are locked in one order everywhere, that of the attempts' ids.
+# Two statements, because the second must see what the first has waited for: settling may end these very
+# attempts meanwhile. Rows are locked in one order everywhere, that of the attempts' ids. An attempt that
+# stands (the usual case) changes no more, so it needs no lock.
 _LOCK = """
 SELECT count(*) FROM unnest(%(attempt)b::uuid[]) AS s(id)
 CROSS JOIN LATERAL (
-  SELECT t.message_id, t.state = 'accepted' AND t.effective AS stands FROM {attempt} t
-  WHERE t.id = s.id LIMIT 1) a
-LEFT JOIN LATERAL (
-  SELECT t.id FROM {attempt} t WHERE t.id = s.id AND NOT a.stands LIMIT 1 FOR NO KEY UPDATE) locked ON true
+  SELECT t.message_id FROM {attempt} t WHERE t.id = s.id AND NOT (t.state = 'accepted' AND t.effective)
+  LIMIT 1 FOR NO KEY UPDATE) a
 CROSS JOIN LATERAL (
   SELECT t.id FROM {message} t WHERE t.id = a.message_id LIMIT 1 FOR NO KEY UPDATE) m
 """
 
 # Columns are carried through rather than joined, so that no plan compares every row of a batch with
-# every other; rows are found by key through LATERAL … LIMIT 1 and written by their place (store/cohort).
+# every other; rows are found by key through LATERAL … LIMIT 1. What is locked is written by its place; messages
+# that are not are written by their key, so that a change that was waited for is seen.
 _APPLY = (
     """
 WITH found AS MATERIALIZED (
@@ -102,7 +102,7 @@ WITH found AS MATERIALIZED (
   FROM heard h WHERE a.ctid = h.place AND NOT h.stands AND (h.taken OR h.failed_now)
   RETURNING h.attempt_id, h.message_id, h.taken, h.failed, h.failed_now, h.code, h.delivered_at, h.read_at,
     a.effective
-), news AS (
+), news AS MATERIALIZED (
   SELECT message_id, min(delivered_at) AS delivered_at, min(read_at) AS read_at,
     min(code) FILTER (WHERE failed AND effective) AS code, bool_or(failed AND effective) AS failed,
     max(CASE WHEN read_at IS NOT NULL THEN 'read' WHEN delivered_at IS NOT NULL THEN 'delivered'
@@ -113,18 +113,15 @@ WITH found AS MATERIALIZED (
     UNION ALL
     SELECT attempt_id, message_id, taken, failed, failed_now, code, delivered_at, read_at, stands
     FROM heard WHERE stands OR NOT (taken OR failed_now)
-  ) told GROUP BY message_id
-), held AS MATERIALIZED (
-  SELECT n.*, m.place FROM news n CROSS JOIN LATERAL (
-    SELECT t.ctid AS place FROM {message} t WHERE t.id = n.message_id LIMIT 1) m
+  ) told GROUP BY message_id ORDER BY message_id
 ), moved AS (
   UPDATE {message} m SET was = m.state, was_reason = m.reason, state = greatest(m.state, n.evidence),
     reason = CASE WHEN greatest(m.state, n.evidence) = 'undelivered' AND n.failed THEN n.code
                   WHEN m.state < n.evidence THEN NULL ELSE m.reason END,
     settled_at = coalesce(m.settled_at, %(now)s),
     delivered_at = least(m.delivered_at, n.delivered_at), read_at = least(m.read_at, n.read_at)
-  FROM held n
-  WHERE m.ctid = n.place
+  FROM news n
+  WHERE m.id = n.message_id
     AND (m.state < n.evidence OR n.delivered_at < coalesce(m.delivered_at, 'infinity')
          OR n.read_at < coalesce(m.read_at, 'infinity')
          OR (m.state = 'undelivered' AND n.failed AND m.reason IS DISTINCT FROM n.code))
@@ -251,7 +248,7 @@ async def doubts(connection: Connection, channel_id: UUID, limit: int) -> list[D
         return await cursor.fetchall()
 
 
-async def of_message(connection: Connection, cohort: date, attempt_ids: Sequence[UUID]) -> list[Row]:
+async def of_attempts(connection: Connection, cohort: date, attempt_ids: Sequence[UUID]) -> list[Row]:
     """What was told of some attempts, in order: {attempt_id, status, at, received_at, code}."""
     return await rows(
         connection,

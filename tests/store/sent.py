@@ -103,7 +103,7 @@ class Sent:
         actual = await rows(
             connection,
             """SELECT state::text, reason, count(*) AS n FROM message WHERE run_id = %s
-               GROUP BY message.state, reason ORDER BY message.state, reason""",
+               GROUP BY message.state, reason ORDER BY 1, 2""",
             (self.run_id,),
         )
         return counted == actual
@@ -121,9 +121,7 @@ async def announce(
     taken = await store(connection, people, now)
     if channel_id is None:
         channel_id = await _channel(connection, workspace_id, now)
-    sent = Sent(
-        channel_id, uuid7(now), uuid7(now), uuid7(now), cohort_of(now), uuid7(now), 0, now
-    )
+    sent = Sent(channel_id, uuid7(now), uuid7(now), uuid7(now), cohort_of(now), uuid7(now), 0, now)
     content_id = uuid7(now)
     await campaign.create(
         connection, sent.campaign_id, kind="announcement", name=f"Closed on Monday {sent.campaign_id}",
