@@ -18,11 +18,20 @@ from clarion.errors import Unavailable
 from clarion.kit.postgres import EmbeddedServer, ServerInfo, locks, postmaster, startup
 
 
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
-    server = EmbeddedServer(tmp_path)
+def server(state: Path) -> Iterator[EmbeddedServer]:
+    """A server that does not run yet; what it kept for another test is forgotten."""
+    server = EmbeddedServer(state)
+    with server as info, psycopg.connect(info.owner_url) as connection:
+        connection.execute("DROP TABLE IF EXISTS kept")
     yield server
     server.stop("immediate")
+    server.layout.override.unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -168,13 +177,14 @@ def test_a_server_that_lets_nobody_in_is_told_with_what_to_do(
     socket.with_name("swept-away").rename(socket)
 
 
-def test_a_creation_that_was_killed_half_way_does_not_count(server: EmbeddedServer) -> None:
+def test_a_creation_that_was_killed_half_way_does_not_count(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path)
     server.layout.make()
     half = server.layout.home / "new-half"
     (half / "data").mkdir(parents=True)
     (half / "data" / "PG_VERSION").write_text("18\n")
-    server.start()
-    assert not half.exists()
+    with server:
+        assert not half.exists()
 
 
 def test_locks_go_with_the_process_that_held_them(tmp_path: Path) -> None:

@@ -46,10 +46,16 @@ class Holder:
         self.process.wait()
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
-    EmbeddedServer(tmp_path).stop("immediate")
+def state(folder: Path) -> Iterator[Path]:
+    """A state directory whose server does not run, before and after."""
+    yield folder
+    EmbeddedServer(folder).stop("immediate")
 
 
 def test_commands_that_start_at_once_share_one_server(state: Path) -> None:
@@ -90,6 +96,7 @@ def test_a_killed_user_leaves_the_server_to_the_next(state: Path) -> None:
     holder = Holder(state)
     info = holder.info()
     with psycopg.connect(info["owner_url"]) as connection:
+        connection.execute("DROP TABLE IF EXISTS kept")
         connection.execute("CREATE TABLE kept AS SELECT 1 AS a")
     holder.signal(signal.SIGKILL)
     server = EmbeddedServer(state)

@@ -70,7 +70,7 @@ def _check_roles(connection: Connection) -> None:
     if missing:
         raise Misconfigured(
             f"the server lacks the roles {', '.join(missing)}",
-            hint="`clarion migrate` with a superuser's URL makes them.",
+            hint="docs/embedded-postgres.md, 'A server of your own', has the statements that make them.",
         )
 
 
