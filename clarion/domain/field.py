@@ -47,6 +47,7 @@ _KEY = re.compile(r"[^\W\d_]\w{0,62}")
 _PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3}){2,}(?:\.\d+)?|,\d{3}\.\d+)")
 _TOO_LONG = Refusal("number_too_long", f"more than {MOST_DIGITS} digits", "keep long codes as text")
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 _TRUE = frozenset(("true", "yes", "y", "t", "1", "on"))
 _FALSE = frozenset(("false", "no", "n", "f", "0", "off"))
 
@@ -133,7 +134,7 @@ def _text(raw: object, zone: tzinfo) -> str | Refusal:
         return Refusal("not_text", "not text")
     if len(raw) > LONGEST_TEXT:
         return Refusal("not_text", f"longer than {LONGEST_TEXT} characters")
-    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in raw):
+    if _NOT_TEXT.search(raw):
         return Refusal("not_text", "holds a character that is not text (NUL or half of a pair)")
     return unicodedata.normalize("NFC", raw)
 

@@ -1,14 +1,15 @@
 """Who is who: the keyed hashes by which a person is known again, and how rows find their contacts.
 
 The text of a key (`contact.identity_key`, `contact.natural_key`) is never kept: only its keyed hash,
-which outlives erasure. Without the workspace's pepper it says nothing about anybody.
+which outlives erasure. Without the workspace's pepper it says nothing about anybody. The values here are
+plain tuples, since several are made for every row of a file.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from clarion.domain.address import Address, consent_key
@@ -29,8 +30,7 @@ def consent_hash(pepper: bytes, address: Address) -> bytes:
     return pseudonym(pepper, consent_key(address))
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(NamedTuple):
     """The hashes that one row carries: of its external id, and of each address with the name."""
 
     id: bytes | None
@@ -50,16 +50,14 @@ def marks(pepper: bytes, person: Person) -> Marks:
     return Marks(known, tuple(pseudonym(pepper, text) for text in texts))
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """Whose a key is already. `has_id`: the contact is known by some external id."""
 
     contact_id: UUID
     has_id: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The contact of one row. `fresh`: this row is the first of somebody new. `twin`: another contact
     who has the same address and name, though the external id says that it is not this one."""
 
@@ -68,8 +66,7 @@ class Found:
     twin: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A key that belongs to a contact from now on."""
 
     key: bytes

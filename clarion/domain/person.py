@@ -60,7 +60,7 @@ class Finding:
     severity: Literal["refused", "warning"] = "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for every row of a file, and that costs
 class Given:
     """One person as somebody wrote them down, nothing read yet. None: not said.
 
@@ -149,6 +149,7 @@ def combine(first: Person, second: Person) -> Person:
     )
 
 
+@lru_cache(maxsize=4096)
 def clean_group(raw: str) -> str:
     """A group's name as it is shown: NFC, single spaces, no control characters; "" when nothing is left."""
     return (clean_name(raw) or "")[:LONGEST_GROUP]

@@ -185,6 +185,7 @@ class _Ahead:
         self._batches = batches
         self._close = close
         self._ready: asyncio.Queue[_Batch | None] = asyncio.Queue(depth)
+        self._thread: asyncio.Future[_Batch | None] | None = None
         self._reading: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> _Ahead:
@@ -194,8 +195,9 @@ class _Ahead:
     async def __aexit__(self, *exc: object) -> None:
         assert self._reading is not None
         self._reading.cancel()
-        # a cancelled wait leaves its thread running; it must be out of the file before that is closed
-        await asyncio.gather(self._reading, return_exceptions=True)
+        # a thread cannot be cancelled: it must be out of the file before that is closed
+        waited_for = [one for one in (self._reading, self._thread) if one is not None]
+        await asyncio.gather(*waited_for, return_exceptions=True)
         self._close()
 
     async def __aiter__(self) -> AsyncIterator[_Batch]:
@@ -206,10 +208,19 @@ class _Ahead:
 
     async def _read(self) -> None:
         try:
-            while (batch := await asyncio.to_thread(next, self._batches, None)) is not None:
-                await self._ready.put(batch)
-        finally:
-            await self._ready.put(None)
+            await self._put_all()
+        except Exception:
+            await self._ready.put(None)  # wakes whoever waits, who then meets the error
+            raise
+        await self._ready.put(None)
+
+    async def _put_all(self) -> None:
+        while True:
+            self._thread = asyncio.ensure_future(asyncio.to_thread(next, self._batches, None))
+            batch = await asyncio.shield(self._thread)
+            if batch is None:
+                return
+            await self._ready.put(batch)
 
 
 @dataclass

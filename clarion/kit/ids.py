@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -18,6 +19,16 @@ def uuid7(now: datetime) -> UUID:
     return UUID(
         int=(milliseconds << 80) | _VERSION | (((noise >> 62) & 0xFFF) << 64) | _VARIANT | (noise & _RAND_B)
     )
+
+
+def ascending7(now: datetime) -> Iterator[UUID]:
+    """Identifiers as `uuid7` makes them, each greater than the one before: what is made together sorts
+    in the order in which it was made. The gaps are random, so that one does not give away the next."""
+    head = int(now.timestamp() * 1000) << 80
+    tail = int.from_bytes(os.urandom(9), "big")  # 72 of 74 bits: room for 2^40 more
+    while True:
+        yield UUID(int=head | _VERSION | ((tail >> 62) << 64) | _VARIANT | (tail & _RAND_B))
+        tail += 1 + int.from_bytes(os.urandom(4), "big")
 
 
 def floor7(moment: datetime) -> UUID:

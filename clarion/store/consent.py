@@ -11,7 +11,6 @@ from datetime import datetime
 from uuid import UUID
 
 from clarion.kit.db import Connection, Row, rows
-from clarion.kit.ids import uuid7
 from clarion.store import withdraw
 
 
@@ -52,7 +51,7 @@ async def history(connection: Connection, keys: Sequence[bytes]) -> list[Row]:
     return await rows(
         connection,
         """SELECT consent_key, state, at, how, by, note FROM consent_event
-           WHERE consent_key = ANY (%s::bytea[]) ORDER BY id DESC""",
+           WHERE consent_key = ANY (%s::bytea[]) ORDER BY at DESC, id DESC""",
         (list(keys),),
     )
 
@@ -83,12 +82,10 @@ async def _say(
              RETURNING consent_key
            )
            INSERT INTO consent_event (id, workspace_id, consent_key, state, at, how, by, note)
-           SELECT k.id, clarion_workspace(), said.consent_key, %(state)s, %(now)s, %(how)s, %(by)s, %(note)s
-           FROM said JOIN unnest(%(keys)s::bytea[], %(ids)s::uuid[]) AS k(key, id)
-             ON k.key = said.consent_key""",
+           SELECT clarion_uuid7(%(now)s), clarion_workspace(), consent_key, %(state)s, %(now)s, %(how)s,
+             %(by)s, %(note)s FROM said""",
         {
             "keys": wanted,
-            "ids": [uuid7(now) for _ in wanted],
             "state": state,
             "now": now,
             "how": how,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from clarion.domain.person import clean_group
 from clarion.errors import Conflict, Invalid, NotFound
-from clarion.kit.db import Connection, Row, row, rows
+from clarion.kit.db import Connection, Row, array, row, rows
 from clarion.kit.ids import uuid7
 
 # The groups in %(groups)s with all that lie below them, as one array: evaluated once a statement.
@@ -156,9 +156,9 @@ async def join_by_name(
     groups = await _by_name(connection, dict.fromkeys(name for name, _ in wishes), now)
     cursor = await connection.execute(
         """INSERT INTO group_member (workspace_id, group_id, contact_id)
-           SELECT clarion_workspace(), * FROM unnest(%b::uuid[], %b::uuid[])
+           SELECT clarion_workspace(), * FROM unnest(%s::uuid[], %s::uuid[])
            ON CONFLICT DO NOTHING RETURNING contact_id""",
-        ([groups[name.casefold()] for name, _ in wishes], [who for _, who in wishes]),
+        (array(groups[name.casefold()].hex for name, _ in wishes), array(who.hex for _, who in wishes)),
         prepare=True,
     )
     return {found[0] for found in await cursor.fetchall()}

@@ -7,19 +7,19 @@ that meet the same new person must agree on one contact. Readers and the dispatc
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
+import orjson
 from psycopg.types.json import Jsonb
 
 from clarion.domain.contact import fold_name
 from clarion.domain.identity import Claim, Found, Known, Marks, consent_hash, marks, resolve
 from clarion.domain.person import Person, combine
-from clarion.kit.db import Connection
-from clarion.kit.ids import uuid7
+from clarion.kit.db import Connection, array
+from clarion.kit.ids import ascending7
 from clarion.store import consent, group
 from clarion.store.staging import stage
 
@@ -32,8 +32,7 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """One row's result. `twin`: another contact has the same address and name under another external id."""
 
     outcome: Outcome
@@ -44,11 +43,12 @@ class Taken:
 async def take_turn(connection: Connection) -> None:
     """Wait until nobody else writes this workspace's people; held until the transaction ends.
 
-    Until then the planner is kept from combining indexes: without statistics, as in the first import of
-    all, it would read every row of the workspace for each person.
+    Until then the planner finds each row by its key and in no other way: without statistics, as in the
+    first import of all, it would read every row of the workspace for each person.
     """
     await connection.execute(
-        """SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true),
+        """SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+             set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
              pg_advisory_xact_lock(hashtextextended('clarion people ' || clarion_workspace(), 0))""",
         prepare=True,
     )
@@ -75,7 +75,7 @@ async def upsert(
         return []
     await take_turn(connection)
     rows = [marks(pepper, person) for person in people]
-    found, claims = resolve(rows, await _known(connection, rows), lambda: uuid7(now))
+    found, claims = resolve(rows, await _known(connection, rows), ascending7(now).__next__)
     merged: dict[UUID, Person] = {}
     again = [False] * len(people)
     fresh = set()
@@ -111,15 +111,15 @@ def _outcomes(
 
 async def _known(connection: Connection, rows: Iterable[Marks]) -> dict[bytes, Known]:
     """Whose each of the rows' keys is, where it is anybody's."""
-    keys = list({key for row in rows for key in ((row.id, *row.places) if row.id else row.places)})
+    keys = {key for row in rows for key in ((row.id, *row.places) if row.id else row.places)}
     cursor = await connection.execute(
         """SELECT i.key, i.contact_id, d.contact_id IS NOT NULL
-           FROM unnest(%b::bytea[]) AS wanted(key)
+           FROM unnest(%s::bytea[]) AS wanted(key)
            CROSS JOIN LATERAL (SELECT key, contact_id FROM identity
              WHERE workspace_id = clarion_workspace() AND key = wanted.key LIMIT 1) i
            LEFT JOIN LATERAL (SELECT contact_id FROM identity
              WHERE contact_id = i.contact_id AND kind = 'id' LIMIT 1) d ON true""",
-        (keys,),
+        (_hashes(keys),),
         prepare=True,
     )
     return {key: Known(contact, has_id) for key, contact, has_id in await cursor.fetchall()}
@@ -140,7 +140,7 @@ async def _write(
         _CONTACT,
         (_contact_record(identifier, person, identifier in fresh) for identifier, person in people.items()),
     )
-    await stage(connection, "staged_address", _ADDRESS, _address_records(pepper, people, now))
+    await stage(connection, "staged_address", _ADDRESS, _address_records(pepper, people, fresh, now))
     await connection.execute(_INSERT_CONTACTS, {"now": now}, prepare=True)
     changed: set[UUID] = set()
     revived: set[UUID] = set()
@@ -170,39 +170,50 @@ async def _contacts(
 async def _claim(connection: Connection, claims: Sequence[Claim]) -> None:
     await connection.execute(
         """INSERT INTO identity (workspace_id, key, kind, contact_id)
-           SELECT clarion_workspace(), * FROM unnest(%b::bytea[], %b::text[], %b::uuid[])""",
-        ([c.key for c in claims], [c.kind for c in claims], [c.contact_id for c in claims]),
+           SELECT clarion_workspace(), * FROM unnest(%s::bytea[], %s::text[], %s::uuid[])""",
+        (
+            _hashes(claim.key for claim in claims),
+            array(claim.kind for claim in claims),
+            array(claim.contact_id.hex for claim in claims),
+        ),
         prepare=True,
     )
+
+
+def _hashes(keys: Iterable[bytes]) -> str:
+    return array('"\\\\x' + key.hex() + '"' for key in keys)
 
 
 async def _unreadable(
     connection: Connection, people: dict[UUID, Person], some_known: bool, now: datetime
 ) -> set[UUID]:
     """What could not be read is kept as it was written, until a row says something else."""
-    wrong = [(who, bad.raw, bad.reason) for who, person in people.items() for bad in person.unreadable]
-    changed: set[UUID] = set()
+    wrong = {(who, bad.raw): bad.reason for who, person in people.items() for bad in person.unreadable}
+    kept: set[tuple[UUID, str]] = set()
     if some_known:
         spoke = [who for who, person in people.items() if person.addresses or person.unreadable]
         cursor = await connection.execute(
-            """DELETE FROM invalid_address i USING unnest(%b::uuid[]) AS spoke(id)
-               WHERE i.contact_id = spoke.id AND NOT EXISTS (
-                 SELECT FROM unnest(%b::uuid[], %b::text[]) AS w(id, raw)
-                 WHERE w.id = i.contact_id AND w.raw = i.raw)
-               RETURNING i.contact_id""",
-            (spoke, [w[0] for w in wrong], [w[1] for w in wrong]),
+            """SELECT i.contact_id, i.raw FROM unnest(%s::uuid[]) AS spoke(id) CROSS JOIN LATERAL (
+                 SELECT contact_id, raw FROM invalid_address WHERE contact_id = spoke.id) i""",
+            (array(who.hex for who in spoke),),
+            prepare=True,
         )
-        changed |= {found[0] for found in await cursor.fetchall()}
-    if wrong:
-        cursor = await connection.execute(
+        kept = set(await cursor.fetchall())
+    gone, new = sorted(kept - wrong.keys()), sorted(wrong.keys() - kept)
+    if gone:
+        await connection.execute(
+            """DELETE FROM invalid_address i USING unnest(%b::uuid[], %b::text[]) AS g(id, raw)
+               WHERE i.contact_id = g.id AND i.raw = g.raw""",
+            ([who for who, _ in gone], [raw for _, raw in gone]),
+        )
+    if new:
+        await connection.execute(
             """INSERT INTO invalid_address (workspace_id, contact_id, raw, reason, created_at)
                SELECT clarion_workspace(), id, raw, reason, %s
-               FROM unnest(%b::uuid[], %b::text[], %b::text[]) AS w(id, raw, reason)
-               ON CONFLICT DO NOTHING RETURNING contact_id""",
-            (now, [w[0] for w in wrong], [w[1] for w in wrong], [w[2] for w in wrong]),
+               FROM unnest(%b::uuid[], %b::text[], %b::text[]) AS w(id, raw, reason)""",
+            (now, [who for who, _ in new], [raw for _, raw in new], [wrong[one] for one in new]),
         )
-        changed |= {found[0] for found in await cursor.fetchall()}
-    return changed
+    return {who for who, _ in (*gone, *new)}
 
 
 _CONTACT = {
@@ -221,23 +232,27 @@ def _contact_record(identifier: UUID, person: Person, fresh: bool) -> tuple[Any,
         person.language,
         person.country,
         person.timezone,
-        _NO_FIELDS if not person.fields else Jsonb(dict(person.fields)),
+        _NO_FIELDS if not person.fields else Jsonb(person.fields, dumps=orjson.dumps),
     )
 
 
 _NO_FIELDS = Jsonb({})
 _ADDRESS = {
-    "contact_id": "uuid", "id": "uuid", "scheme": "text", "value": "text", "consent_key": "bytea",
-    "position": "int2", "status": "text",
+    "contact_id": "uuid", "fresh": "boolean", "id": "uuid", "scheme": "text", "value": "text",
+    "consent_key": "bytea", "position": "int2", "status": "text",
 }  # fmt: skip
 
 
-def _address_records(pepper: bytes, people: dict[UUID, Person], now: datetime) -> Iterable[tuple[Any, ...]]:
+def _address_records(
+    pepper: bytes, people: dict[UUID, Person], fresh: set[UUID], now: datetime
+) -> Iterable[tuple[Any, ...]]:
+    ids = ascending7(now)
     for who, person in people.items():
+        new = who in fresh
         for place, a in enumerate(person.addresses):
-            yield who, uuid7(now), a.scheme, a.path, consent_hash(pepper, a), place, "active"
+            yield who, new, next(ids), a.scheme, a.path, consent_hash(pepper, a), place, "active"
         for place, a in enumerate(person.former, len(person.addresses)):
-            yield who, uuid7(now), a.scheme, a.path, consent_hash(pepper, a), place, "retired"
+            yield who, new, next(ids), a.scheme, a.path, consent_hash(pepper, a), place, "retired"
 
 
 _INSERT_CONTACTS: LiteralString = """
@@ -270,11 +285,10 @@ RETURNING c.id, n.was"""
 
 _RETIRE: LiteralString = """
 UPDATE address a SET status = 'retired'
-FROM (SELECT DISTINCT s.contact_id, s.scheme FROM staged_address s
-      JOIN staged_contact c ON c.id = s.contact_id WHERE NOT c.fresh AND s.status = 'active') said
+FROM (SELECT contact_id, scheme, array_agg(value) AS given FROM staged_address
+      WHERE NOT fresh AND status = 'active' GROUP BY contact_id, scheme) said
 WHERE a.contact_id = said.contact_id AND a.scheme = said.scheme AND a.status = 'active'
-  AND NOT EXISTS (SELECT FROM staged_address s WHERE s.contact_id = a.contact_id AND s.scheme = a.scheme
-                  AND s.value = a.value AND s.status = 'active')
+  AND a.value <> ALL (said.given)
 RETURNING a.contact_id"""
 
 # What evidence called invalid is not made good by being written down again.

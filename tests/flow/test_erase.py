@@ -17,7 +17,7 @@ from clarion.kit.db import Connection, Database, rows
 from clarion.kit.ids import uuid7
 from clarion.store import consent, contact
 from clarion.store.intake import Outcome
-from tests.store.announced import announce, expand_all, outcomes
+from tests.store.announced import announce, expand_all, outcomes, reopen
 from tests.store.people import ABEBE, AMINA, JOHN, NOW, ROSA, pepper_of, person, store, tel
 
 PERSONAL = ("Amina", "Wanjiru", AMINA, "amina@example.org", "0712 9", "E-17", "Cardiology")
@@ -88,8 +88,7 @@ async def test_an_erased_person_who_comes_back_is_the_same_contact(
 ) -> None:
     async with db.tenant(workspace) as connection:
         who = await amina(connection)
-        run = await announce(connection, workspace, clock.now(), expand=False)
-        await expand_all(connection, run, clock.now(), limit=1)
+        run = await announce(connection, workspace, clock.now())
     await erase_contact(db, clock, workspace, who)
     async with db.tenant(workspace) as connection:
         by_id, by_place = await store(
@@ -99,7 +98,7 @@ async def test_an_erased_person_who_comes_back_is_the_same_contact(
         assert by_id.outcome is Outcome.CREATED
         back = await contact.get(connection, who)
         assert (back["status"], back["external_id"], back["name"]) == ("active", "E-17", "AMINA wanjiru")
-        await connection.execute("UPDATE run SET state = 'planned', cursor = NULL WHERE id = %s", (run,))
+        await reopen(connection, run)
         await expand_all(connection, run, clock.now())
         assert await outcomes(connection, run) == {"erased": 1}
 

@@ -15,7 +15,7 @@ from clarion.kit.db import Database
 from clarion.kit.ids import uuid7
 from clarion.store import audience as audiences
 from clarion.store import contact, group
-from tests.store.announced import SCHEMES, announce, expand_all, outcomes, waiting_for
+from tests.store.announced import SCHEMES, announce, expand_all, outcomes, reopen, waiting_for
 from tests.store.people import ABEBE, AMINA, JOHN, NOW, ROSA, person, store
 
 
@@ -93,7 +93,7 @@ async def test_a_merge_amid_an_expansion_makes_no_second_message(
         run = await announce(
             connection, workspace, clock.now(), Audience(include=Selection(contacts=(early,)))
         )
-        await connection.execute("UPDATE run SET state = 'expanding' WHERE id = %s", (run,))
+        await reopen(connection, run)
     await merge_contacts(db, clock, workspace, late, early)
     async with db.tenant(workspace) as connection:
         await expand_all(connection, run, clock.now())

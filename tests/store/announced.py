@@ -27,9 +27,8 @@ async def announce(
     who: Audience = EVERYONE,
     *,
     one_an_address: bool = False,
-    expand: bool = True,
 ) -> UUID:
-    """Plan an announcement, and expand it unless told otherwise; the run's id."""
+    """Plan and expand an announcement; the run's id."""
     channel_id, campaign_id, content_id, lane_id, run_id = (uuid7(now) for _ in range(5))
     await channel.create(
         connection, channel_id, workspace, name=f"WhatsApp {channel_id}", provider="sandbox", config={},
@@ -45,8 +44,7 @@ async def announce(
         connection, run_id, campaign_id=campaign_id, iteration=1, cohort=cohort_of(now),
         content_version_id=content_id, lane_id=lane_id, due_at=now, expires_at=now + timedelta(days=1),
     )  # fmt: skip
-    if expand:
-        await expand_all(connection, run_id, now, who, one_an_address=one_an_address)
+    await expand_all(connection, run_id, now, who, one_an_address=one_an_address)
     return run_id
 
 
@@ -57,14 +55,19 @@ async def expand_all(
     who: Audience = EVERYONE,
     *,
     one_an_address: bool = False,
-    limit: int = 1000,
 ) -> None:
     condition = audiences.meant(who, await frame(connection, now))
     while chunk := await expand_chunk(
-        connection, run_id, condition, schemes=SCHEMES, once_an_address=one_an_address, limit=limit, now=now
+        connection, run_id, condition, schemes=SCHEMES, once_an_address=one_an_address, limit=1000, now=now
     ):
-        if chunk.people < limit:
+        if chunk.done:
             return
+
+
+async def reopen(connection: Connection, run_id: UUID) -> None:
+    """Let a run be expanded once more from the beginning, as if nobody knew how far it was."""
+    await connection.execute("DELETE FROM run_part WHERE run_id = %s", (run_id,))
+    await connection.execute("UPDATE run SET state = 'planned' WHERE id = %s", (run_id,))
 
 
 async def outcomes(connection: Connection, run_id: UUID) -> Counter[str]:

@@ -50,7 +50,7 @@ contact = table(
 
 identity = table(
     "identity",
-    owner(key=True),
+    owner(checked=False, key=True),
     Column("key", LargeBinary, primary_key=True),
     words("kind"),
     uuid("contact_id"),
@@ -61,7 +61,7 @@ identity = table(
 address = table(
     "address",
     identifier(),
-    owner(),
+    owner(checked=False),
     uuid("contact_id"),
     words("scheme"),
     words("value"),
@@ -78,7 +78,7 @@ address = table(
 
 invalid_address = table(
     "invalid_address",
-    owner(),
+    owner(checked=False),
     uuid("contact_id", key=True),
     words("raw", key=True),
     words("reason"),
@@ -130,7 +130,7 @@ contact_group = table(
 
 group_member = table(
     "group_member",
-    owner(),
+    owner(checked=False),
     uuid("group_id", key=True),
     uuid("contact_id", key=True),
     Index("group_member_contact", "contact_id"),
