@@ -8,7 +8,7 @@ from uuid import UUID
 from clarion.cli.following import Progress
 from clarion.cli.place import Place
 from clarion.domain.campaign import KIND, Announcement
-from clarion.domain.content import Content
+from clarion.domain.content import Content, Form, TemplateForm, TextForm
 from clarion.errors import Invalid, NotFound
 from clarion.kit.db import Connection, Row
 from clarion.providers import registry
@@ -67,14 +67,24 @@ def plain(row: Row, far: Progress) -> dict[str, Any]:
     return {**{name: row[name] for name in SHOWN}, **far.plain(), "state": row["state"]}
 
 
+WHEN = {"content": "", "inside": ", within 24 hours of a message of theirs", "outside": ", otherwise"}
+
+
 def said(content: Content) -> list[tuple[str, object]]:
-    """Each thing that is said, with when and in which language."""
-    lines: list[tuple[str, object]] = []
-    for variant in content.variants:
-        for where, form in variant.forms:
-            said = form.text if form.kind == "text" else form.model_dump(exclude_none=True, exclude={"kind"})
-            when = {"content": "", "inside": " within 24 hours of their message", "outside": " otherwise"}[
-                where
-            ]
-            lines.append((form.kind, f"{said}  ({variant.language or 'everybody'}{when})"))
-    return lines
+    """Each thing that is said, with to whom and when."""
+    return [
+        (form.kind, f"{_words(form)}  ({variant.language or 'everybody'}{WHEN[where]})")
+        for variant in content.variants
+        for where, form in variant.forms
+    ]
+
+
+def _words(form: Form) -> str:
+    match form:
+        case TextForm():
+            return form.text
+        case TemplateForm():
+            parameters = ", ".join(form.parameters)
+            return f"{form.name} in {form.language}" + (f": {parameters}" if parameters else "")
+        case _:
+            return form.model_dump_json(exclude={"kind"}, exclude_none=True)
