@@ -36,6 +36,13 @@ class Settings(BaseSettings):
         default=False, description="development: channels may point to loopback and private addresses"
     )
 
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="smtp://user:password@host:port (STARTTLS where offered) or smtps://…; operators are "
+        "told by it",
+    )
+    smtp_from: str = Field(default="clarion@localhost", description="sender of mail to operators")
+
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
     log_level: str = "INFO"
 

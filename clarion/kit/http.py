@@ -6,6 +6,8 @@ caller wanted; here nothing is ever repeated and no redirect is followed (DESIGN
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +39,16 @@ class Answer:
     body: bytes
 
 
+def _public_socket(info: tuple[Any, ...]) -> socket.socket:
+    """A socket for an address that everybody may know. At the connection itself, because a name may
+    resolve to another address each time it is asked (DNS rebinding). Raises OSError."""
+    address = ipaddress.ip_address(str(info[4][0]).partition("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    if not address.is_global or address.is_multicast:
+        raise PermissionError(errno.EACCES, "a loopback or private address")
+    return _socket(info)
+
+
 def _socket(info: tuple[Any, ...]) -> socket.socket:
     family, kind, protocol = info[0], info[1], info[2]
     made = socket.socket(family, kind, protocol)
@@ -49,8 +61,14 @@ def _socket(info: tuple[Any, ...]) -> socket.socket:
 class Http:
     """A pool of connections. Open it with `async with`; share it among senders of one process."""
 
-    def __init__(self, *, connections: int = 1024, keepalive: float = 15.0) -> None:
-        """`keepalive` seconds: less than what providers allow, so that they rarely close first."""
+    def __init__(
+        self, *, connections: int = 1024, keepalive: float = 15.0, allow_private: bool = True
+    ) -> None:
+        """`keepalive` seconds: less than what providers allow, so that they rarely close first.
+
+        Without `allow_private`, loopback and private addresses are refused, whatever name led there.
+        """
+        self._factory = _socket if allow_private else _public_socket
         self._connections = connections
         self._keepalive = keepalive
         self._session: aiohttp.ClientSession | None = None
@@ -58,7 +76,7 @@ class Http:
     async def __aenter__(self) -> Http:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=self._connections, keepalive_timeout=self._keepalive, socket_factory=_socket
+                limit=self._connections, keepalive_timeout=self._keepalive, socket_factory=self._factory
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
@@ -91,12 +109,19 @@ class Http:
             async with self._session.request(
                 method, url, data=body, headers=headers, allow_redirects=False, timeout=timeout
             ) as response:
-                content = await response.content.read(_LARGEST_ANSWER)
-                return Answer(response.status, response.headers, content)
+                return Answer(response.status, response.headers, await _whole(response.content))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise NeverSent(_words(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise Unanswered(_words(error)) from error
+
+
+async def _whole(content: aiohttp.StreamReader) -> bytes:
+    """All of a body, up to the largest that we look at. Raises ClientPayloadError when it breaks off."""
+    body = await content.read(_LARGEST_ANSWER)
+    while not content.at_eof() and len(body) < _LARGEST_ANSWER:
+        body += await content.read(_LARGEST_ANSWER - len(body))
+    return body
 
 
 @lru_cache(maxsize=1024)

@@ -14,7 +14,6 @@ from uuid import UUID
 from psycopg.rows import class_row, tuple_row
 
 from clarion.kit.db import Connection
-from clarion.kit.ids import floor7
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +105,3 @@ async def depth(connection: Connection, channel_id: UUID) -> int:
         )
         found = await cursor.fetchone()
     return int(found[0]) if found else 0
-
-
-async def forget(
-    connection: Connection, *, before: datetime, problems_before: datetime, limit: int = 10_000
-) -> int:
-    """Remove bodies that came before `before` and were read, those with a problem later; how many."""
-    cursor = await connection.execute(
-        """DELETE FROM inbox WHERE id IN (
-             SELECT id FROM inbox WHERE done_at IS NOT NULL AND id < %(before)s
-               AND (problem IS NULL OR id < %(problems)s)
-             ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)""",
-        {"before": floor7(before), "problems": floor7(problems_before), "limit": limit},
-    )
-    return cursor.rowcount

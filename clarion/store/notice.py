@@ -38,6 +38,15 @@ async def put(
     return found is not None and found[0] == 1
 
 
+async def take_turn(connection: Connection) -> bool:
+    """Whether nobody else tells this workspace's operator now; nobody does until the transaction ends."""
+    cursor = await connection.execute(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended('clarion notice ' || clarion_workspace(), 0))"
+    )
+    found = await cursor.fetchone()
+    return bool(found and found[0])
+
+
 async def untold(connection: Connection, limit: int = 100) -> list[Row]:
     """Open notices that nobody was told yet, oldest first."""
     return await rows(

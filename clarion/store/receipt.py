@@ -60,8 +60,8 @@ CROSS JOIN LATERAL (
 """
 
 # Columns are carried through rather than joined, so that no plan compares every row of a batch with
-# every other; rows are found by key through LATERAL … LIMIT 1. What is locked is written by its place; messages
-# that are not are written by their key, so that a change that was waited for is seen.
+# every other; rows are found by key through LATERAL … LIMIT 1. Attempts are locked and written by their
+# place; messages are written by their key, so that a change that was waited for is seen.
 _APPLY = (
     """
 WITH found AS MATERIALIZED (
@@ -233,6 +233,16 @@ class Doubt:
     number: int
     code: str | None
     since: datetime
+
+
+async def doubtful_channels(connection: Connection) -> list[UUID]:
+    """The workspace's channels that have unknown attempts."""
+    found = await rows(
+        connection,
+        """SELECT DISTINCT channel_id FROM attempt
+           WHERE workspace_id = clarion_workspace() AND unknown_since IS NOT NULL""",
+    )
+    return [one["channel_id"] for one in found]
 
 
 async def doubts(connection: Connection, channel_id: UUID, limit: int) -> list[Doubt]:

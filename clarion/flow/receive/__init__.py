@@ -6,6 +6,6 @@ them beyond their messages.
 """
 
 from clarion.flow.receive.door import Door
-from clarion.flow.receive.receiver import Drained, Receiver, tidy
+from clarion.flow.receive.receiver import Drained, Receiver
 
-__all__ = ["Door", "Drained", "Receiver", "tidy"]
+__all__ = ["Door", "Drained", "Receiver"]

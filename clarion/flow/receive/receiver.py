@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from clarion.flow.receive import consequences
@@ -238,19 +238,3 @@ class Receiver:
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)
-
-
-async def tidy(services: Services, workspace_id: UUID, *, days: float = 14, problem_days: float = 90) -> int:
-    """Housekeeping: remove bodies read more than `days` ago, those with a problem after `problem_days`;
-    how many. Providers repeat a call for up to seven days, and repeating is harmless in any case."""
-    now, total = services.clock.now(), 0
-    while True:
-        async with services.db.tenant(workspace_id) as connection:
-            gone = await inbox.forget(
-                connection,
-                before=now - timedelta(days=days),
-                problems_before=now - timedelta(days=problem_days),
-            )
-        total += gone
-        if gone == 0:
-            return total
