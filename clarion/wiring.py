@@ -98,9 +98,10 @@ async def work(house: House, stop: asyncio.Event) -> None:
     dispatch_db = Database(
         house.services.db.url, size=settings.database_pool, name="clarion dispatch", planner=PLANNER
     )
-    async with dispatch_db as db, Http(
-        connections=settings.max_in_flight * 2, allow_private=settings.allow_private_addresses
-    ) as http:
+    async with (
+        dispatch_db as db,
+        Http(connections=settings.max_in_flight * 2, allow_private=settings.allow_private_addresses) as http,
+    ):
         hot = Services(db, house.services.clock, settings, house.services.box, house.services.metrics)
         dispatcher = Dispatcher(hot, http)
         parts = {
