@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 from uuid import UUID
 
-from clarion.domain.contact import Contact
+from clarion.domain.address import Address, parse_address
+from clarion.domain.contact import Contact, clean_external_id, fold_name
 from clarion.domain.field import FieldType, restored
 from clarion.errors import NotFound
 from clarion.kit.db import Connection, Row, row, rows
@@ -75,6 +76,51 @@ async def by_address(connection: Connection, value: str) -> list[UUID]:
         """SELECT DISTINCT c.id FROM address a JOIN contact c ON c.id = a.contact_id
            WHERE a.value = %s AND a.status <> 'retired' AND c.status = 'active' ORDER BY c.id""",
         (value,),
+    )
+    return [found[0] for found in await cursor.fetchall()]
+
+
+async def search(connection: Connection, text: str, *, country: str | None, limit: int = 20) -> list[Row]:
+    """Active contacts whom somebody may mean by `text`, as `get` shows them, the surest first.
+
+    An external id, an address (a national number is read as one of `country`), or words of the name in
+    any order and spelling that folding makes equal. Not a page: whoever needs more says more.
+    """
+    found: dict[UUID, None] = {}
+    external_id = clean_external_id(text)
+    if external_id and (by_id := await by_external_id(connection, external_id)):
+        found[by_id] = None
+    address = parse_address(text, country=country)
+    if isinstance(address, Address):
+        found |= dict.fromkeys(await by_address(connection, address.path))
+    found |= dict.fromkeys(await _by_name(connection, fold_name(text), limit))
+    return await several(connection, list(found)[:limit])
+
+
+_NAMED: LiteralString = """
+SELECT c.id FROM contact c
+WHERE c.id IN (SELECT clarion_contacts_named(%(longest)s, %(words)s)) AND c.status = 'active'"""
+# A word of one or two letters is in no index of three letters: then the workspace's names are read.
+_NAMED_SHORTLY: LiteralString = (
+    "SELECT c.id FROM contact c WHERE c.folded_name LIKE ALL (%(words)s) AND c.status = 'active'"
+)
+
+
+async def _by_name(connection: Connection, name: str, limit: int) -> list[UUID]:
+    words = name.split()
+    if not words:
+        return []
+    longest = max(words, key=len)
+    cursor = await connection.execute(
+        (_NAMED if len(longest) >= 3 else _NAMED_SHORTLY)
+        + """ ORDER BY c.folded_name <> %(name)s, NOT starts_with(c.folded_name, %(name)s), c.folded_name,
+              c.id LIMIT %(limit)s""",
+        {
+            "longest": f"%{longest}%",
+            "words": [f"%{word}%" for word in words],
+            "name": name,
+            "limit": limit,
+        },
     )
     return [found[0] for found in await cursor.fetchall()]
 
