@@ -72,12 +72,6 @@ async def test_nobody_of_another_workspace_is_found(
 async def test_the_search_by_name_uses_its_index(db: Database, workspace: UUID) -> None:
     """Under row-level security it cannot by itself: a narrow function does it for the own workspace."""
     async with db.tenant(workspace) as connection:
-        await connection.execute(
-            """INSERT INTO contact (id, workspace_id, name, folded_name, created_at, modified_at)
-               SELECT clarion_uuid7(%(now)s), clarion_workspace(), 'Person ' || n, md5(n::text), %(now)s, %(now)s
-               FROM generate_series(1, 5000) n""",
-            {"now": NOW},
-        )
         people = await cast(connection)
         before = await _scans(connection)
         found = await contact.search(connection, "wanjiru", country=None)
