@@ -47,6 +47,10 @@ TABLE: dict[int, tuple[Answered, Fault]] = {
     **dict.fromkeys(range(200, 300), (_L, Fault.ACCOUNT)),
 }  # fmt: skip
 
+# "Object with ID … does not exist": code 100 is about a parameter, but with this subcode the parameter is
+# the sending number in the address, so every message would fail.
+_NO_SUCH_SENDER = 33
+
 _EVIDENCE = {
     "sent": Evidence.ACCEPTED,
     "delivered": Evidence.DELIVERED,
@@ -136,6 +140,8 @@ def told(answer: Answer) -> Told:
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         return _by_status(answer)
     detail = str((error.get("error_data") or {}).get("details") or error.get("message") or "")[:300]
+    if code == 100 and error.get("error_subcode") == _NO_SUCH_SENDER:
+        return Told(Answered.LATER, fault=Fault.ACCOUNT, code="100/33", detail=detail)
     if code not in TABLE:
         return _by_status(answer, str(code), detail)
     answered, fault = TABLE[code]
@@ -184,14 +190,16 @@ class WhatsApp:
         secret = account.credentials.get("app_secret", "")
         given = headers.get("x-hub-signature-256", "")
         made = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        return bool(secret) and hmac.compare_digest(made, given)
+        # as bytes: a header may hold what compare_digest refuses in text
+        return bool(secret) and hmac.compare_digest(made.encode(), given.encode(errors="replace"))
 
     def challenge(self, account: Account, query: Mapping[str, str]) -> str | None:
         token = account.credentials.get("verify_token", "")
         given = query.get("hub.verify_token", "")
         if query.get("hub.mode") != "subscribe" or not token:
             return None
-        return query.get("hub.challenge") if hmac.compare_digest(token, given) else None
+        genuine = hmac.compare_digest(token.encode(), given.encode(errors="replace"))
+        return query.get("hub.challenge") if genuine else None
 
     def read(self, body: bytes) -> Sequence[Receipt | Inbound]:
         return list(_events(orjson.loads(body)))
@@ -204,7 +212,7 @@ def _events(document: Any) -> Iterator[Receipt | Inbound]:
                 value = change["value"]
                 yield from (_receipt(status) for status in value.get("statuses", ()) if _known(status))
                 yield from (_inbound(said) for said in value.get("messages", ()))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, ArithmeticError, OSError) as error:
         raise ValueError(f"this is not a WhatsApp webhook: {type(error).__name__} {error}") from error
 
 
@@ -218,8 +226,8 @@ def _receipt(status: Mapping[str, Any]) -> Receipt:
     return Receipt(
         evidence=_EVIDENCE[status["status"]],
         at=_moment(status["timestamp"]),
-        reference=status.get("biz_opaque_callback_data"),
-        provider_id=status["id"],
+        reference=_text_or_none(status.get("biz_opaque_callback_data")),
+        provider_id=_text_or_none(status["id"]),
         code=None if code is None else str(code),
         fault=TABLE[code][1] if code in TABLE else None,
     )
@@ -227,14 +235,25 @@ def _receipt(status: Mapping[str, Any]) -> Receipt:
 
 def _inbound(said: Mapping[str, Any]) -> Inbound:
     sender = said.get("from")
-    text = (said.get("text") or {}).get("body") or (said.get("button") or {}).get("text") or ""
     return Inbound(
-        provider_id=said["id"],
+        provider_id=str(said["id"]),
         scheme="whatsapp",
-        address=f"+{sender}" if sender else said["from_user_id"],
-        text=text,
+        address=f"+{sender}" if sender else str(said["from_user_id"]),
+        text=_words(said),
         at=_moment(said["timestamp"]),
     )
+
+
+def _words(said: Mapping[str, Any]) -> str:
+    """What a person wrote or chose: the text, the label of a button, the title of a choice."""
+    answer = said.get("interactive") or {}
+    chosen = answer.get("button_reply") or answer.get("list_reply") or {}
+    words = (said.get("text") or {}).get("body") or (said.get("button") or {}).get("text")
+    return str(words or chosen.get("title") or "")
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _moment(seconds: str) -> datetime:

@@ -7,7 +7,6 @@ that one odd body cannot stop a batch.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -41,34 +40,33 @@ class Batch:
         """Read one body: all of it, or its problem."""
         try:
             events = provider.read(waiting.body)
+            receipts = [self._receipt(event, now) for event in events if isinstance(event, Receipt)]
+            heard = [_inbound(event, now) for event in events if isinstance(event, Inbound)]
         except Exception as error:  # a provider's file that fails must not stop the inbox
             self.counts["unreadable"] += 1
             told = _clean(str(error))[:500] if isinstance(error, ValueError) else ""
             self.read.append((waiting.id, told or f"it cannot be read: {type(error).__name__}"))
             return
-        self.events(events, now)
+        for found in receipts:
+            if found is None:
+                self.counts["unreferenced"] += 1
+                continue
+            cohort, said, fault = found
+            self.said[cohort].append(said)
+            if fault is not None:
+                self.faults[said.attempt_id] = (fault, said)
+        self.inbound += heard
         self.read.append((waiting.id, None))
 
-    def events(self, events: Iterable[Receipt | Inbound], now: datetime) -> None:
-        """Sort events in."""
-        for event in events:
-            if isinstance(event, Receipt):
-                self._receipt(event, now)
-            else:
-                self.inbound.append(_inbound(event, now))
-
-    def _receipt(self, receipt: Receipt, now: datetime) -> None:
+    def _receipt(self, receipt: Receipt, now: datetime) -> tuple[date, Said, Fault | None] | None:
         found = self._attempt(receipt.reference)
         if found is None:
-            self.counts["unreferenced"] += 1
-            return
+            return None
         cohort, attempt_id = found
         code = None if receipt.code is None else _clean(receipt.code)[:_LONGEST_CODE]
         provider_id = None if receipt.provider_id is None else _clean(receipt.provider_id)
         said = Said(attempt_id, receipt.evidence.value, min(receipt.at, now), code, provider_id)
-        self.said[cohort].append(said)
-        if receipt.evidence is Evidence.FAILED and receipt.fault is not None:
-            self.faults[attempt_id] = (receipt.fault, said)
+        return cohort, said, receipt.fault if receipt.evidence is Evidence.FAILED else None
 
     def _attempt(self, reference: str | None) -> tuple[date, UUID] | None:
         """The attempt that a reference of ours names. Several statuses of one come together."""
