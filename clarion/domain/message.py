@@ -57,6 +57,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"  # the provider said no, for good
     UNSENT = "unsent"  # proven: nothing left, or the provider said that it was not processed
     UNKNOWN = "unknown"  # bytes left and no answer came: only evidence settles it
+    SETTLED_NOT_SENT = "settled_not_sent"  # somebody decided so: a person, or a retry of what did not arrive
 
 
 class Skip(StrEnum):

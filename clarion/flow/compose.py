@@ -27,7 +27,7 @@ from clarion.errors import Invalid, NotFound
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.services import Services
 from clarion.kit.db import Connection
-from clarion.providers.contract import Template, Text
+from clarion.providers.contract import Provider, Template, Text
 from clarion.store import campaign as campaigns
 from clarion.store import field as fields
 from clarion.store import workspace as workspaces
@@ -92,10 +92,19 @@ class Composer:
             self._forget(ticks)
             await self._load(connection, missing, ticks)
 
+    async def rehearse(self, connection: Connection, content_id: UUID, content: Content) -> None:
+        """Take content that is not stored, under an identifier of the caller's. Raises Invalid."""
+        ticks = self._clock.monotonic()
+        await self._keep(connection, {content_id: (content, tuple(sorted(variables(content))))}, ticks)
+
     def compose(
         self, channel: Channel, waiting: Waiting, now: datetime
     ) -> tuple[Text | Template, Said | None]:
-        """What to say, and what a retry needs to say the same (None: nothing). Raises Unsayable.
+        """What to say, and what a retry needs to say the same (None: nothing). Raises Unsayable."""
+        return self.say(channel.provider, waiting, now)
+
+    def say(self, provider: Provider, waiting: Waiting, now: datetime) -> tuple[Text | Template, Said | None]:
+        """The same, of a provider.
 
         The values of a try before (`waiting.variables`) go before the person's present ones, and so does
         its language; whether the service window is open is judged anew, since the provider does too.
@@ -103,9 +112,9 @@ class Composer:
         speech = self._speeches[waiting.content_version_id]
         before = waiting.variables
         wishes = waiting.language if before is None else before.get("language", waiting.language)
-        chosen = _chosen(speech, wishes, channel, in_window=_in_window(channel, waiting, now))
+        chosen = _chosen(speech, wishes, provider.name, in_window=_in_window(provider, waiting, now))
         values = _values(speech, waiting) if before is None else before
-        said = render(chosen.form, values, text_limit=channel.provider.text_limit)
+        said = render(chosen.form, values, text_limit=provider.text_limit)
         if isinstance(said, Refusal):
             raise Unsayable(said.reason)
         snapshot = before if before is not None else _snapshot(speech, chosen, values)
@@ -114,11 +123,16 @@ class Composer:
         return Template(said.name, said.language, said.parameters), snapshot
 
     async def _load(self, connection: Connection, content_ids: list[UUID], ticks: float) -> None:
+        read = {content_id: await _read(connection, content_id) for content_id in content_ids}
+        await self._keep(connection, read, ticks)
+
+    async def _keep(
+        self, connection: Connection, read: dict[UUID, tuple[Content | None, tuple[str, ...]]], ticks: float
+    ) -> None:
         workspace = await workspaces.get(connection)
         declared = await fields.declared(connection)
         types = {**ATTRIBUTES, **{key: found.type for key, found in declared.items()}}
-        for content_id in content_ids:
-            content, wanted = await _read(connection, content_id)
+        for content_id, (content, wanted) in read.items():
             self._speeches[content_id] = _Speech(
                 content, wanted, types, workspace["language"], _zone(workspace["timezone"]), ticks, ticks
             )
@@ -140,8 +154,8 @@ async def _read(connection: Connection, content_id: UUID) -> tuple[Content | Non
         return None, ()
 
 
-def _chosen(speech: _Speech, language: str | None, channel: Channel, *, in_window: bool) -> Chosen:
-    key = (language, channel.provider.name, in_window)
+def _chosen(speech: _Speech, language: str | None, kind: str, *, in_window: bool) -> Chosen:
+    key = (language, kind, in_window)
     chosen = speech.choices.get(key)
     if chosen is None:
         if speech.content is None:
@@ -150,7 +164,7 @@ def _chosen(speech: _Speech, language: str | None, channel: Channel, *, in_windo
             speech.content,
             contact_language=language,
             workspace_language=speech.language,
-            channel_kind=channel.provider.name,
+            channel_kind=kind,
             in_window=in_window,
         )
     if isinstance(chosen, Refusal):
@@ -158,8 +172,8 @@ def _chosen(speech: _Speech, language: str | None, channel: Channel, *, in_windo
     return chosen
 
 
-def _in_window(channel: Channel, waiting: Waiting, now: datetime) -> bool:
-    if not channel.provider.has_window:
+def _in_window(provider: Provider, waiting: Waiting, now: datetime) -> bool:
+    if not provider.has_window:
         return True
     return waiting.last_inbound_at is not None and now - waiting.last_inbound_at < WINDOW
 

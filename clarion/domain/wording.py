@@ -1,0 +1,46 @@
+"""What the ledger's words mean, in sentences that people read: states, and reasons of not having sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+STATES: Mapping[str, str] = {
+    "scheduled": "waits for its moment",
+    "ready": "is due and waits for its turn",
+    "sending": "is being sent",
+    "skipped": "was not sent",
+    "cancelled": "was not sent: the announcement was cancelled before its turn came",
+    "expired": "was not sent: its time ran out before its turn came",
+    "failed": "could not be sent",
+    "unknown": "may or may not have been sent: the provider never answered",
+    "accepted": "was taken by the provider",
+    "undelivered": "was taken by the provider and did not arrive",
+    "delivered": "arrived",
+    "read": "was read",
+}
+
+REASONS: Mapping[str, str] = {
+    "duplicate_person": "the same person as another contact",
+    "duplicate_address": "somebody else at the same address receives it",
+    "opted_out": "asked for no more messages",
+    "no_address": "has no address that this channel reaches",
+    "invalid_number": "has no number that can be read",
+    "erased": "was erased",
+    "no_content": "nothing is said in this announcement for this kind of channel",
+    "outside_window": "did not write within 24 hours, and nothing is said outside the service window",
+    "empty_text": "nothing is left of the text for this person",
+    "empty_parameter": "a parameter of the template is empty for this person",
+    "too_long": "the text is too long for this person",
+    "template_failed": "the text cannot be made for this person",
+    "expired": "its time ran out",
+    "refused": "the provider refused it",
+    "attempts_used_up": "every try was put off by the provider until none was left",
+    "settled_not_sent": "somebody decided that it was not sent",
+}
+
+
+def why(reason: str | None) -> str:
+    """A reason as part of a sentence; a provider's own code as it is, "" for none."""
+    if reason is None:
+        return ""
+    return REASONS.get(reason, f"code {reason} of the provider")

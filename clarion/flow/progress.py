@@ -1,0 +1,101 @@
+"""How far an announcement is: what the tally counts, in the words that people read, and how fast it goes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from clarion.domain.campaign import State
+from clarion.flow import draft
+from clarion.kit.db import Connection, Row
+from clarion.store import progress as waits
+from clarion.store import run, tally
+
+WINDOW = timedelta(seconds=5)  # over which the rate is measured
+_WAITING = ("scheduled", "ready", "sending")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Messages of an announcement by the words of `message.shown`, and of each word by reason.
+
+    `total` is everybody who was meant, known once `expanded`; `done` those who wait no more. `rate` is
+    messages a second taken lately, `eta` when the rest will be, where both can be said. While more than
+    some 20,000 wait, those being sent are counted among the ready.
+    """
+
+    state: State
+    reason: str
+    send_at: datetime | None
+    expanded: bool
+    total: int
+    done: int
+    counts: dict[str, int]
+    reasons: dict[str, dict[str, int]] = field(default_factory=dict)
+    rate: float = 0.0
+    eta: datetime | None = None
+    error: str = ""
+
+
+async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> Progress:
+    """Costs the same however large it is. Raises NotFound."""
+    row, _ = await draft.read(connection, campaign_id)
+    runs = await run.of_campaign(connection, campaign_id)
+    counts, reasons = await _counted(connection, runs)
+    ready = counts.pop("ready", 0)
+    if ready:
+        counts.update(await _waiting(connection, runs, ready, now))
+    total = counts.total()
+    rate = await _rate(connection, runs, now) if ready else 0.0
+    moving = ready and rate > 0 and row["state"] == State.RUNNING
+    return Progress(
+        state=State(row["state"]),
+        reason=row["reason"],
+        send_at=row["send_at"],
+        expanded=bool(runs) and all(one["state"] in ("expanded", "cancelled") for one in runs),
+        total=total,
+        done=total - sum(counts[word] for word in _WAITING),
+        counts={word: n for word, n in counts.items() if n},
+        reasons=reasons,
+        rate=rate,
+        eta=now + timedelta(seconds=ready / rate) if moving else None,
+        error=next((one["error"] for one in runs if one["error"]), ""),
+    )
+
+
+async def _counted(connection: Connection, runs: list[Row]) -> tuple[Counter[str], dict[str, dict[str, int]]]:
+    counts: Counter[str] = Counter()
+    reasons: dict[str, dict[str, int]] = {}
+    for one in runs:
+        for found in await tally.counts(connection, one["id"]):
+            counts[found["state"]] += found["n"]
+            if found["reason"]:
+                of_state: Counter[str] = Counter(reasons.get(found["state"], {}))
+                of_state[found["reason"]] += found["n"]
+                reasons[found["state"]] = dict(of_state)
+    return counts, reasons
+
+
+async def _waiting(connection: Connection, runs: list[Row], ready: int, now: datetime) -> dict[str, int]:
+    """What the ledger calls ready, told apart by the queue: what has no place there is being sent."""
+    found = await waits.waiting(connection, _lanes(runs), now)
+    queued, later = int(found["queued"]), int(found["later"])
+    sending = max(0, ready - queued) if queued < waits.COUNTED else 0
+    return {"scheduled": later, "sending": sending, "ready": max(0, ready - sending - later)}
+
+
+async def _rate(connection: Connection, runs: list[Row], now: datetime) -> float:
+    began = min((one["started_at"] for one in runs if one["started_at"]), default=now)
+    since = max(now - WINDOW, began)
+    seconds = (now - since).total_seconds()
+    if seconds <= 0:
+        return 0.0
+    cohorts = sorted({one["cohort"] for one in runs})
+    return round(await waits.begun_since(connection, _lanes(runs), cohorts, since, now) / seconds, 1)
+
+
+def _lanes(runs: list[Row]) -> list[Any]:
+    return sorted({one["lane_id"] for one in runs})
