@@ -23,6 +23,7 @@ from clarion.domain.imports import ImportOptions
 from clarion.domain.person import Customs, Finding, Given, Person, clean_group, read_person
 from clarion.domain.refusal import Refusal
 from clarion.errors import Invalid, NotFound, TooLarge
+from clarion.flow.services import Services
 from clarion.kit.clock import Clock
 from clarion.kit.db import Connection, Database, Row
 from clarion.kit.ids import uuid7
@@ -123,6 +124,11 @@ async def cancel_import(db: Database, clock: Clock, workspace_id: UUID, import_i
         await imports.get(connection, import_id)
         await imports.finish(connection, import_id, "cancelled", clock.now())
         return await imports.get(connection, import_id)
+
+
+async def ingest(services: Services, workspace_id: UUID, import_id: UUID) -> Row:
+    """What the job of a registered file does: `import_file`, told to nobody on the way."""
+    return await import_file(services.db, services.clock, workspace_id, import_id)
 
 
 async def import_file(

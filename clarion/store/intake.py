@@ -76,34 +76,48 @@ async def upsert(
     await take_turn(connection)
     rows = [marks(pepper, person) for person in people]
     found, claims = resolve(rows, await _known(connection, rows), ascending7(now).__next__)
-    merged: dict[UUID, Person] = {}
-    again = [False] * len(people)
-    fresh = set()
-    for place, (person, who) in enumerate(zip(people, found, strict=True)):
-        before = merged.get(who.contact_id)
-        merged[who.contact_id] = person if before is None else combine(before, person)
-        again[place] = before is not None and merged[who.contact_id] != before
-        if who.fresh:
-            fresh.add(who.contact_id)
+    fresh = {who.contact_id for who in found if who.fresh}
+    merged, again = _combined(people, found)
     changed, revived = await _write(connection, pepper, merged, fresh, claims, now)
+    wishes = [
+        (name, who.contact_id) for person, who in zip(people, found, strict=True) for name in person.groups
+    ]
+    changed |= await group.join_by_name(connection, wishes, now)
     out = [consent_hash(pepper, a) for p in people if p.opted_out for a in p.addresses]
     if out:
         await consent.opt_out(connection, out, now, how=how, by=by)
-    return _outcomes(found, again, changed, revived)
+    return _outcomes(found, again, fresh, changed, revived)
+
+
+def _combined(people: Sequence[Person], found: Sequence[Found]) -> tuple[dict[UUID, Person], list[bool]]:
+    """Each contact as all its rows say; and of each row, whether it changed what an earlier one said."""
+    merged: dict[UUID, Person] = {}
+    differs = []
+    for person, who in zip(people, found, strict=True):
+        before = merged.get(who.contact_id)
+        after = person if before is None else combine(before, person)
+        merged[who.contact_id] = after
+        differs.append(before is not None and after != before)
+    return merged, differs
 
 
 def _outcomes(
-    found: Sequence[Found], again: Sequence[bool], changed: set[UUID], revived: set[UUID]
+    found: Sequence[Found],
+    again: Sequence[bool],
+    fresh: set[UUID],
+    changed: set[UUID],
+    revived: set[UUID],
 ) -> list[Taken]:
     seen: set[UUID] = set()
     results = []
     for who, differs in zip(found, again, strict=True):
-        if who.contact_id in seen:
-            outcome = Outcome.UPDATED if differs else Outcome.UNCHANGED
-        elif who.fresh or who.contact_id in revived:
+        new = who.contact_id in fresh or who.contact_id in revived
+        if new and who.contact_id not in seen:
             outcome = Outcome.CREATED
+        elif who.contact_id in seen and not differs:
+            outcome = Outcome.UNCHANGED
         else:
-            outcome = Outcome.UPDATED if who.contact_id in changed else Outcome.UNCHANGED
+            outcome = Outcome.UPDATED if new or who.contact_id in changed else Outcome.UNCHANGED
         seen.add(who.contact_id)
         results.append(Taken(outcome, who.contact_id, who.twin))
     return results
@@ -154,9 +168,6 @@ async def _write(
     await _claim(connection, claims)
     changed |= await _contacts(connection, _ADDRESSES, {"now": now})
     changed |= await _unreadable(connection, people, len(fresh) < len(people), now)
-    changed |= await group.join_by_name(
-        connection, [(name, who) for who, person in people.items() for name in person.groups], now
-    )
     return changed, revived
 
 
