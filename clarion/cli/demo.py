@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -35,6 +36,7 @@ from clarion.wiring import House
 app = single()
 WORKERS = 2
 RATE = 300.0  # messages a second
+SETTLE, RECEIPTS = timedelta(seconds=20), timedelta(seconds=3)
 SENDER = "106540352242922"
 CREDENTIALS = {  # the sandbox's own, as docs/sandbox.md tells them
     "token": "sandbox-token", "app_secret": "sandbox-secret", "verify_token": "sandbox-verify",
@@ -174,7 +176,9 @@ async def _announce(made: Stage) -> tuple[UUID, Progress]:
     """Take the people in, say it, and watch."""
     wish = send.Wish(stage.example("employees.csv"), name="Closed on Friday", one_per_address=True)
     _, campaign_id, _ = await send.launch(made.here, wish, _content())
-    return campaign_id, await following.follow(made.here, campaign_id, made.stop)
+    return campaign_id, await following.follow(
+        made.here, campaign_id, made.stop, settle=SETTLE, receipts=RECEIPTS
+    )
 
 
 def _summary(made: Stage, ended: tuple[UUID, Progress]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import psycopg
 from pydantic import ValidationError
 from rich.text import Text
+from sqlalchemy.exc import OperationalError
 
 from clarion.cli import terminal
 from clarion.errors import ClarionError, Misconfigured, Problem, Unavailable
+from clarion.kit.db import AWAY
 from clarion.kit.log import configure, logger
 from clarion.settings import settings
 
@@ -43,7 +44,7 @@ def _state_dir() -> Path:
 def _as_ours(error: Exception) -> ClarionError | None:
     if isinstance(error, ClarionError):
         return error
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+    if isinstance(error, (*AWAY, OperationalError)):
         log.warning("the database went away", exc_info=error)
         return Unavailable(
             f"the database is away: {type(error).__name__}",

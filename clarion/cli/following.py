@@ -25,7 +25,7 @@ from clarion.store import worker as workers
 
 LOOK_EVERY = 0.25  # seconds
 EVIDENCE = timedelta(seconds=30)  # what is unknown may still be settled by the provider's own evidence
-RECEIPTS = timedelta(seconds=3)  # and the first receipts come within seconds
+RECEIPTS = timedelta(seconds=1)  # and the first receipts come at once
 STYLES = {
     "accepted": "green", "delivered": "green", "read": "green", "failed": "red", "undelivered": "red",
     "unknown": "yellow", "expired": "yellow", "ready": "cyan",
@@ -72,11 +72,16 @@ async def look(here: Place, campaign_id: UUID) -> Progress:
 
 
 async def follow(
-    here: Place, campaign_id: UUID, leave: asyncio.Event, *, settle: timedelta = EVIDENCE
+    here: Place,
+    campaign_id: UUID,
+    leave: asyncio.Event,
+    *,
+    settle: timedelta = EVIDENCE,
+    receipts: timedelta = RECEIPTS,
 ) -> Progress:
     """Watch with a bar until it has ended, is paused, or `leave` is set; how far it was then.
 
-    Once all has ended it waits up to `settle` longer for evidence of what is unknown, and a moment for
+    Once all has ended it waits up to `settle` longer for evidence of what is unknown, and `receipts` for
     the first receipts.
     """
     clock = here.services.clock
@@ -89,7 +94,7 @@ async def follow(
                 return now
             if now.ended and until is None:
                 until = clock.monotonic() + settle.total_seconds()
-                quick = clock.monotonic() + min(RECEIPTS, settle).total_seconds()
+                quick = clock.monotonic() + receipts.total_seconds()
             if until is not None and clock.monotonic() >= (until if now.count("unknown") else quick):
                 return now
             with suppress(TimeoutError):

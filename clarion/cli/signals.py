@@ -50,4 +50,7 @@ def on_end_of_stdin(ended: Callable[[], None]) -> None:
             loop.remove_reader(sys.stdin.fileno())
             ended()
 
-    loop.add_reader(sys.stdin.fileno(), read)
+    try:
+        loop.add_reader(sys.stdin.fileno(), read)
+    except OSError:  # a file or /dev/null cannot be watched, and nobody holds its other end
+        ended()

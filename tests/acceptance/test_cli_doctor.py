@@ -1,0 +1,91 @@
+"""The doctor, and what to do when a database was lost: backup and restore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from tests.acceptance.command import Terminal
+from tests.house import House
+
+
+def levels(terminal: Terminal, **environment: Any) -> tuple[int, dict[str, str]]:
+    """The doctor's exit code, and the level of each check."""
+    ended = terminal.run("doctor", "--json", **environment)
+    return ended.code, {one["check"]: one["level"] for one in ended.json["checks"]}
+
+
+def test_the_doctor_says_what_is_well_and_what_to_do_about_the_rest(selam: Terminal) -> None:
+    code, found = levels(selam)
+    told = selam.run("doctor")
+
+    assert code == 0
+    assert (found["schema"], found["clock"], found["secret key"]) == ("ok", "ok", "ok")
+    assert found["workers"] == "warn"
+    assert found["Selam Clinic / channel staff"] == "ok"
+    assert "clarion worker" in told.out
+
+
+def test_a_channel_whose_credentials_do_not_open_is_a_failure(selam: Terminal) -> None:
+    code, found = levels(selam, CLARION_SECRET_KEY="another key than the one that sealed them")
+
+    assert code == 1
+    assert found["Selam Clinic / channel staff"] == "fail"
+
+
+def test_a_paused_channel_is_told_with_its_reason(selam: Terminal) -> None:
+    selam.ok("channel", "pause", "staff", "--reason", "the number is being moved")
+    said = selam.run("doctor")
+    selam.ok("channel", "resume", "staff")
+
+    assert said.code == 0
+    assert "the number is being moved" in said.out
+    assert "clarion channel resume staff" in said.out
+
+
+def test_a_role_that_sees_all_workspaces_is_a_failure(house: House, selam: Terminal) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(selam.environment["CLARION_DATABASE_URL"])["dbname"]
+    url = make_conninfo(house.superuser_url, dbname=str(name))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER ROLE clarion_app BYPASSRLS")
+        try:
+            code, found = levels(selam)
+        finally:
+            connection.execute("ALTER ROLE clarion_app NOBYPASSRLS")
+
+    assert code == 1
+    assert found["roles"] == "fail"
+
+
+def test_a_database_that_is_away_is_a_failure_and_why_is_told(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, {"CLARION_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
+
+    ended = terminal.run("doctor")
+
+    assert ended.code == 1
+    assert "refused" in ended.out
+
+
+def test_a_restored_database_has_everything_and_sends_nothing_until_a_person_looked(
+    house: House, selam: Terminal, tmp_path: Path
+) -> None:
+    name = str(psycopg.conninfo.conninfo_to_dict(selam.environment["CLARION_DATABASE_URL"])["dbname"])
+    selam.ok("backup", "all.dump", CLARION_DATABASE_URL=house.url(name, owner=True))
+    empty = name + "_restored"
+    with psycopg.connect(house.superuser_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{empty}" OWNER clarion_owner'.encode())
+    with psycopg.connect(house.superuser(empty), autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION pg_trgm")
+        connection.execute("GRANT ALL ON SCHEMA public TO clarion_owner WITH GRANT OPTION")
+
+    told = selam.ok("restore", "all.dump", CLARION_DATABASE_URL=house.url(empty, owner=True))
+    channels = selam.ok("channel", "list", "--json", CLARION_DATABASE_URL=house.url(empty)).json
+    twice = selam.run("restore", "all.dump", CLARION_DATABASE_URL=house.url(empty, owner=True))
+
+    assert "paused now: 1" in told.err
+    assert [one["state"] for one in channels] == ["paused"]
+    assert "restored from a backup" in channels[0]["reason"]
+    assert twice.code == 75

@@ -1,0 +1,157 @@
+"""Saying something from the command line, to real people of a file, over a real provider."""
+
+from __future__ import annotations
+
+import csv
+import signal
+from datetime import timedelta
+
+from clarion.kit.clock import Clock
+from clarion.sandbox.client import SandboxProcess
+from tests.acceptance.command import Terminal, end, until_said
+
+STAFF = "external_id,name,phone\nE1,Amina,0712 345 678\nE2,Juma,+254712345679\nE3,Nobody,12\n"
+CLOSED = ("--text", "The office is closed on Friday.", "--template", "office_closed")
+SOON = f"{Clock().now() + timedelta(days=30):%Y-%m-%d}"
+
+
+def counts(told: dict[str, object]) -> dict[tuple[str, str | None], int]:
+    """The counts of a command's JSON."""
+    found = told["counts"]
+    assert isinstance(found, list)
+    return {(one["state"], one["reason"]): one["people"] for one in found}
+
+
+def test_everybody_in_a_file_hears_it_once_and_who_does_not_is_told_with_the_reason(
+    selam: Terminal, sandbox: SandboxProcess
+) -> None:
+    selam.write("staff.csv", STAFF)
+
+    told = selam.ok("send", "--to", "staff.csv", *CLOSED, "--json").json
+
+    got = counts(told)
+    taken = sum(n for (state, _), n in got.items() if state in ("accepted", "delivered", "read"))
+    assert taken == 2
+    assert got[("skipped", "invalid_number")] == 1
+    assert told["import"]["created"] == 3
+    assert {"254712345678": 1, "254712345679": 1}.items() <= sandbox.people().items()
+
+
+def test_the_same_again_is_refused_until_it_is_confirmed(selam: Terminal, sandbox: SandboxProcess) -> None:
+    selam.write("twice.csv", "name,phone\nFaith,+254712000111\n")
+    words = ("send", "--to", "twice.csv", "--template", "salary_day", "--language", "sw")
+    selam.ok(*words)
+
+    refused = selam.run(*words)
+    before = sandbox.people()["254712000111"]
+    confirmed = selam.ok(*words, "--confirm-similar", "--json")
+
+    assert refused.code == 75
+    assert "--confirm-similar" in refused.err
+    assert before == 1
+    assert confirmed.json["people"] == 1
+    assert sandbox.people()["254712000111"] == 2
+
+
+def test_a_moment_that_is_past_is_refused_and_now_is_offered(selam: Terminal) -> None:
+    selam.write("staff.csv", STAFF)
+
+    ended = selam.run("send", "--to", "staff.csv", *CLOSED, "--at", "2020-02-29 08:00")
+
+    assert ended.code == 65
+    assert "past" in ended.err
+    assert "Leave --at out to send now" in ended.err
+
+
+def test_a_mistake_in_the_text_is_told_by_line_and_column_before_anybody_is_taken_in(selam: Terminal) -> None:
+    selam.write("new.csv", "name,phone\nNewcomer,+254712000222\n")
+
+    ended = selam.run("send", "--to", "new.csv", "--text", "Hello {{ contact.nme }}")
+
+    assert ended.code == 65
+    assert "line 1 column 10" in ended.err
+    assert "importing" not in ended.err
+
+
+def test_what_is_scheduled_is_shown_edited_paused_and_cancelled_and_reaches_nobody(
+    selam: Terminal, sandbox: SandboxProcess
+) -> None:
+    selam.write("later.csv", "name,phone\nKamau,+254712000333\n")
+    selam.ok(
+        "send",
+        "--to",
+        "later.csv",
+        "--template",
+        "later",
+        "--at",
+        f"{SOON} 23:00",
+        "--name",
+        "Later",
+        "--no-wait",
+    )
+
+    selam.ok("announcement", "edit", "Later", "--at", f"{SOON} 08:00", "--name", "Much later")
+    selam.ok("announcement", "pause", "Much later", "--reason", "the director has doubts")
+    paused = selam.ok("announcement", "show", "Much later", "--json").json
+    selam.ok("announcement", "resume", "Much later")
+    selam.ok("announcement", "cancel", "Much later")
+    listed = selam.ok("announcement", "list", "--json").json
+
+    assert paused["send_at"] == f"{SOON}T05:00:00Z"
+    assert (paused["state"], paused["reason"]) == ("paused", "the director has doubts")
+    assert paused["preview"]["reachable"] == 1
+    assert [one["state"] for one in listed if one["name"] == "Much later"] == ["cancelled"]
+    assert "254712000333" not in sandbox.people()
+
+
+def test_a_copy_is_launched_by_itself_and_says_the_same(selam: Terminal, sandbox: SandboxProcess) -> None:
+    selam.write("copy.csv", "name,phone\nNjeri,+254712000444\n")
+    selam.ok("send", "--to", "copy.csv", "--template", "copied", "--name", "Original")
+
+    copy = selam.ok("announcement", "duplicate", "Original", "--name", "Copy", "--json").json
+    launched = selam.ok("announcement", "launch", copy["id"], "--confirm-similar", "--json").json
+
+    assert copy["state"] == "draft"
+    assert launched["state"] == "completed"
+    assert sandbox.people()["254712000444"] == 2
+
+
+def test_ctrl_c_stops_the_waiting_and_says_how_to_pause_what_goes_on(selam: Terminal) -> None:
+    selam.write("patient.csv", "name,phone\nOtieno,+254712000555\n")
+    process = selam.start(
+        "send", "--to", "patient.csv", "--template", "patience", "--at", f"{SOON} 23:00", "-y"
+    )
+    until_said(process, "No worker is running")
+
+    ended = end(process, signal.SIGINT)
+
+    assert ended.code == 0
+    assert "clarion announcement pause" in ended.err
+    listed = selam.ok("announcement", "list", "--json").json
+    assert [one["state"] for one in listed if "patient.csv" in one["name"]] == ["scheduled"]
+
+
+def test_every_refused_row_is_told_with_its_line_and_the_reason(selam: Terminal) -> None:
+    selam.write(
+        "messy.csv", "external_id,name,phone\nM1,Baraka,0712 000 666\n,Nobody,\nM3,Achieng,not a number\n"
+    )
+
+    told = selam.ok("import", "contacts", "messy.csv", "--report", "report.csv", "--group", "Nurses")
+    again = selam.ok("import", "contacts", "messy.csv", "--json").json
+
+    with (selam.folder / "report.csv").open(encoding="utf-8-sig", newline="") as file:
+        report = {row["line"]: row["severity"] for row in csv.DictReader(file)}
+    assert report == {"3": "refused", "4": "warning"}
+    assert "refused" in told.out
+    assert (again["unchanged"], again["refused"]) == (2, 1)
+
+
+def test_a_file_that_is_none_is_refused_whole(selam: Terminal) -> None:
+    (selam.folder / "picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
+
+    missing = selam.run("import", "contacts", "nowhere.csv")
+    wrong = selam.run("send", "--to", "picture.csv", "--template", "x")
+
+    assert missing.code == 66
+    assert wrong.code == 65
+    assert "UTF-8" in wrong.err

@@ -1,0 +1,96 @@
+"""Setting up by the command line: workspaces, channels, keys, and the database itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from tests.acceptance.command import Terminal
+from tests.house import House
+
+SECRET = "EAAG-a-token-that-nobody-may-read"
+
+
+def test_the_only_workspace_need_not_be_named_and_several_must(house: House, tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, {"CLARION_DATABASE_URL": house.url(house.new_database())})
+
+    none = terminal.run("key", "list")
+    terminal.ok("workspace", "create", "Selam Clinic", "--country", "Kenya")
+    only = terminal.ok("key", "list", "--json")
+    terminal.ok("workspace", "create", "Nyota School")
+    several = terminal.run("key", "list")
+    named = terminal.ok("key", "list", "--json", CLARION_WORKSPACE="selam clinic")
+
+    assert none.code == 66
+    assert "clarion workspace create" in none.err
+    assert several.code == 65
+    assert "Nyota School" in several.err
+    assert named.json == only.json
+
+
+def test_a_key_is_shown_once_and_revoked_for_good(bare: Terminal) -> None:
+    bare.ok("workspace", "create", "Keys")
+    made = bare.ok("key", "create", "portal", "--scope", "announcements:write", "-w", "Keys", "--json").json
+
+    bare.ok("key", "revoke", made["id"], "-w", "Keys")
+    listed = bare.ok("key", "list", "-w", "Keys", "--json")
+
+    assert made["key"].startswith("clarion_")
+    assert made["key"] not in listed.out
+    [portal] = [key for key in listed.json if key["name"] == "portal"]
+    assert portal["revoked_at"] is not None
+
+
+def test_credentials_go_in_from_a_file_and_are_never_shown(bare: Terminal) -> None:
+    bare.ok("workspace", "create", "Channels")
+    bare.write("token.txt", SECRET + "\n")
+    here = ("-w", "Channels")
+
+    said = [
+        bare.ok("channel", "create", "a", "--credential", "token=@token.txt", "--set", "attempts=3", *here),
+        bare.ok("channel", "set", "a", "--credential", "app_secret=-", "--set", "attempts=", *here,
+                stdin=SECRET + "2\n"),
+        bare.ok("channel", "show", "a", "--json", *here),
+    ]  # fmt: skip
+
+    shown = said[-1].json
+    assert shown["has_credentials"]
+    assert "attempts" not in shown["config"]
+    assert not [one for one in said if SECRET in one.out + one.err]
+    log = bare.folder / "state" / "log" / "command.log"
+    assert SECRET not in log.read_text()
+
+
+def test_what_a_channel_is_not_is_refused_by_name(bare: Terminal) -> None:
+    bare.ok("workspace", "create", "Refusals")
+
+    setting = bare.run("channel", "create", "x", "--set", "colour=red", "-w", "Refusals")
+    provider = bare.run("channel", "create", "x", "--provider", "pigeon", "-w", "Refusals")
+    missing = bare.run("channel", "pause", "x", "-w", "Refusals")
+
+    assert (setting.code, provider.code, missing.code) == (65, 65, 66)
+    assert "colour" in setting.err
+    assert "whatsapp" in provider.err
+
+
+def test_a_superuser_makes_roles_and_schema_once_and_again_changes_nothing(
+    house: House, tmp_path: Path
+) -> None:
+    name = house.new_database() + "_new"
+    with psycopg.connect(house.superuser_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    url = make_conninfo(house.superuser_url, dbname=name)
+    terminal = Terminal(tmp_path, {"CLARION_DATABASE_URL": url})
+
+    behind = terminal.run("workspace", "list")
+    first = terminal.ok("migrate")
+    second = terminal.ok("migrate")
+    house_works = terminal.ok("workspace", "create", "Selam Clinic")
+
+    assert behind.code == 78
+    assert "clarion migrate" in behind.err
+    assert "clarion_app" in first.err
+    assert "nothing was changed" in second.err
+    assert house_works.code == 0
