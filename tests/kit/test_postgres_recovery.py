@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,6 +186,24 @@ def test_a_creation_that_was_killed_half_way_does_not_count(tmp_path: Path) -> N
     (half / "data" / "PG_VERSION").write_text("18\n")
     with server:
         assert not half.exists()
+
+
+@pytest.mark.parametrize("after", [0.2, 0.45, 0.7])
+def test_whenever_a_start_is_killed_the_next_one_succeeds(tmp_path: Path, after: float) -> None:
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "tests.kit.postgres_holder", str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        cwd=Path(__file__).resolve().parents[2],
+        start_new_session=True,
+    )
+    time.sleep(after)
+    killed.kill()
+    killed.communicate()
+    with EmbeddedServer(tmp_path) as info:
+        for url in (info.superuser_url, info.owner_url, info.app_url):
+            psycopg.connect(url).close()
+    assert not list(tmp_path.glob("postgres/new-*"))
 
 
 def test_locks_go_with_the_process_that_held_them(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from clarion.kit.postgres import files
 from clarion.kit.postgres.account import Account, initdb_account, seen_by
 from clarion.kit.postgres.binaries import WHEEL, Binaries, usable_by, wheel_version
 from clarion.kit.postgres.layout import Layout
+from clarion.kit.postgres.locks import FileLock
 from clarion.kit.postgres.roles import APP, OWNER
 
 SUPERUSER = "postgres"
@@ -68,21 +69,26 @@ def check_version(layout: Layout, binaries: Binaries) -> None:
 
 def create(layout: Layout, server: Account) -> None:
     """Make the data directory, whole or not at all: a kill half-way leaves nothing that counts."""
-    for leftover in layout.home.glob("new-*"):
-        shutil.rmtree(leftover)
-    maker = initdb_account(server)
-    making = Path(tempfile.mkdtemp(prefix="new-", dir=layout.home))
+    # The server's lock, which initdb inherits: one that outlived its killed caller still writes.
+    lock = FileLock(layout.lock("server"))
+    lock.exclusive()
     try:
-        _initdb(making, passwords(layout)[SUPERUSER], maker)
-        if server.switch:
-            files.give_tree(making / "data", server.uid, server.gid)
-        (making / "data").rename(layout.data)
-        files.sync_folder(layout.home)
+        for leftover in layout.home.glob("new-*"):
+            shutil.rmtree(leftover)
+        making = Path(tempfile.mkdtemp(prefix="new-", dir=layout.home))
+        try:
+            _initdb(making, passwords(layout)[SUPERUSER], initdb_account(server), lock)
+            if server.switch:
+                files.give_tree(making / "data", server.uid, server.gid)
+            (making / "data").rename(layout.data)
+            files.sync_folder(layout.home)
+        finally:
+            shutil.rmtree(making)
     finally:
-        shutil.rmtree(making)
+        lock.close()
 
 
-def _initdb(making: Path, password: str, maker: Account) -> None:
+def _initdb(making: Path, password: str, maker: Account, lock: FileLock) -> None:
     files.write(making / "password", password + "\n", maker.owner)
     if maker.owner is not None:
         os.chown(making, *maker.owner)
@@ -108,7 +114,7 @@ def _initdb(making: Path, password: str, maker: Account) -> None:
             errors="replace",
             cwd="/",
             umask=0o077,
-            pass_fds=inherited,
+            pass_fds=(lock.fileno(), *inherited),
             env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
             **maker.options,
         )

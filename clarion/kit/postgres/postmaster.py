@@ -78,12 +78,7 @@ def launch(layout: Layout, binaries: Binaries, account: Account) -> subprocess.P
     (it takes any living process with that number for the server).
     """
     folder = socket_dir(layout, account)
-    for stale in (
-        layout.data / "postmaster.pid",
-        folder / f".s.PGSQL.{PORT}",
-        folder / f".s.PGSQL.{PORT}.lock",
-    ):
-        stale.unlink(missing_ok=True)
+    _remove_stale(layout, folder)
     server_lock = FileLock(layout.lock("server"))
     server_lock.exclusive()
     log = layout.open_log()
@@ -110,6 +105,12 @@ def launch(layout: Layout, binaries: Binaries, account: Account) -> subprocess.P
     finally:
         os.close(log)
         server_lock.close()
+
+
+def _remove_stale(layout: Layout, folder: Path) -> None:
+    socket = f".s.PGSQL.{PORT}"
+    for stale in (layout.data / "postmaster.pid", folder / socket, folder / f"{socket}.lock"):
+        stale.unlink(missing_ok=True)
 
 
 def stop(layout: Layout, mode: StopMode, timeout: float) -> bool:

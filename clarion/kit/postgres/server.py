@@ -138,12 +138,14 @@ class EmbeddedServer:
         """Whether it runs; starts and changes nothing."""
         self._reap()
         pid = postmaster.postmaster_pid(self.layout)
-        if pid is not None:
-            state: State = "running"
+        if not self.layout.data.exists():
+            state: State = "absent"
+        elif pid is not None:
+            state = "running"
         elif postmaster.is_alive(self.layout):
             state = "stopping"
         else:
-            state = "stopped" if self.layout.data.exists() else "absent"
+            state = "stopped"
         return Status(state, pid, self.layout.data, self.layout.log)
 
     def url_for(self, database: str, role: Role = "clarion_app") -> str:
