@@ -6,6 +6,7 @@ that one odd body cannot stop a batch.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -22,7 +23,7 @@ from clarion.store.inbox import Waiting
 from clarion.store.receipt import Said
 
 MEANING = {Consent.OUT: "stop", Consent.IN: "start", None: ""}
-_LONGEST_CODE = 100
+_LONGEST_CODE, _LONGEST_IDENTIFIER = 100, 200
 
 
 @dataclass(slots=True)
@@ -90,13 +91,18 @@ def _inbound(said: Inbound, now: datetime) -> inbound.Said:
     address = Address(said.scheme, spelled) if isinstance(read, Refusal) else read
     text = _clean(said.text)
     return inbound.Said(
-        provider_id=_clean(said.provider_id),
+        provider_id=_identifier(_clean(said.provider_id)),
         urn=address.urn,
         path=address.path,
         text=text,
         at=min(said.at, now),
         meaning=MEANING[wish(text)],
     )
+
+
+def _identifier(text: str) -> str:
+    """An identifier that fits into an index."""
+    return text if len(text) <= _LONGEST_IDENTIFIER else hashlib.sha256(text.encode()).hexdigest()
 
 
 def _clean(text: str) -> str:
