@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from clarion.domain.audience import Audience, Selection
 from clarion.domain.field import Field, FieldType
 from clarion.kit.db import Connection, Database
 from clarion.store import audience as audiences
+from clarion.store import contact, erasure, group, merging
 from clarion.store import field as fields
-from clarion.store import group
 from clarion.store.criteria import frame
+from tests.store.announced import SCHEMES, announce, outcomes
 from tests.store.people import ABEBE, AMINA, JOHN, NOW, ROSA, person, store
-
-SCHEMES = ("whatsapp", "tel")
 
 
 def audience(exclude: dict[str, Any] | None = None, **include: Any) -> Audience:
@@ -134,3 +135,35 @@ async def test_a_preview_counts_memberships_beyond_the_first(db: Database, works
         groups = [one["id"] for one in await group.page(connection)]
         counts = await audiences.preview(connection, audience(groups=groups), SCHEMES, now=NOW)
         assert (counts["people"], counts["reachable"], counts["in_several_groups"]) == (3, 3, 1)
+
+
+@pytest.mark.parametrize("one_per", ["person", "address"])
+async def test_a_preview_tells_what_the_expansion_does(
+    db: Database, workspace: UUID, one_per: audiences.OnePer
+) -> None:
+    """Counted beforehand and written down afterwards, everybody comes to the same end."""
+    async with db.tenant(workspace) as connection:
+        people = await cast(connection)
+        await store(
+            connection,
+            [
+                person("Amina's sister", AMINA),
+                person("Amina's brother", f"whatsapp:{AMINA}"),
+                person("Stopped", "+254712000009", opted_out="yes"),
+                person("Unreadable", "0712", "mail@example.org"),
+                person("Nowhere", external_id="E-0"),
+                person("Merged", "+254712000008"),
+                person("Erased", "+254712000007"),
+            ],
+        )
+        named = {one["name"]: one["id"] for one in await contact.page(connection)}
+        await merging.merge(connection, people["Rosa"], named["Merged"], NOW)
+        await erasure.erase(connection, named["Erased"], NOW)
+        who = audience(everyone=True, contacts=[named["Merged"], named["Erased"]])
+        counts = await audiences.preview(connection, who, SCHEMES, one_per, now=NOW)
+        run = await announce(connection, workspace, NOW, who, one_an_address=one_per == "address")
+        written = await outcomes(connection, run)
+    assert written.pop("ready") == counts["reachable"]
+    assert sum(written.values()) + counts["reachable"] == counts["people"]
+    assert written == {reason: counts[reason] for reason in written}
+    assert set(written) >= {"opted_out", "no_address", "invalid_number", "duplicate_person", "erased"}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from clarion.domain.identity import consent_hash
+from clarion.domain.person import Person
 from clarion.kit.db import Connection, Database, rows
 from clarion.store import consent
-from clarion.store.intake import Outcome
+from clarion.store.intake import Outcome, Taken
 from tests.store.people import ABEBE, AMINA, JOHN, NOW, ROSA, pepper_of, person, store, tel
 
 
@@ -166,3 +168,16 @@ async def test_people_of_another_workspace_are_strangers(
         assert there.outcome is Outcome.CREATED
         assert there.contact_id != here.contact_id
         assert len(await everybody(connection)) == 1
+
+
+async def test_two_who_take_the_same_new_person_in_at_once_agree_on_one_contact(
+    db: Database, workspace: UUID
+) -> None:
+    async def take_in(people: list[Person]) -> list[Taken]:
+        async with db.tenant(workspace) as connection:
+            return await store(connection, people)
+
+    amina, abebe = person("Amina", AMINA, external_id="E-1"), person("Abebe", ABEBE, groups=["Drivers"])
+    first, second = await asyncio.gather(take_in([amina, abebe]), take_in([abebe, amina]))
+    assert [one.contact_id for one in first] == [one.contact_id for one in reversed(second)]
+    assert {one.outcome for one in (*first, *second)} == {Outcome.CREATED, Outcome.UNCHANGED}
