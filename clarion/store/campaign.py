@@ -104,7 +104,8 @@ async def set_state(
     await connection.execute(
         """UPDATE campaign SET state = %(state)s, reason = %(reason)s, modified_at = %(now)s,
              send_at = coalesce(%(send_at)s, send_at),
-             launched_at = CASE WHEN %(state)s = 'draft' THEN launched_at ELSE coalesce(launched_at, %(now)s) END,
+             launched_at = CASE WHEN %(state)s = 'draft' THEN launched_at
+               ELSE coalesce(launched_at, %(now)s) END,
              finished_at = CASE WHEN %(state)s IN ('completed', 'cancelled') THEN %(now)s::timestamptz END
            WHERE id = %(id)s""",
         {"state": state, "reason": reason, "now": now, "send_at": send_at, "id": campaign_id},
@@ -125,8 +126,8 @@ async def add_content(
     """Add a version of what a step says. Versions are never changed."""
     await connection.execute(
         """INSERT INTO content_version (id, workspace_id, campaign_id, step_id, version, body, created_at)
-           SELECT %(id)s, clarion_workspace(), %(campaign)s, %(step)s, coalesce(max(version), 0) + 1, %(body)s,
-             %(now)s
+           SELECT %(id)s, clarion_workspace(), %(campaign)s, %(step)s, coalesce(max(version), 0) + 1,
+             %(body)s, %(now)s
            FROM content_version WHERE campaign_id = %(campaign)s AND step_id = %(step)s""",
         {"id": content_id, "campaign": campaign_id, "step": step_id, "body": Jsonb(dict(body)), "now": now},
     )
@@ -176,7 +177,15 @@ async def set_lanes(connection: Connection, campaign_id: UUID, state: str, reaso
            WHERE id = ANY (%s) AND state <> %s AND state <> 'cancelled' RETURNING id""",
         (state, reason, [found["id"] for found in locked], state),
     )
-    return [found["id"] for found in changed]
+    ids = [found["id"] for found in changed]
+    if state == "closed":  # a second row of a message that has ended (retry pressed twice) goes with it
+        await connection.execute(
+            """DELETE FROM queue q WHERE q.lane_id = ANY (%s) AND NOT EXISTS (
+                 SELECT FROM message m
+                 WHERE m.id = q.message_id AND m.cohort = q.cohort AND m.state = 'ready')""",
+            (ids,),
+        )
+    return ids
 
 
 async def pause_lane(connection: Connection, lane_id: UUID, reason: str, now: datetime) -> UUID | None:

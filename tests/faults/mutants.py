@@ -2,9 +2,92 @@
 
 from __future__ import annotations
 
-MUTANTS: dict[str, str] = {}
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+
+def _late_commit() -> None:
+    """The call is made first, its intent is committed a moment later."""
+    from clarion.flow.dispatch import desk
+    from clarion.store import queue
+
+    async def intend(self: Any, calls: Any, now: Any) -> Any:
+        tries = [
+            queue.Intended(c.waiting, self.lanes.epoch(c.waiting.lane_id), c.attempt_id, c.said)
+            for c in calls
+        ]
+
+        async def commit() -> None:
+            async with self.shared.db.tenant(self.channel.workspace_id) as connection:
+                await asyncio.sleep(0.15)
+                await queue.intend(
+                    connection, channel_id=self.channel.id, worker_id=self.shared.worker_id,
+                    epoch=self.epoch, tries=tries, now=now,
+                )  # fmt: skip
+
+        _kept.append(asyncio.create_task(commit()))
+        return {call.attempt_id for call in calls}
+
+    desk.Desk._intend = intend  # type: ignore[method-assign]
+
+
+_kept: list[Any] = []
+
+
+def _retry_timeouts() -> None:
+    """A time-out is taken for a failure, and tried again."""
+    from clarion.kit import http
+    from clarion.providers import whatsapp
+
+    class Never(Exception):
+        """No call ends like this any more."""
+
+    setattr(whatsapp, "NeverSent", (http.NeverSent, http.Unanswered))  # noqa: B010
+    setattr(whatsapp, "Unanswered", Never)  # noqa: B010
+
+
+def _client_retries() -> None:
+    """The HTTP client repeats a request whose connection dropped."""
+    from clarion.kit import http
+
+    once = http.Http.call
+
+    async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await once(self, *args, **kwargs)
+        except http.Unanswered:
+            return await once(self, *args, **kwargs)
+
+    http.Http.call = call  # type: ignore[method-assign]
+
+
+def _trust_stopped_owner() -> None:
+    """An owner that is silent counts as dead: what it had not marked goes back to ready."""
+    from clarion.kit import process
+
+    process.proven_dead = lambda *_: True
+
+
+def _forget_marks() -> None:
+    """Calls are not marked before their first byte."""
+    from clarion.kit import flight
+
+    flight.FlightRecorder.mark = lambda self, identifier: None  # type: ignore[method-assign]
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    "intent committed after the call": _late_commit,
+    "time-out treated as a failure and retried": _retry_timeouts,
+    "the HTTP client's own retry let back in": _client_retries,
+    "a silent owner taken for dead": _trust_stopped_owner,
+    "calls not marked before their first byte": _forget_marks,
+}
+
+# Mistakes in the database rather than in the code, as the statement that makes them.
+DROPPED_INDEX = "DROP INDEX attempt_effective"
 
 
 def apply(name: str) -> None:
     """Break the code of this process in the way that `name` says. Raises KeyError."""
-    raise KeyError(name)
+    MUTANTS[name]()

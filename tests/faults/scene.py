@@ -28,6 +28,7 @@ from clarion.store import campaign, expansion, run, workspace
 SECRET = "a-long-word-that-only-the-tests-of-faults-know"
 TEMPLATE = {"kind": "template", "name": "hello", "language": "en", "parameters": ["{{ contact.name }}"]}
 CONTENT = {"variants": [{"content": TEMPLATE}]}
+DEFINITION = {"audience": {"include": {"everyone": True}}, "content": CONTENT}
 SENDER = "106540352242922"
 
 
@@ -62,13 +63,18 @@ class Scene:
             "CLARION_DATABASE_POOL": "4",
         }
 
-    def set_up(self) -> None:
-        """Make the world; the announcement is expanded and due."""
-        asyncio.run(self._set_up())
+    def set_up(self, *, launch: bool = True) -> None:
+        """Make the world; with `launch` the announcement is expanded and due."""
+        asyncio.run(self._set_up(launch=launch))
 
-    async def _set_up(self) -> None:
+    async def launch(self) -> None:
+        """The announcement is due from now on; a worker fires it."""
+        async with Database(self.url, size=2) as db, db.tenant(self.workspace_id) as connection:
+            await self._announce(connection)
+
+    async def _set_up(self, *, launch: bool) -> None:
         clock = Clock()
-        chosen = Settings(secret_key=SECRET, allow_private_addresses=True, state_dir=self.folder / "state")  # type: ignore[arg-type]
+        chosen = Settings(secret_key=SECRET, allow_private_addresses=True, state_dir=self.folder / "state")
         async with Database(self.url, size=2) as db:
             services = Services(db, clock, chosen, SecretBox([SECRET]))
             now = clock.now()
@@ -79,25 +85,29 @@ class Scene:
                     connection, services, self.workspace_id, name="whatsapp", provider="whatsapp",
                     config={
                         "base_url": self.sandbox.url, "sender": SENDER, "total_timeout": 1.0,
-                        "connect_timeout": 0.5, "backoff_base": 0.05, "backoff_cap": 0.3, "lookup_lag": 0.3,
+                        "connect_timeout": 0.5, "backoff_base": 0.05, "backoff_cap": 0.3, "lookup_lag": 0.2,
                         "breaker": 1000, **self.options,
                     },
                     credentials={"token": "sandbox", "app_secret": "sandbox-secret"}, rate=self.rate,
                 )  # fmt: skip
                 await self._people(connection)
-                await self._announce(connection)
+                if launch:
+                    await self._announce(connection)
+                    await self._expand(connection)
 
     async def _people(self, connection: Any) -> None:
         now = Clock().now()
         ids = [uuid7(now) for _ in range(self.people)]
         await connection.execute(
             """INSERT INTO contact (id, workspace_id, name, folded_name, created_at, modified_at)
-               SELECT id, %s, 'Person ' || n, 'person ' || n, %s, %s FROM unnest(%s::uuid[]) WITH ORDINALITY AS p(id, n)""",
+               SELECT id, %s, 'Person ' || n, 'person ' || n, %s, %s
+               FROM unnest(%s::uuid[]) WITH ORDINALITY AS p(id, n)""",
             (self.workspace_id, now, now, ids),
         )
         await connection.execute(
             """INSERT INTO address (id, workspace_id, contact_id, scheme, value, consent_key, created_at)
-               SELECT clarion_uuid7(%s), %s, id, 'whatsapp', '+2547' || (10000000 + n), sha256(id::text::bytea), %s
+               SELECT clarion_uuid7(%s), %s, id, 'whatsapp', '+2547' || (10000000 + n),
+                 sha256(id::text::bytea), %s
                FROM unnest(%s::uuid[]) WITH ORDINALITY AS p(id, n)""",
             (now, self.workspace_id, now, ids),
         )
@@ -106,7 +116,7 @@ class Scene:
         now = Clock().now()
         self.campaign_id, content_id, self.run_id = uuid7(now), uuid7(now), uuid7(now)
         await campaign.create(
-            connection, self.campaign_id, kind="announcement", name="Faults", definition={},
+            connection, self.campaign_id, kind="announcement", name="Faults", definition=DEFINITION,
             channel_id=self.channel_id, similarity_text="", created_by="", now=now,
         )  # fmt: skip
         await campaign.add_content(connection, content_id, self.campaign_id, 1, CONTENT, now)
@@ -116,9 +126,11 @@ class Scene:
             content_version_id=content_id, lane_id=lane, due_at=now, expires_at=now + timedelta(hours=1),
         )  # fmt: skip
         await campaign.set_state(connection, self.campaign_id, "running", now, send_at=now)
+
+    async def _expand(self, connection: Any) -> None:
         while await expansion.expand_chunk(
             connection, self.run_id, expansion.Meant("true", {}), schemes=["whatsapp", "tel"],
-            once_an_address=False, limit=self.people + 1, now=now,
+            once_an_address=False, limit=20_000, now=Clock().now(),
         ):  # fmt: skip
             pass
 
@@ -133,7 +145,9 @@ class Scene:
         """Messages that still wait or are in flight."""
         found = self.query(
             """SELECT (SELECT count(*) FROM message WHERE workspace_id = %s AND state = 'ready')
-                 + (SELECT count(*) FROM attempt WHERE workspace_id = %s AND state = 'in_flight') AS n""",
+                 + (SELECT count(*) FROM attempt WHERE workspace_id = %s AND state = 'in_flight')
+                 + (SELECT count(*) FROM queue WHERE workspace_id = %s) AS n""",
+            self.workspace_id,
             self.workspace_id,
             self.workspace_id,
         )
@@ -148,6 +162,44 @@ class Scene:
             step()
             time.sleep(0.05)
         return False
+
+    def accepted(self) -> int:
+        """Messages that are durably accepted, by the tally."""
+        found = self.query(
+            "SELECT coalesce(sum(n), 0) AS n FROM tally WHERE workspace_id = %s AND state >= 'accepted'",
+            self.workspace_id,
+        )
+        return int(found[0]["n"])
+
+    def unknown(self) -> int:
+        """Attempts of which nobody knows."""
+        found = self.query(
+            "SELECT count(*) AS n FROM attempt WHERE workspace_id = %s AND unknown_since IS NOT NULL",
+            self.workspace_id,
+        )
+        return int(found[0]["n"])
+
+    def wait_settled(self, seconds: float, step: Any = lambda: None) -> bool:
+        """Wait until evidence has settled every unknown, and what it sent back to ready is done."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.unknown() == 0 and self.waiting() == 0:
+                return True
+            step()
+            time.sleep(0.05)
+        return False
+
+    def echo(self) -> None:
+        """Somebody pressed retry twice: half of the queue is written a second time."""
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            connection.execute(
+                """INSERT INTO queue
+                   SELECT lane_id, due_at + interval '1 ms', message_id, cohort, workspace_id, contact_id,
+                     address_id, consent_key, content_version_id, expires_at, tries, variables
+                   FROM queue WHERE workspace_id = %s AND get_byte(uuid_send(message_id), 15) %% 2 = 0
+                   ON CONFLICT DO NOTHING""",
+                (self.workspace_id,),
+            )
 
     # --- judging
 
@@ -182,7 +234,9 @@ class Scene:
                 self.workspace_id,
             )
         ]
-        left = self.query("SELECT count(*) AS n FROM queue WHERE workspace_id = %s", self.workspace_id)[0]["n"]
+        left = self.query("SELECT count(*) AS n FROM queue WHERE workspace_id = %s", self.workspace_id)[0][
+            "n"
+        ]
         if left:
             wrong.append(f"{left} rows are left in the queue")
         return wrong

@@ -12,6 +12,7 @@ from clarion.flow.dispatch.judge import Beyond
 from clarion.flow.services import Services
 from clarion.kit.db import AWAY
 from clarion.kit.log import logger
+from clarion.kit.redact import scrub
 from clarion.providers.contract import Told
 from clarion.store import campaign, consent, notice
 from clarion.store import channel as channels
@@ -45,13 +46,15 @@ class Beyonder:
 
     async def _do(self, channel: Channel, waiting: Waiting, beyond: Beyond, told: Told) -> None:
         now = self.services.clock.now()
-        why = f"{told.code}: {told.detail or 'refused by the provider'}"
+        # Some providers repeat the number in their words.
+        why = f"{told.code}: {scrub(told.detail or 'refused by the provider')}"
         async with self.services.db.tenant(channel.workspace_id) as connection:
             if beyond is Beyond.PAUSE_CHANNEL:
                 await channels.pause(connection, channel.id, why, now)
                 await notice.put(
                     connection, channel.workspace_id, cause=f"channel:{channel.id}:account", level="error",
-                    text=f"Channel {channel.name} is paused, the provider refuses our account ({why}).", now=now,
+                    text=f"Channel {channel.name} is paused, the provider refuses our account ({why}).",
+                    now=now,
                 )  # fmt: skip
             elif beyond is Beyond.PAUSE_CAMPAIGN:
                 campaign_id = await campaign.pause_lane(connection, waiting.lane_id, why, now)

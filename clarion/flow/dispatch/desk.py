@@ -158,6 +158,14 @@ class Desk:
             if late:
                 await asyncio.wait(late)
 
+    async def settled(self, timeout: float) -> None:
+        """Wait until every verdict is durable, at most `timeout` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self.begun:
+                    self._wake.clear()
+                    await self._wake.wait()
+
     # --- a batch
 
     async def _send(self, taken: list[Waiting]) -> None:
@@ -191,6 +199,8 @@ class Desk:
         for waiting in taken:
             if waiting.expires_at <= now:
                 ends.setdefault((State.EXPIRED, "expired"), []).append(waiting)
+            elif waiting.erased:
+                ends.setdefault((State.SKIPPED, Skip.ERASED.value), []).append(waiting)
             elif waiting.opted_out:
                 ends.setdefault((State.SKIPPED, Skip.OPTED_OUT.value), []).append(waiting)
             else:

@@ -251,17 +251,19 @@ class Dispatcher:
 
     async def _release(self, held: Held, ours: bool) -> None:
         desk, channel_id = held.desk, held.desk.channel.id
-        await asyncio.gather(held.task, return_exceptions=True)
-        await desk.drain(self.services.settings.drain if ours else 0.0)
-        deadline = self.services.clock.monotonic() + SETTLED_WITHIN
-        while desk.begun and self.services.clock.monotonic() < deadline:
-            await asyncio.sleep(0.02)
-        if ours and not desk.begun:
-            async with self.services.db.tenant(desk.channel.workspace_id) as connection:
-                await owner.release(connection, channel_id, self.worker_id, desk.epoch)
-                crash_point("release.before_commit")
-            crash_point("release.committed")
-        self.held.pop(channel_id, None)
+        try:
+            await asyncio.gather(held.task, return_exceptions=True)
+            await desk.drain(self.services.settings.drain if ours else 0.0)
+            await desk.settled(SETTLED_WITHIN)
+            if ours and not desk.begun:
+                async with self.services.db.tenant(desk.channel.workspace_id) as connection:
+                    await owner.release(connection, channel_id, self.worker_id, desk.epoch)
+                    crash_point("release.before_commit")
+                crash_point("release.committed")
+        except AWAY as error:  # its beat stops here, so another worker takes it over after a lease
+            log.warning("a channel could not be released", error=type(error).__name__)
+        finally:
+            self.held.pop(channel_id, None)
 
     async def _leave(
         self,

@@ -2,8 +2,8 @@
 
 The cursor only moves forward, so that reading stays as cheap behind a million sent messages as at
 the start. Rows may appear behind it (a chunk of an expansion that committed late): when a lane is
-read to its end, the cursor goes back by `LOOK_BACK`, and now and then to the very start; looking
-back takes at most a twentieth of the time.
+read to its end, the cursor goes back by `LOOK_BACK`, and now and then to the very start; the longer
+a look takes, the more seldom it is taken.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from clarion.store.queue import Lane, Waiting
 
 LOOK_BACK = timedelta(seconds=30)
 FROM_THE_START = 300.0
-OFTEN = 0.2
+OFTEN, SELDOM = 0.2, 2.0  # seconds between looks back
 AHEAD = 1000
 _START = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
@@ -58,7 +58,7 @@ class LaneReader:
 
     def _turn_back(self, found: list[Waiting], began: float, ended: float) -> None:
         """At the lane's end: look again from a little before it, not too often."""
-        self.next_look = ended + max(OFTEN, 20 * (ended - began))
+        self.next_look = ended + min(SELDOM, max(OFTEN, 20 * (ended - began)))
         if ended >= self.next_start:
             self.cursor, self.next_start = _START, ended + FROM_THE_START
         elif found:

@@ -1,0 +1,78 @@
+"""Databases and sandboxes for the fault suite: two worlds beside each other, runs following one another."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from clarion.sandbox.client import SandboxProcess
+from tests.faults.scene import Scene
+from tests.faults.story import Story, play
+from tests.house import House
+
+WORLDS = 2
+SCENES_A_DATABASE = 20
+
+
+@dataclass
+class World:
+    """A sandbox and a database; a new database now and then, so that old scenes weigh nothing."""
+
+    house: House
+    sandbox: SandboxProcess
+    folder: Path
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _database: str = ""
+
+    def scene(self, story: Story) -> Scene:
+        """A scene set up for a story."""
+        number = next(self._numbers)
+        if number % SCENES_A_DATABASE == 0:
+            if self._database:
+                self.house.drop(self._database)
+            self._database = self.house.new_database()
+        folder = self.folder / f"scene{number}"
+        folder.mkdir()
+        options = {"options": {"look_up": True}} if story.look_up else {}
+        scene = Scene(
+            self.house.url(self._database), self.house.superuser(self._database), self.sandbox, folder,
+            story.people, options, story.rate,
+        )  # fmt: skip
+        scene.set_up()
+        return scene
+
+
+@pytest.fixture(scope="session")
+def worlds(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[World]]:
+    made = [
+        World(
+            house,
+            SandboxProcess.start(
+                tmp_path_factory.mktemp("sandbox"),
+                tokens=["sandbox"],
+                window="open",
+                receipts={"mode": "none"},
+            ),  # fmt: skip
+            tmp_path_factory.mktemp("world"),
+        )
+        for _ in range(WORLDS)
+    ]
+    yield made
+    for world in made:
+        world.sandbox.stop()
+
+
+def play_all(worlds: list[World], stories: list[Story], mutant: str = "") -> list[tuple[Story, list[str]]]:
+    """Play stories, as many at once as there are worlds; each with what is wrong at its end."""
+
+    def one(world: World, mine: list[Story]) -> list[tuple[Story, list[str]]]:
+        return [(story, play(story, world.scene(story), mutant)) for story in mine]
+
+    with ThreadPoolExecutor(len(worlds)) as pool:
+        shares = [stories[n :: len(worlds)] for n in range(len(worlds))]
+        return [told for done in pool.map(one, worlds, shares) for told in done]
