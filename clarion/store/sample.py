@@ -33,7 +33,8 @@ async def some(
                  %(now)s::date AS cohort, c.id AS contact_id, a.id AS address_id, a.consent_key,
                  %(content)s::uuid AS content_version_id, %(now)s::timestamptz AS expires_at, 0 AS tries,
                  NULL::jsonb AS variables, a.scheme, a.value AS address, a.last_inbound_at, c.name,
-                 c.language, c.country, c.timezone, c.external_id, c.fields, false AS opted_out
+                 c.language, c.country, c.timezone, c.external_id, c.fields, false AS opted_out,
+                 false AS erased
                FROM contact c """
             + _REACHED
             + meant.predicate

@@ -122,7 +122,7 @@ class Dispatch:
         self.epoch = 0
 
     async def begin(self, limit: int = 100) -> list[tuple[Waiting, UUID]]:
-        """Intents for what is due: (queue row, attempt)."""
+        """Intents for what is due: (queue row, attempt), by name."""
         now = self.services.clock.now()
         async with self.services.db.tenant(self.workspace) as connection:
             channel_id = await self._channel(connection)
@@ -146,7 +146,8 @@ class Dispatch:
                 tries=tries,
                 now=now,
             )
-        return [(t.waiting, t.attempt_id) for t in tries if t.attempt_id in ours]
+        begun = [(t.waiting, t.attempt_id) for t in tries if t.attempt_id in ours]
+        return sorted(begun, key=lambda one: one[0].name)
 
     async def end(self, begun: Sequence[tuple[Waiting, UUID]], outcome: Outcome, **more: Any) -> None:
         """All of these end alike; the message's state follows the outcome unless `state` is given."""

@@ -167,6 +167,7 @@ async def test_what_did_not_arrive_is_tried_again_only_when_asked(
     async with services.db.tenant(workspace) as connection:
         await receipt.apply(connection, waiting.cohort, [Said(attempt_id, "failed", NOON, "131026")], NOON)
     assert await counted(services, workspace, run_id) == {"131026": 1}
+    at(services).advance(1)
     assert await again(services, workspace, campaign_id) == Retried(0, 0)
     assert await again(services, workspace, campaign_id, undelivered=True) == Retried(1, 0)
     assert await counted(services, workspace, run_id) == {"ready": 1}
