@@ -27,7 +27,7 @@ async def meant(
 
 async def now_meant(connection: Connection, audience: Audience, moment: datetime) -> Meant:
     """Whom an audience means at `moment`, whatever was frozen."""
-    return audiences.meant(audience, await criteria.frame(connection, moment))
+    return await audiences.resolve(connection, audience, moment)
 
 
 async def problems(connection: Connection, audience: Audience, now: datetime) -> list[Problem]:

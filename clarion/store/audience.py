@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, LiteralString
+from uuid import UUID
 
 from clarion.domain.audience import Audience, Selection
 from clarion.kit.db import Connection, row
@@ -26,6 +27,44 @@ def meant(audience: Audience, read_in: Frame) -> Meant:
     """
     values = Values()
     return Meant(_audience(audience, read_in, values), values.params)
+
+
+async def resolve(connection: Connection, audience: Audience, now: datetime) -> Meant:
+    """`meant`, read in the transaction's workspace at `now`; found by key where few are meant by name.
+
+    A group of twenty in a workspace of a million is then twenty look-ups, not a million.
+    """
+    values = Values()
+    return Meant(await _condition(connection, audience, now, values), values.params)
+
+
+async def _condition(
+    connection: Connection, audience: Audience, now: datetime, values: Values
+) -> LiteralString:
+    condition = _audience(audience, await frame(connection, now), values)
+    few = await _few(connection, audience.include)
+    return condition if few is None else f"c.id = ANY ({values.add(few)}::uuid[]) AND {condition}"
+
+
+FEW = 10_000
+
+
+async def _few(connection: Connection, some: Selection) -> list[UUID] | None:
+    """Everybody who may be meant, when only groups and contacts are named and these are few; else None."""
+    if some.everyone or some.filter is not None:
+        return None
+    values = Values()
+    groups, contacts = below(some.groups, values), values.add(list(some.contacts))
+    cursor = await connection.execute(
+        f"""SELECT gm.contact_id FROM group_member gm WHERE gm.group_id = ANY ({groups})
+            UNION ALL SELECT unnest({contacts}::uuid[])
+            UNION ALL SELECT self.merged_into FROM contact self
+            WHERE self.id = ANY ({contacts}::uuid[]) AND self.merged_into IS NOT NULL
+            LIMIT {FEW + 1}""",
+        values.params,
+    )
+    found = [one[0] for one in await cursor.fetchall()]
+    return None if len(found) > FEW else list(set(found))
 
 
 def _audience(audience: Audience, read_in: Frame, values: Values) -> LiteralString:
@@ -111,7 +150,7 @@ async def preview(
     reachable only where somebody else is reached too; by `one_per` address these are duplicates.
     """
     values = Values()
-    condition = _audience(audience, await frame(connection, now), values)
+    condition = await _condition(connection, audience, now, values)
     several = _memberships_beyond_first(audience.include, values)
     before, after, end = _PREVIEW
     params = {**values.params, "schemes": list(schemes)}

@@ -13,7 +13,6 @@ from clarion.kit.db import Connection, rows
 from clarion.kit.ids import uuid7
 from clarion.store import audience as audiences
 from clarion.store import campaign, channel, run, tally
-from clarion.store.criteria import frame
 from clarion.store.expansion import expand_chunk
 
 SCHEMES = ("whatsapp", "tel")
@@ -56,7 +55,7 @@ async def expand_all(
     *,
     one_an_address: bool = False,
 ) -> None:
-    condition = audiences.meant(who, await frame(connection, now))
+    condition = await audiences.resolve(connection, who, now)
     while chunk := await expand_chunk(
         connection, run_id, condition, schemes=SCHEMES, once_an_address=one_an_address, limit=1000, now=now
     ):

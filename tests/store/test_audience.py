@@ -23,12 +23,18 @@ def audience(exclude: dict[str, Any] | None = None, **include: Any) -> Audience:
 
 
 async def meant(connection: Connection, who: Audience) -> list[str]:
-    """The names of whom an audience means."""
-    condition = audiences.meant(who, await frame(connection, NOW))
-    cursor = await connection.execute(
-        f"SELECT c.name FROM contact c WHERE {condition.predicate} ORDER BY c.name", condition.params
-    )
-    return [found[0] for found in await cursor.fetchall()]
+    """The names of whom an audience means: by any path of finding them."""
+    found = []
+    for condition in (
+        audiences.meant(who, await frame(connection, NOW)),
+        await audiences.resolve(connection, who, NOW),
+    ):
+        cursor = await connection.execute(
+            f"SELECT c.name FROM contact c WHERE {condition.predicate} ORDER BY c.name", condition.params
+        )
+        found.append([one[0] for one in await cursor.fetchall()])
+    assert found[0] == found[1]
+    return found[0]
 
 
 async def cast(connection: Connection) -> dict[str, UUID]:
@@ -167,3 +173,17 @@ async def test_a_preview_tells_what_the_expansion_does(
     assert sum(written.values()) + counts["reachable"] == counts["people"]
     assert written == {reason: counts[reason] for reason in written}
     assert set(written) >= {"opted_out", "no_address", "invalid_number", "duplicate_person", "erased"}
+
+
+async def test_few_people_are_looked_up_and_many_are_not_listed(
+    db: Database, workspace: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with db.tenant(workspace) as connection:
+        await cast(connection)
+        nairobi = await group_named(connection, "Nairobi")
+        few = await audiences.resolve(connection, audience(groups=[nairobi]), NOW)
+        assert few.predicate.startswith("c.id = ANY")
+        monkeypatch.setattr(audiences, "FEW", 1)
+        many = await audiences.resolve(connection, audience(groups=[nairobi]), NOW)
+        assert not many.predicate.startswith("c.id = ANY")
+        assert await meant(connection, audience(groups=[nairobi])) == ["Amina", "Rosa"]
