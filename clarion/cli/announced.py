@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from clarion.cli.following import Progress
-from clarion.cli.place import Place
-from clarion.domain.campaign import KIND, Announcement
+from clarion.cli.following import Seen
+from clarion.cli.send import whom
+from clarion.domain.campaign import KIND
 from clarion.domain.content import Content, Form, TemplateForm, TextForm
+from clarion.domain.wording import why
 from clarion.errors import Invalid, NotFound
+from clarion.flow.preview import Preview
 from clarion.kit.db import Connection, Row
-from clarion.providers import registry
-from clarion.store import audience as audiences
 from clarion.store import campaign as campaigns
-from clarion.store import run, tally
 
 SHOWN = ("id", "name", "state", "reason", "send_at", "created_by", "created_at", "launched_at", "finished_at")
 SEARCHED = 2_000  # of the newest, for a name
@@ -45,26 +44,24 @@ def is_test(row: Row) -> bool:
     return row["definition"].get("test_of") is not None
 
 
-async def progress(connection: Connection, row: Row) -> Progress:
-    """How far it is, from its row and its tally."""
-    runs = await run.of_campaign(connection, row["id"])
-    counts = [each for one in runs for each in await tally.counts(connection, one["id"])]
-    return Progress(row["state"], row["reason"], bool(counts), counts)
-
-
-async def preview(
-    here: Place, connection: Connection, channel: Row, definition: Announcement
-) -> dict[str, int]:
-    """What sending it now would come to."""
-    schemes = registry.get(channel["provider"]).schemes
-    return await audiences.preview(
-        connection, definition.audience, schemes, definition.one_per, now=here.now()
-    )
-
-
-def plain(row: Row, far: Progress) -> dict[str, Any]:
+def plain(row: Row, seen: Seen) -> dict[str, Any]:
     """For JSON: its row without what it says, and how far it is."""
-    return {**{name: row[name] for name in SHOWN}, **far.plain(), "state": row["state"]}
+    return {**{name: row[name] for name in SHOWN}, **seen.plain()}
+
+
+def rehearsal(made: Preview) -> list[tuple[str, object]]:
+    """Whom it reaches if sent now, what some of them would read, and what is similar."""
+    lines: list[tuple[str, object]] = [("reaches", whom(made.counts))]
+    lines += [
+        ("would skip", f"{why(reason)} ({n} of {made.sampled} tried)") for reason, n in made.unsayable.items()
+    ]
+    for one in made.examples:
+        told = one.text if one.template is None else f"{one.template}: {one.text or 'no parameters'}"
+        lines.append(("reads", f"{one.name or 'somebody'}: {told}"))
+    lines += [
+        ("similar", f"{one.name} ({one.state}), {one.people:,} of the same people") for one in made.similar
+    ]
+    return lines
 
 
 WHEN = {"content": "", "inside": ", within 24 hours of a message of theirs", "outside": ", otherwise"}

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
-from clarion.cli import announced, following, options, place, terminal
+from clarion.cli import afterwards, announced, following, options, place, terminal
 from clarion.cli import channel as channel_command
 from clarion.cli.commands import group
 from clarion.cli.moment import parse_moment
 from clarion.cli.place import Place
 from clarion.cli.saying import content_of
-from clarion.cli.send import finish, gone_on, similar, whom
+from clarion.cli.send import finish, gone_on, similar
 from clarion.domain.campaign import KIND, Announcement
 from clarion.domain.content import Content
 from clarion.errors import Conflict
 from clarion.flow import announce, draft
+from clarion.flow.preview import Preview, preview
 from clarion.kit.db import Connection
 from clarion.store import campaign as campaigns
 from clarion.store import channel as channels
@@ -49,63 +51,63 @@ def listed(
 
 
 async def _list(limit: int, workspace: str | None, json: bool) -> None:
-    async with place.opened(workspace) as here, here.tenant() as connection:
-        found = [
-            row for row in await campaigns.page(connection, KIND, None, limit) if not announced.is_test(row)
-        ]
-        progress = {row["id"]: await announced.progress(connection, row) for row in found}
+    async with place.opened(workspace) as here:
+        async with here.tenant() as connection:
+            recent = await campaigns.page(connection, KIND, None, limit)
+        found = [row for row in recent if not announced.is_test(row)]
+        seen = {row["id"]: await following.look(here, row["id"]) for row in found}
     if json:
-        terminal.json([announced.plain(row, progress[row["id"]]) for row in found])
+        terminal.json([announced.plain(row, seen[row["id"]]) for row in found])
         return
     terminal.table(
-        ("id", "name", "state", "when", "people", "waiting"),
+        ("id", "name", "state", "when", "people", "done"),
         (
             (
                 row["id"], row["name"], row["state"], terminal.moment(row["send_at"], here.zone) or "not set",
-                progress[row["id"]].count(), progress[row["id"]].count("ready"),
+                seen[row["id"]].count(), seen[row["id"]].far.done,
             )
             for row in found
         ),
-        numbers=("people", "waiting"),
+        numbers=("people", "done"),
     )  # fmt: skip
 
 
 @app.command()
 def show(which: Which, workspace: options.Workspace = None, json: options.Json = False) -> None:
-    """Show an announcement: what it says, whom it reaches, and how far it is."""
+    """Show an announcement: what it says, how far it is; before it begins, whom it reaches and what they
+    read."""
     place.run(_show(which, workspace, json))
 
 
 async def _show(which: str, workspace: str | None, json: bool) -> None:
-    async with place.opened(workspace) as here, here.tenant() as connection:
-        row = await announced.find(connection, which)
-        definition = Announcement.read(row["definition"])
-        channel = await channels.get(connection, row["channel_id"])
-        progress = await announced.progress(connection, row)
-        preview = (
-            None if progress.expanded else await announced.preview(here, connection, channel, definition)
-        )
+    async with place.opened(workspace) as here:
+        async with here.tenant() as connection:
+            row = await announced.find(connection, which)
+            definition = Announcement.read(row["definition"])
+            channel = await channels.get(connection, row["channel_id"])
+        seen = await following.look(here, row["id"])
+        rehearsed: Preview | None = None
+        if not seen.count() and row["state"] not in ("completed", "cancelled"):
+            async with here.tenant() as connection:
+                rehearsed = await preview(connection, here.services, row["id"])
     if json:
-        told: dict[str, Any] = {
-            **announced.plain(row, progress),
-            "channel": channel["name"],
-            **definition.stored(),
-        }
-        terminal.json(told if preview is None else {**told, "preview": preview})
+        told: dict[str, Any] = {**announced.plain(row, seen), "channel": channel["name"]}
+        extra = {} if rehearsed is None else {"preview": asdict(rehearsed)}
+        terminal.json({**told, **definition.stored(), **extra})
         return
     terminal.pairs(
         [
-            *((name, row[name]) for name in announced.SHOWN[:2]),
-            ("state", f"{row['state']}: {row['reason']}" if row["reason"] else row["state"]),
+            ("id", row["id"]), ("name", row["name"]),
+            ("state", f"{seen.state}: {seen.reason}" if seen.reason else seen.state),
             ("when", terminal.moment(row["send_at"], here.zone) or "not set"),
             ("channel", channel["name"]),
             *announced.said(definition.content),
-            *([] if preview is None else [("reaches", whom(preview))]),
+            *([] if rehearsed is None else announced.rehearsal(rehearsed)),
         ]
-    )
-    if progress.count():
+    )  # fmt: skip
+    if seen.count():
         terminal.result("")
-        following.tell(progress)
+        following.tell(seen)
 
 
 @app.command()
@@ -221,14 +223,14 @@ async def _waiting(which: str, workspace: str | None, json: bool) -> None:
 
 async def _wait(here: Place, campaign_id: UUID, *, wait: bool, json: bool) -> None:
     if wait:
-        progress = await following.wait(here, campaign_id, lambda ours: gone_on(campaign_id, ours))
+        seen = await following.wait(here, campaign_id, lambda ours: gone_on(campaign_id, ours))
     else:
-        progress = await following.look(here, campaign_id)
+        seen = await following.look(here, campaign_id)
     if json:
-        terminal.json({"announcement": campaign_id, **progress.plain()})
+        terminal.json({"announcement": campaign_id, **seen.plain()})
     elif wait:
-        following.tell(progress)
-    finish(campaign_id, progress)
+        following.tell(seen)
+    finish(campaign_id, seen)
 
 
 Verb = Callable[[Connection, Place, UUID], Awaitable[bool]]
@@ -278,3 +280,6 @@ async def _do(which: str, workspace: str | None, verb: Verb, done: str, already:
         row = await announced.find(connection, which)
         changed = await verb(connection, here, row["id"])
     terminal.say(done if changed else already)
+
+
+afterwards.add_to(app)

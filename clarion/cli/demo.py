@@ -17,7 +17,7 @@ from rich.text import Text
 from clarion import wiring
 from clarion.cli import following, place, send, stage, terminal
 from clarion.cli.commands import single
-from clarion.cli.following import Progress
+from clarion.cli.following import Seen
 from clarion.cli.listening import ApiServer, listen
 from clarion.cli.place import Place
 from clarion.cli.running import finish
@@ -49,7 +49,7 @@ TEXTS = {
 }
 # Impatient, so that what goes wrong on purpose is settled while somebody watches.
 PATIENCE = {
-    "connect_timeout": 2, "total_timeout": 3, "lookup_lag": 1, "backoff_base": 0.5, "backoff_cap": 2,
+    "connect_timeout": 2, "total_timeout": 2, "lookup_lag": 1, "backoff_base": 0.5, "backoff_cap": 2,
 }  # fmt: skip
 
 
@@ -153,7 +153,7 @@ async def _workspace(house: House, pretender: SandboxProcess, api: str) -> tuple
         await fields.declare(connection, Field("start_date", "Start date", FieldType.DATE))
         channel_id = await configure.create_channel(
             connection, services, made.workspace_id, name="staff", provider="whatsapp", rate=RATE,
-            config={"base_url": pretender.url, "sender": SENDER, **PATIENCE},
+            config={"base_url": pretender.url, "sender": SENDER, "options": {"look_up": True}, **PATIENCE},
             credentials=CREDENTIALS,
         )  # fmt: skip
     await asyncio.to_thread(pretender.configure, callback_url=f"{api}/hooks/{channel_id}")
@@ -172,7 +172,7 @@ def _content() -> Content:
     return Content(variants=tuple(variants))
 
 
-async def _announce(made: Stage) -> tuple[UUID, Progress]:
+async def _announce(made: Stage) -> tuple[UUID, Seen]:
     """Take the people in, say it, and watch."""
     wish = send.Wish(stage.example("employees.csv"), name="Closed on Friday", one_per_address=True)
     _, campaign_id, _ = await send.launch(made.here, wish, _content())
@@ -181,7 +181,7 @@ async def _announce(made: Stage) -> tuple[UUID, Progress]:
     )
 
 
-def _summary(made: Stage, ended: tuple[UUID, Progress]) -> None:
+def _summary(made: Stage, ended: tuple[UUID, Seen]) -> None:
     """What became of everybody, and what the provider itself has on record."""
     following.tell(ended[1])
     truth = made.sandbox.summary()

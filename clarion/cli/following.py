@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,11 +16,11 @@ from clarion.cli import terminal
 from clarion.cli.place import Place
 from clarion.cli.signals import interrupts
 from clarion.domain.campaign import KIND, State
+from clarion.domain.wording import why
+from clarion.flow.progress import Progress, progress
 from clarion.kit import process
-from clarion.kit.db import Row
 from clarion.store import campaign as campaigns
 from clarion.store import channel as channels
-from clarion.store import run, tally
 from clarion.store import worker as workers
 
 LOOK_EVERY = 0.25  # seconds
@@ -28,47 +28,55 @@ EVIDENCE = timedelta(seconds=30)  # what is unknown may still be settled by the 
 RECEIPTS = timedelta(seconds=1)  # and the first receipts come at once
 STYLES = {
     "accepted": "green", "delivered": "green", "read": "green", "failed": "red", "undelivered": "red",
-    "unknown": "yellow", "expired": "yellow", "ready": "cyan",
+    "unknown": "yellow", "expired": "yellow", "ready": "cyan", "sending": "cyan", "scheduled": "cyan",
 }  # fmt: skip
 TAKEN = ("accepted", "delivered", "read", "undelivered")
+WAITING = ("scheduled", "ready", "sending")
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an announcement is. `counts` are its messages by state and reason: {state, reason, n}."""
+class Seen:
+    """How far an announcement is. `state` is paused also where its channel is; `far` are the counts."""
 
     state: str
     reason: str
-    expanded: bool
-    counts: Sequence[Row] = field(default_factory=list)
+    far: Progress
 
-    def count(self, *states: str) -> int:
-        """Messages in these states; in any, if none is named."""
-        return sum(row["n"] for row in self.counts if not states or row["state"] in states)
+    def count(self, *words: str) -> int:
+        """Messages that people read as one of these words; all of them, if none is named."""
+        counts = self.far.counts
+        return sum(counts.get(word, 0) for word in words) if words else self.far.total
 
     @property
     def ended(self) -> bool:
         """Nothing of it waits any more."""
-        return self.state in (State.COMPLETED, State.CANCELLED) and not self.count("ready")
+        return self.state in (State.COMPLETED, State.CANCELLED) and not self.count(*WAITING)
+
+    def rows(self) -> list[tuple[int, str, str | None]]:
+        """(people, word, reason), most people first; what has no reason has None."""
+        found: list[tuple[int, str, str | None]] = []
+        for word, total in self.far.counts.items():
+            reasons = self.far.reasons.get(word, {})
+            found += [(n, word, reason) for reason, n in reasons.items()]
+            if rest := total - sum(reasons.values()):
+                found.append((rest, word, None))
+        return sorted(found, key=lambda one: (-one[0], one[1], one[2] or ""))
 
     def plain(self) -> dict[str, object]:
         """For JSON."""
-        counts = [{"state": row["state"], "reason": row["reason"], "people": row["n"]} for row in self.counts]
+        counts = [{"state": word, "reason": reason, "people": n} for n, word, reason in self.rows()]
         return {"state": self.state, "reason": self.reason, "people": self.count(), "counts": counts}
 
 
-async def look(here: Place, campaign_id: UUID) -> Progress:
+async def look(here: Place, campaign_id: UUID) -> Seen:
     """How far it is now. Raises NotFound."""
     async with here.tenant() as connection:
         row = await campaigns.get(connection, campaign_id, KIND)
         channel = await channels.get(connection, row["channel_id"])
-        runs = await run.of_campaign(connection, campaign_id)
-        found = [each for one in runs for each in await tally.counts(connection, one["id"])]
-    state, reason = row["state"], row["reason"]
-    if state in (State.RUNNING, State.SCHEDULED) and channel["state"] == "paused":
-        state, reason = State.PAUSED, f"channel {channel['name']}: {channel['reason']}"
-    expanded = bool(runs) and all(one["state"] in ("expanded", "cancelled") for one in runs)
-    return Progress(state, reason, expanded, found)
+        far = await progress(connection, campaign_id, here.now())
+    if far.state in (State.RUNNING, State.SCHEDULED) and channel["state"] == "paused":
+        return Seen(State.PAUSED, f"channel {channel['name']}: {channel['reason']}", far)
+    return Seen(far.state, far.reason, far)
 
 
 async def follow(
@@ -78,7 +86,7 @@ async def follow(
     *,
     settle: timedelta = EVIDENCE,
     receipts: timedelta = RECEIPTS,
-) -> Progress:
+) -> Seen:
     """Watch with a bar until it has ended, is paused, or `leave` is set; how far it was then.
 
     Once all has ended it waits up to `settle` longer for evidence of what is unknown, and `receipts` for
@@ -89,7 +97,7 @@ async def follow(
     with terminal.Bar("sending") as bar:
         while True:
             now = await look(here, campaign_id)
-            bar.update(now.count() - now.count("ready"), _note(now), total=now.count() or None)
+            bar.update(now.far.done, _note(now), total=now.count() or None)
             if leave.is_set() or now.state == State.PAUSED:
                 return now
             if now.ended and until is None:
@@ -101,10 +109,10 @@ async def follow(
                 await asyncio.wait_for(leave.wait(), LOOK_EVERY)
 
 
-def _note(now: Progress) -> str:
+def _note(now: Seen) -> str:
     if now.state == State.SCHEDULED:
         return "waits for its moment"
-    if not now.expanded:
+    if not now.far.expanded:
         return "working out who it is for"
     parts = [
         (now.count(*TAKEN), "accepted"), (now.count("failed"), "failed"), (now.count("skipped"), "skipped"),
@@ -113,22 +121,18 @@ def _note(now: Progress) -> str:
     return ", ".join(f"{n:,} {word}" for n, word in parts if n)
 
 
-def tell(progress: Progress) -> None:
+def tell(seen: Seen) -> None:
     """What became of everybody, by status and reason, on standard output."""
-    ordered = sorted(progress.counts, key=lambda row: (-row["n"], row["state"], row["reason"] or ""))
     terminal.table(
         ("people", "status", "reason"),
-        (
-            (row["n"], Text(row["state"], style=STYLES.get(row["state"], "")), _words(row["reason"]))
-            for row in ordered
-        ),
+        ((n, Text(word, style=STYLES.get(word, "")), _words(reason)) for n, word, reason in seen.rows()),
         numbers=("people",),
     )
-    terminal.result(f"{progress.count():,} people in all")
+    terminal.result(f"{seen.count():,} people in all")
 
 
 def _words(reason: str | None) -> str:
-    return (reason or "").replace("_", " ")
+    return why(reason)
 
 
 async def alive(here: Place) -> bool:
@@ -159,14 +163,14 @@ async def worker_if_none(here: Place) -> AsyncIterator[bool]:
         await work
 
 
-async def wait(here: Place, campaign_id: UUID, gone_on: Callable[[bool], None]) -> Progress:
+async def wait(here: Place, campaign_id: UUID, gone_on: Callable[[bool], None]) -> Seen:
     """Follow an announcement, with a worker of our own where none runs; `gone_on(ours)` is called when
     somebody presses Ctrl-C before it has ended."""
     async with worker_if_none(here) as ours:
         if ours:
             terminal.say("No worker is running: this command sends by itself until it ends.")
         with interrupts() as leave:
-            progress = await follow(here, campaign_id, leave)
-        if leave.is_set() and not progress.ended:
+            seen = await follow(here, campaign_id, leave)
+        if leave.is_set() and not seen.ended:
             gone_on(ours)
-    return progress
+    return seen

@@ -22,13 +22,14 @@ from clarion.domain.campaign import Announcement
 from clarion.domain.content import Content, TextForm
 from clarion.domain.imports import ImportOptions
 from clarion.domain.person import clean_group
+from clarion.domain.wording import why
 from clarion.errors import Conflict, Invalid
 from clarion.flow import announce, draft
 from clarion.flow.announce import Launched
+from clarion.flow.preview import preview
 from clarion.kit.db import Connection
 from clarion.providers import registry
 from clarion.providers.contract import Provider
-from clarion.store import audience as audiences
 from clarion.store import group
 
 app = single()
@@ -116,25 +117,25 @@ async def _send(wish: Wish, workspace: str | None, *, wait: bool, json: bool) ->
     async with place.opened(workspace) as here:
         done, campaign_id, launched = await launch(here, wish, content)
         terminal.say(f"Announcement {campaign_id}, for {terminal.moment(launched.send_at, here.zone)}")
-        progress = await following.look(here, campaign_id)
+        seen = await following.look(here, campaign_id)
         if wait:
-            progress = await following.wait(here, campaign_id, lambda ours: gone_on(campaign_id, ours))
+            seen = await following.wait(here, campaign_id, lambda ours: gone_on(campaign_id, ours))
         elif not await following.alive(here):
             terminal.say("No worker is running: it is sent once `clarion worker` or `clarion serve` runs.")
     if json:
         told = {"announcement": campaign_id, "run": launched.run_id, "send_at": launched.send_at}
-        terminal.json({**told, **progress.plain(), "import": done.plain()})
-    elif progress.count():
-        following.tell(progress)
-    finish(campaign_id, progress)
+        terminal.json({**told, **seen.plain(), "import": done.plain()})
+    elif seen.count():
+        following.tell(seen)
+    finish(campaign_id, seen)
 
 
-def finish(campaign_id: UUID, progress: following.Progress) -> None:
+def finish(campaign_id: UUID, seen: following.Seen) -> None:
     """Say what a person should do about what is left; exit code 75 where it was paused."""
-    if progress.count("unknown"):
+    if seen.count("unknown"):
         terminal.say("Of some nobody knows whether they went: `clarion unknown list` shows them.")
-    if progress.state == "paused":
-        terminal.say(f"It is paused: {progress.reason}")
+    if seen.state == "paused":
+        terminal.say(f"It is paused: {seen.reason}")
         terminal.say(f"When that is settled: `clarion announcement resume {campaign_id}` (or the channel).")
         raise typer.Exit(PAUSED)
 
@@ -173,13 +174,13 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
         campaign_id = await draft.create(
             connection, here.services, name=title, channel_id=found["id"], definition=definition, by=BY
         )
-        preview = await audiences.preview(
-            connection, definition.audience, provider.schemes, definition.one_per, now=here.now()
-        )  # fmt: skip
-    terminal.say(whom(preview))
+        rehearsed = await preview(connection, here.services, campaign_id)
+    terminal.say(whom(rehearsed.counts))
+    for reason, n in rehearsed.unsayable.items():
+        terminal.say(f"Of {rehearsed.sampled:,} tried, {n:,} would be skipped: {why(reason)}")
     try:
         if wish.ask:
-            typer.confirm(_question(preview, moment, here), abort=True, err=True)
+            typer.confirm(_question(rehearsed.counts, moment, here), abort=True, err=True)
         async with here.tenant() as connection:
             launched = await announce.launch(
                 connection, here.services, campaign_id, confirm_similar=wish.confirm_similar
@@ -209,16 +210,16 @@ def similar(error: Conflict, here: Place) -> Conflict:
     )
 
 
-def whom(preview: dict[str, int]) -> str:
+def whom(counts: dict[str, int]) -> str:
     """One sentence on whom it will reach."""
-    left_out = [f"{preview[key]:,} {words}" for key, words in LEFT_OUT.items() if preview.get(key)]
+    left_out = [f"{counts[key]:,} {words}" for key, words in LEFT_OUT.items() if counts.get(key)]
     rest = f"; left out: {', '.join(left_out)}" if left_out else ""
-    return f"{preview['people']:,} people, {preview['reachable']:,} can be reached{rest}"
+    return f"{counts['people']:,} people, {counts['reachable']:,} can be reached{rest}"
 
 
-def _question(preview: dict[str, int], moment: datetime | None, here: Place) -> str:
+def _question(counts: dict[str, int], moment: datetime | None, here: Place) -> str:
     when = "now" if moment is None else f"at {terminal.moment(moment, here.zone)}"
-    return f"Send to {preview['reachable']:,} people {when}?"
+    return f"Send to {counts['reachable']:,} people {when}?"
 
 
 def _moment(here: Place, wish: Wish) -> datetime | None:

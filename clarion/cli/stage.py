@@ -37,7 +37,7 @@ def settings_for(present: Settings) -> Settings:
     return present.model_copy(
         update={
             "state_dir": present.state_dir.absolute() / "demo", "database_url": None, "secret_key": None,
-            "previous_secret_keys": [], "allow_private_addresses": True, "poll": 0.2,
+            "previous_secret_keys": [], "allow_private_addresses": True, "poll": 0.2, "lease": 1.5,
         }
     )  # fmt: skip
 
@@ -115,7 +115,8 @@ class Crew:
         log = folder / f"worker-{len(self.processes) + 1}.log"
         ours = {
             "CLARION_STATE_DIR": str(folder), "CLARION_ALLOW_PRIVATE_ADDRESSES": "true",
-            "CLARION_POLL": str(self.settings.poll), "CLARION_LOG_FORMAT": "json",
+            "CLARION_POLL": str(self.settings.poll), "CLARION_LEASE": str(self.settings.lease),
+            "CLARION_LOG_FORMAT": "json",
         }  # fmt: skip
         others = {name: value for name, value in os.environ.items() if not name.startswith("CLARION_")}
         with log.open("wb") as output:
