@@ -1,8 +1,8 @@
 """Taking waiting messages back: the person was erased, merged or opted out before anything was sent.
 
 Only messages that still wait are touched. One whose try has begun has no queue row; it ends by its own
-evidence. The queue row is deleted first and the message follows it (`queue.end`), in the order in which
-the dispatch takes them, so neither waits for the other for ever.
+evidence. The rows are locked and ended by `queue.end`, in the order in which the dispatch takes them, so
+that neither waits for the other for ever; what was taken in between is left alone.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from psycopg.rows import tuple_row
 from clarion.kit.db import Connection
 from clarion.store import queue
 
-# A queue row is found by the message it is for: they agree on lane and due moment.
+# A queue row is found by the message it is for: they agree on lane and due moment. One key after the
+# other (OFFSET 0 keeps them apart), whatever the statistics say of the tables.
 _WAITING: LiteralString = """
 SELECT q.lane_id, q.due_at, q.message_id, q.cohort
 FROM unnest(%(people)s::uuid[]) AS p(id)
-JOIN enrollment e ON e.subject_id = p.id
-JOIN message m ON m.enrollment_id = e.id AND m.state = 'ready'
-JOIN queue q ON q.lane_id = m.lane_id AND q.due_at = m.due_at AND q.message_id = m.id
+CROSS JOIN LATERAL (SELECT id FROM enrollment WHERE subject_id = p.id OFFSET 0) e
+CROSS JOIN LATERAL (
+  SELECT id, lane_id, due_at, run_id FROM message WHERE enrollment_id = e.id AND state = 'ready' OFFSET 0) m
+CROSS JOIN LATERAL (
+  SELECT lane_id, due_at, message_id, cohort, consent_key FROM queue
+  WHERE lane_id = m.lane_id AND due_at = m.due_at AND message_id = m.id LIMIT 1) q
 """
 
 
