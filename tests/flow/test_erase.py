@@ -60,6 +60,14 @@ async def test_nothing_that_says_who_it_was_is_left(db: Database, clock: Clock, 
                  received_at) VALUES (%s, %s, %s, %s, %s, 'p1', 'I am Amina', %s, %s)""",
             (uuid7(NOW), workspace, uuid7(NOW), who, f"tel:{AMINA}", NOW, NOW),
         )
+        run = await announce(connection, workspace, clock.now())
+        await connection.execute(
+            """INSERT INTO attempt (id, cohort, workspace_id, message_id, channel_id, lane_id, worker_id,
+                 epoch, number, state, effective, address_id, variables, detail)
+               SELECT %(id)s, cohort, workspace_id, id, %(id)s, lane_id, %(id)s, 1, 1, 'accepted', true,
+                 address_id, '{"name": "Amina Wanjiru"}', %(detail)s FROM message WHERE run_id = %(run)s""",
+            {"id": uuid7(NOW), "run": run, "detail": f"sent to {AMINA}"},
+        )
         before = await everything(connection)
     assert all(word in before for word in PERSONAL)
     await erase_contact(db, clock, workspace, who)
