@@ -20,8 +20,17 @@ def boot() -> str:
         return ""
 
 
+def namespace() -> str:
+    """The namespace that our process numbers are of: a container's are not its machine's."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
 def born(pid: int) -> str:
-    """When a process started, in the kernel's ticks since boot; empty when there is no such process.
+    """When a process started, in the kernel's ticks since boot, and whose pid it is; empty when there is
+    no such process.
 
     A pid is given again to later processes; pid and birth together are not.
     """
@@ -30,18 +39,21 @@ def born(pid: int) -> str:
     except OSError:
         return ""
     fields = stat.rpartition(")")[2].split()
-    return "" if fields[0] in ("Z", "X") else fields[19]
+    return "" if fields[0] in ("Z", "X") else f"{fields[19]} {namespace()}"
 
 
 def proven_dead(host_name: str, boot_id: str, pid: int, birth: str) -> bool:
     """Whether that process certainly sends nothing any more.
 
-    Only the machine that it ran on can tell. A stopped process (SIGSTOP) is not dead: it may wake.
+    Only the machine that it ran on can tell, and of a container's process only that container (they may
+    share the machine's name, and never its pids). A stopped process (SIGSTOP) is not dead: it may wake.
     """
     if not boot_id or not birth or host_name != host():
         return False
     if boot_id != boot():
         return True
+    if birth.partition(" ")[2] != namespace():
+        return False
     return born(pid) != birth
 
 
