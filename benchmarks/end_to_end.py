@@ -60,7 +60,7 @@ def ours(house: House, sandbox: SandboxProcess, people: int, *, receipts: bool) 
     folder = Path(tempfile.mkdtemp())
     sandbox.reset()
     scene = Scene(house.url(database), house.superuser(database), sandbox, folder, people,
-                  options={"max_in_flight": CONCURRENCY, "total_timeout": 30.0}, rate=1_000_000)  # fmt: skip
+                  options={"max_in_flight": CONCURRENCY, "total_timeout": 30.0}, rate=100_000)  # fmt: skip
     scene.set_up(launch=False)
     _settle_down(house, database)
     environment = {**os.environ, **scene.environment, "CLARION_MAX_IN_FLIGHT": str(CONCURRENCY),

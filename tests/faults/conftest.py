@@ -57,7 +57,7 @@ def worlds(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[l
                 tokens=["sandbox"],
                 window="open",
                 receipts={"mode": "none"},
-            ),  # fmt: skip
+            ),
             tmp_path_factory.mktemp("world"),
         )
         for _ in range(WORLDS)
