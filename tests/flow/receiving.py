@@ -95,6 +95,16 @@ class Receiving:
         async with self.services.db.tenant(self.workspace_id) as connection:
             return [(m["state"], m["reason"]) for m in await self.sent.messages(connection)]
 
+    async def begin(self, number: str) -> UUID:
+        """Try everything that waits; the try at the person with this number."""
+        async with self.services.db.tenant(self.workspace_id) as connection:
+            await self.sent.begin(connection)
+        found = await self.look(
+            "SELECT a.id FROM attempt a JOIN address d ON d.id = a.address_id WHERE d.value = %s", number
+        )
+        attempt_id: UUID = found[0]["id"]
+        return attempt_id
+
     async def waiting(self) -> int:
         """How many messages are in the queue."""
         async with self.services.db.tenant(self.workspace_id) as connection:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 
-from clarion.domain.message import Outcome
 from clarion.flow.services import Services
 from tests.flow.receiving import Receiving, message, webhook
 from tests.store.people import ABEBE, AMINA, ROSA
@@ -67,7 +66,7 @@ async def test_somebody_whom_nobody_knows_is_heard_too(receiving: Receiving) -> 
 
 async def test_stop_takes_what_waits_and_nothing_of_anybody_else(receiving: Receiving) -> None:
     await receiving.write(AMINA, " Stop! ", receiving.ago(60))
-    assert await receiving.states() == [("skipped", "opted_out"), ("ready", None)]
+    assert sorted(await receiving.states()) == [("ready", None), ("skipped", "opted_out")]
     assert await receiving.waiting() == 1
 
 
@@ -108,11 +107,9 @@ async def test_words_of_one_call_are_heeded_in_the_order_in_which_they_were_writ
 
 
 async def test_a_receipt_that_says_opted_out_is_an_opt_out_once(receiving: Receiving) -> None:
-    async with receiving.services.db.tenant(receiving.workspace_id) as connection:
-        amina, _ = await receiving.sent.begin(connection)
-        await receiving.sent.settle(connection, amina, Outcome.ACCEPTED)
+    amina = await receiving.begin(AMINA)
     await receiving.tell_of(amina, "failed", 131050, receiving.ago(60))
-    assert (await receiving.states())[0] == ("undelivered", "131050")
+    assert ("undelivered", "131050") in await receiving.states()
     assert await receiving.consent() == [("out", "provider")]
     await receiving.write(AMINA, "start", receiving.ago(30))
     await receiving.tell_of(amina, "failed", 131050, receiving.ago(60))
@@ -120,8 +117,7 @@ async def test_a_receipt_that_says_opted_out_is_an_opt_out_once(receiving: Recei
 
 
 async def test_an_opt_out_that_is_told_after_a_later_start_does_not_count(receiving: Receiving) -> None:
-    async with receiving.services.db.tenant(receiving.workspace_id) as connection:
-        amina, _ = await receiving.sent.begin(connection)
+    amina = await receiving.begin(AMINA)
     await receiving.write(AMINA, "start", receiving.ago(30))
     await receiving.tell_of(amina, "failed", 131050, receiving.ago(60))
     assert await receiving.consent() == [("in", "reply")]
