@@ -96,6 +96,19 @@ async def as_xlsx(
     return count
 
 
+async def xlsx_file(
+    services: Services, workspace_id: UUID, campaign_id: UUID, *, states: Sequence[str] = ()
+) -> Path:
+    """A workbook in a temporary file of its own, which the caller removes. Raises NotFound."""
+    path = await asyncio.to_thread(_fresh, ".xlsx", None)
+    try:
+        await as_xlsx(services, workspace_id, campaign_id, path, states=states)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
 async def write(
     services: Services,
     workspace_id: UUID,
@@ -114,9 +127,7 @@ async def write(
         raise Invalid(
             "results are written as CSV or XLSX", where=str(path), hint="Let the name end in .csv or .xlsx."
         )
-    handle, name = await asyncio.to_thread(tempfile.mkstemp, ending, ".results-", path.parent)
-    os.close(handle)
-    unfinished = Path(name)
+    unfinished = await asyncio.to_thread(_fresh, ending, path.parent)
     try:
         if ending == ".xlsx":
             count = await as_xlsx(
@@ -128,6 +139,13 @@ async def write(
     finally:
         await asyncio.to_thread(unfinished.unlink, missing_ok=True)
     return count
+
+
+def _fresh(ending: str, folder: Path | None) -> Path:
+    """A new empty file that only we may read."""
+    handle, name = tempfile.mkstemp(ending, ".results-", folder)
+    os.close(handle)
+    return Path(name)
 
 
 async def _write_csv(

@@ -1,0 +1,319 @@
+"""What announcements look like in requests and replies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
+
+from clarion.api.model import Answer, Body
+from clarion.domain.audience import Audience
+from clarion.domain.campaign import DAY, LONGEST_NAME, Announcement, State
+from clarion.domain.content import Content
+from clarion.domain.wording import why
+from clarion.flow.results import shown_word
+
+GROUP = "0190c2d4-7e00-7000-8000-000000000001"
+CHANNEL = "0190c2d4-7e00-7000-8000-000000000002"
+CLOSED: JsonDict = {
+    "variants": [
+        {
+            "language": "en",
+            "inside": {"kind": "text", "text": "Hello {{ contact.name }}, we are closed on Monday."},
+            "outside": {
+                "kind": "template",
+                "name": "closed",
+                "language": "en",
+                "parameters": ["{{ contact.name | default: 'colleague' }}", "Monday"],
+            },
+        }
+    ]
+}
+_NEW: JsonDict = {
+    "name": "Closed on Monday",
+    "channel_id": CHANNEL,
+    "audience": {"include": {"groups": [GROUP]}, "exclude": {"contacts": []}},
+    "content": CLOSED,
+    "send_at": "2026-07-31T09:00:00+03:00",
+}
+_FILTERED: JsonDict = {
+    "name": "Benefits",
+    "channel_id": CHANNEL,
+    "audience": {
+        "include": {"filter": {"all": [{"field": "department", "op": "equal", "value": "Finance"}]}}
+    },
+    "content": CLOSED,
+    "launch": True,
+}
+Text = Field(default=None, min_length=1, max_length=10_000, description="content that is one text for all")
+SEND_AT = "the moment; absent: now. With an offset, as 2026-07-31T09:00:00+03:00"
+
+
+class AnnouncementBody(Body):
+    """An announcement to be written: either `content`, or `text` where one text will do."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_NEW, _FILTERED]})
+
+    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    channel_id: UUID
+    audience: Audience
+    content: Content | None = None
+    text: str | None = Text
+    one_per: Literal["person", "address"] = "person"
+    frozen: bool = Field(default=False, description="the audience is whom it means when launched")
+    send_at: AwareDatetime | None = Field(default=None, description=SEND_AT)
+    expires_after: int = Field(default=DAY, ge=60, le=30 * DAY, description="seconds after its moment")
+    launch: bool = Field(default=False, description="launch it at once")
+    confirm_similar: bool = Field(default=False, description="with launch: although a similar one is there")
+    confirm_empty: bool = Field(default=False, description="with launch: although nobody is meant yet")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> AnnouncementBody:
+        if (self.content is None) == (self.text is None):
+            raise ValueError("give either content or text")
+        return self
+
+    def definition(self) -> Announcement:
+        return Announcement(
+            audience=self.audience, content=self.content or Content.of_text(self.text or ""),
+            one_per=self.one_per, frozen=self.frozen, send_at=self.send_at, expires_after=self.expires_after,
+        )  # fmt: skip
+
+
+class AnnouncementChange(Body):
+    """What shall be different; what is absent stays. `send_at` null: now."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"send_at": "2026-08-01T09:00:00+03:00"}]})
+
+    name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME)
+    channel_id: UUID | None = None
+    audience: Audience | None = None
+    content: Content | None = None
+    text: str | None = Text
+    one_per: Literal["person", "address"] | None = None
+    frozen: bool | None = None
+    send_at: AwareDatetime | None = Field(default=None, description=SEND_AT)
+    expires_after: int | None = Field(default=None, ge=60, le=30 * DAY)
+    confirm_similar: bool = False
+
+    @model_validator(mode="after")
+    def _one_content(self) -> AnnouncementChange:
+        if self.content is not None and self.text is not None:
+            raise ValueError("give either content or text")
+        return self
+
+    def changes(self) -> dict[str, Any]:
+        """Fields of the definition that were given; null means something for `send_at` alone."""
+        given: dict[str, Any] = {
+            key: getattr(self, key)
+            for key in ("audience", "content", "one_per", "frozen", "expires_after")
+            if getattr(self, key) is not None
+        }
+        if "send_at" in self.model_fields_set:
+            given["send_at"] = self.send_at
+        if self.text is not None:
+            given["content"] = Content.of_text(self.text)
+        return given
+
+
+class LaunchBody(Body):
+    """When, and what the caller has seen and means all the same."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{}, {"send_at": "2026-07-31T09:00:00+03:00", "confirm_similar": True}]
+        }
+    )
+
+    send_at: AwareDatetime | None = Field(default=None, description="absent: as it was written, else now")
+    confirm_similar: bool = Field(default=False, description="launch although a similar one is there")
+    confirm_empty: bool = Field(default=False, description="launch for later although nobody is meant yet")
+
+
+class DuplicateBody(Body):
+    """What the copy is called."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Closed on Tuesday"}]})
+
+    name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME)
+
+
+class PauseBody(Body):
+    """Why, for whoever reads it later."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the date is wrong"}]})
+
+    reason: str = Field(default="", max_length=200)
+
+
+class RetryBody(Body):
+    """What is tried again: always what failed or expired, and who was skipped is judged again."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"undelivered": True}]})
+
+    undelivered: bool = Field(
+        default=False, description="also what the provider took and then said did not arrive"
+    )
+
+
+class TestBody(Body):
+    """Addresses of people who see it first; each must be somebody's."""
+
+    __test__ = False
+    model_config = ConfigDict(json_schema_extra={"examples": [{"addresses": ["+254712000001"]}]})
+
+    addresses: list[str] = Field(min_length=1, max_length=20)
+
+
+class AnnouncementAnswer(Answer):
+    """An announcement. `state` is draft, scheduled, running, paused, completed or cancelled."""
+
+    id: UUID
+    name: str
+    state: State
+    reason: str = Field(description="why it is paused")
+    channel_id: UUID
+    audience: Audience
+    content: Content
+    one_per: Literal["person", "address"]
+    frozen: bool
+    send_at: datetime | None = Field(description="its moment; of a draft, the author's wish")
+    expires_after: int = Field(description="seconds after its moment")
+    created_by: str
+    created_at: datetime
+    modified_at: datetime
+    launched_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> AnnouncementAnswer:
+        """From the campaign's row."""
+        return cls.model_validate(answer(row))
+
+
+def answer(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with its definition's fields beside its own."""
+    definition = Announcement.read(row["definition"])
+    own = {
+        key: getattr(definition, key) for key in ("audience", "content", "one_per", "frozen", "expires_after")
+    }
+    return {**row, **own, "send_at": row["send_at"] or definition.send_at}
+
+
+class ProgressAnswer(Answer):
+    """How far it is. `counts` by state as people read it; of those with reasons, `reasons`."""
+
+    state: State
+    reason: str
+    send_at: datetime | None
+    expanded: bool = Field(description="whether everybody is written down who was meant")
+    total: int = Field(description="messages so far; all of them once expanded")
+    done: int = Field(description="those that wait no more")
+    counts: dict[str, int] = Field(examples=[{"accepted": 812, "sending": 20, "ready": 371, "skipped": 14}])
+    reasons: dict[str, dict[str, int]] = Field(examples=[{"skipped": {"opted_out": 9, "no_address": 5}}])
+    rate: float = Field(description="messages a second, lately")
+    eta: datetime | None = Field(description="when it will be through, at this rate")
+    error: str = Field(description="what keeps it from being written down, if anything")
+
+
+class ExampleAnswer(Answer):
+    """What one of them would read."""
+
+    contact_id: UUID
+    name: str
+    kind: Literal["text", "template"]
+    text: str = Field(description="of a template, its parameters, one a line")
+    template: str | None
+    segments: int | None = Field(description="SMS that the text takes")
+
+
+class SegmentsAnswer(Answer):
+    """SMS that texts take, estimated from the sample."""
+
+    each: float
+    most: int
+    total: int
+
+
+class SimilarAnswer(Answer):
+    """Another announcement that says about the same to some of the same people."""
+
+    id: UUID
+    name: str
+    state: State
+    send_at: datetime
+    likeness: float = Field(description="0 to 1")
+    people: int = Field(description="how many would hear both")
+
+
+class PreviewAnswer(Answer):
+    """What sending would come to now."""
+
+    counts: dict[str, int] = Field(
+        description="people = reachable + duplicate_person + duplicate_address + opted_out + no_address + "
+        "invalid_number + erased; beside that in_several_groups, sharing_an_address, in_window and "
+        "outside_window",
+        examples=[{"people": 1217, "reachable": 1190, "opted_out": 9, "no_address": 18}],
+    )
+    sampled: int = Field(description="people for whom it was made in full")
+    unsayable: dict[str, int] = Field(description="of those: why nothing can be said to some")
+    examples: list[ExampleAnswer]
+    segments: SegmentsAnswer | None
+    similar: list[SimilarAnswer]
+
+
+class TestedAnswer(Answer):
+    """One address of a test."""
+
+    __test__ = False
+    address: str
+    contact_id: UUID
+    message_id: UUID
+    state: str
+    reason: str | None
+
+
+class TrialAnswer(Answer):
+    """A test under way; `id` has a progress, messages and results of its own."""
+
+    id: UUID
+    messages: list[TestedAnswer]
+
+
+class RetriedAnswer(Answer):
+    """What a retry opened again."""
+
+    ready: int = Field(description="messages that will be tried")
+    judged: int = Field(description="people who are skipped for another reason than before")
+
+
+class MessageAnswer(Answer):
+    """One message to one person. Of a person who was erased there is no name and no address."""
+
+    id: UUID
+    contact_id: UUID
+    external_id: str | None
+    name: str
+    address: str | None = Field(examples=["whatsapp:+254712000001"])
+    state: str = Field(examples=["delivered"], description="scheduled, ready, sending, accepted, …")
+    reason: str | None = Field(examples=["opted_out"])
+    explanation: str = Field(examples=["asked for no more messages"])
+    tries: int
+    due_at: datetime
+    expires_at: datetime
+    settled_at: datetime | None = Field(description="when it was taken, or ended")
+    delivered_at: datetime | None
+    read_at: datetime | None
+    code: str | None = Field(description="the provider's, of the last try")
+    provider_id: str | None
+
+
+def message(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """A row of `store.message` in the words of a reply."""
+    address = f"{row['scheme']}:{row['address']}" if row["address"] else None
+    state = shown_word(dict(row), now)
+    return {**row, "address": address, "state": state, "explanation": why(row["reason"])}
