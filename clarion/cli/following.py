@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from clarion.store import channel as channels
 from clarion.store import worker as workers
 
 LOOK_EVERY = 0.25  # seconds
-EVIDENCE = timedelta(seconds=30)  # what is unknown may still be settled by the provider's own evidence
+EVIDENCE = timedelta(seconds=15)  # what is unknown may still be settled by the provider's own evidence
 RECEIPTS = timedelta(seconds=1)  # and the first receipts come at once
 STYLES = {
     "accepted": "green", "delivered": "green", "read": "green", "failed": "red", "undelivered": "red",
@@ -93,17 +94,17 @@ async def follow(
     the first receipts.
     """
     clock = here.services.clock
-    until: float | None = None
+    until = quick = math.inf
     with terminal.Bar("sending") as bar:
         while True:
             now = await look(here, campaign_id)
             bar.update(now.far.done, _note(now), total=now.count() or None)
             if leave.is_set() or now.state == State.PAUSED:
                 return now
-            if now.ended and until is None:
+            if now.ended and until == math.inf:
                 until = clock.monotonic() + settle.total_seconds()
                 quick = clock.monotonic() + receipts.total_seconds()
-            if until is not None and clock.monotonic() >= (until if now.count("unknown") else quick):
+            if now.ended and clock.monotonic() >= (until if now.count("unknown") else quick):
                 return now
             with suppress(TimeoutError):
                 await asyncio.wait_for(leave.wait(), LOOK_EVERY)

@@ -13,6 +13,7 @@ from tests.acceptance.command import Terminal, end, until_said
 STAFF = "external_id,name,phone\nE1,Amina,0712 345 678\nE2,Juma,+254712345679\nE3,Nobody,12\n"
 CLOSED = ("--text", "The office is closed on Friday.", "--template", "office_closed")
 SOON = f"{Clock().now() + timedelta(days=30):%Y-%m-%d}"
+AT_NIGHT = f"{SOON} 23:00"
 
 
 def counts(told: dict[str, object]) -> dict[tuple[str, str | None], int]:
@@ -84,7 +85,7 @@ def test_what_is_scheduled_is_shown_edited_paused_and_cancelled_and_reaches_nobo
         "--template",
         "later",
         "--at",
-        f"{SOON} 23:00",
+        AT_NIGHT,
         "--name",
         "Later",
         "--no-wait",
@@ -99,7 +100,7 @@ def test_what_is_scheduled_is_shown_edited_paused_and_cancelled_and_reaches_nobo
 
     assert paused["send_at"] == f"{SOON}T05:00:00Z"
     assert (paused["state"], paused["reason"]) == ("paused", "the director has doubts")
-    assert paused["preview"]["reachable"] == 1
+    assert paused["preview"]["counts"]["reachable"] == 1
     assert [one["state"] for one in listed if one["name"] == "Much later"] == ["cancelled"]
     assert "254712000333" not in sandbox.people()
 
@@ -118,9 +119,7 @@ def test_a_copy_is_launched_by_itself_and_says_the_same(selam: Terminal, sandbox
 
 def test_ctrl_c_stops_the_waiting_and_says_how_to_pause_what_goes_on(selam: Terminal) -> None:
     selam.write("patient.csv", "name,phone\nOtieno,+254712000555\n")
-    process = selam.start(
-        "send", "--to", "patient.csv", "--template", "patience", "--at", f"{SOON} 23:00", "-y"
-    )
+    process = selam.start("send", "--to", "patient.csv", "--template", "patience", "--at", AT_NIGHT, "-y")
     until_said(process, "No worker is running")
 
     ended = end(process, signal.SIGINT)
