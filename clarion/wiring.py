@@ -15,7 +15,7 @@ from clarion.flow.receive import Receiver
 from clarion.flow.services import Services
 from clarion.jobs.tasks import tasks
 from clarion.jobs.ticks import Ticks
-from clarion.kit import jobs
+from clarion.kit import jobs, process
 from clarion.kit.clock import Clock
 from clarion.kit.db import Database
 from clarion.kit.http import Http
@@ -95,6 +95,7 @@ async def work(house: House, stop: asyncio.Event) -> None:
     supervisor starts it anew: a worker half alive would be worse than none.
     """
     settings = house.services.settings
+    process.settle_memory()
     dispatch_db = Database(
         house.services.db.url, size=settings.database_pool, name="clarion dispatch", planner=PLANNER
     )
