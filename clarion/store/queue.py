@@ -40,7 +40,10 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One queue row with what is needed to say it: the address and the person as they are now."""
+    """One queue row with what is needed to say it: the address and the person as they are now.
+
+    `erased`: the address was forgotten while the row was being written; there is nobody to send it to.
+    """
 
     lane_id: UUID
     due_at: datetime
@@ -63,6 +66,7 @@ class Waiting:
     external_id: str | None
     fields: dict[str, Any]
     opted_out: bool
+    erased: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,14 @@ async def read_ahead(
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         await cursor.execute(
             """SELECT q.lane_id, q.due_at, q.message_id, q.cohort, q.contact_id, q.address_id,
-                 q.consent_key, q.content_version_id, q.expires_at, q.tries, q.variables, a.scheme,
-                 a.value AS address, a.last_inbound_at, c.name, c.language, c.country, c.timezone,
-                 c.external_id, c.fields, o.consent_key IS NOT NULL AS opted_out
+                 q.consent_key, q.content_version_id, q.expires_at, q.tries, q.variables,
+                 coalesce(a.scheme, '') AS scheme, coalesce(a.value, '') AS address, a.last_inbound_at,
+                 c.name, c.language, c.country, c.timezone, c.external_id, c.fields,
+                 o.consent_key IS NOT NULL AS opted_out, a.id IS NULL AS erased
                FROM (SELECT * FROM queue
                      WHERE lane_id = %s AND (due_at, message_id) > (%s, %s) AND due_at <= %s
                      ORDER BY due_at, message_id LIMIT %s) q
-               CROSS JOIN LATERAL (SELECT * FROM address WHERE id = q.address_id LIMIT 1) a
+               LEFT JOIN LATERAL (SELECT * FROM address WHERE id = q.address_id LIMIT 1) a ON true
                CROSS JOIN LATERAL (SELECT * FROM contact WHERE id = q.contact_id LIMIT 1) c
                LEFT JOIN LATERAL (SELECT consent_key FROM consent
                  WHERE workspace_id = q.workspace_id AND consent_key = q.consent_key AND state = 'out'
