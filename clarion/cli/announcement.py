@@ -74,8 +74,7 @@ async def _list(limit: int, workspace: str | None, json: bool) -> None:
 
 @app.command()
 def show(which: Which, workspace: options.Workspace = None, json: options.Json = False) -> None:
-    """Show an announcement: what it says, how far it is; before it begins, whom it reaches and what they
-    read."""
+    """Show what it says and how far it is; before it begins, whom it reaches and what they read."""
     place.run(_show(which, workspace, json))
 
 

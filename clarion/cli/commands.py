@@ -85,5 +85,5 @@ def single(help: str | None = None) -> typer.Typer:
 
 def group(help: str, examples: Sequence[str] = ()) -> typer.Typer:
     """A Typer for a group of commands, with examples below its help."""
-    told = "\n".join([help, "", *(f"[dim]$[/] {example}\n" for example in examples)])
+    told = "\n".join([help, "", *(f"[dim]$[/] {example}" for example in examples)])
     return typer.Typer(help=told, no_args_is_help=True, add_completion=False, rich_markup_mode="rich")

