@@ -145,9 +145,10 @@ async def members(
 
 
 async def join_by_name(
-    connection: Connection, wishes: Sequence[tuple[str, UUID]], now: datetime
+    connection: Connection, wishes: Sequence[tuple[str, UUID]], now: datetime, *, telling: bool = True
 ) -> set[UUID]:
-    """Put each contact into the group of that name, made where it is new; those not in it before.
+    """Put each contact into the group of that name, made where it is new; those not in it before, unless
+    not `telling`.
 
     Names are compared without regard to case; a new group is called as it was first written.
     """
@@ -157,11 +158,12 @@ async def join_by_name(
     cursor = await connection.execute(
         """INSERT INTO group_member (workspace_id, group_id, contact_id)
            SELECT clarion_workspace(), * FROM unnest(%s::uuid[], %s::uuid[])
-           ON CONFLICT DO NOTHING RETURNING contact_id""",
+           ON CONFLICT DO NOTHING"""
+        + (" RETURNING contact_id" if telling else ""),
         (array(groups[name.casefold()].hex for name, _ in wishes), array(who.hex for _, who in wishes)),
         prepare=True,
     )
-    return {found[0] for found in await cursor.fetchall()}
+    return {found[0] for found in await cursor.fetchall()} if telling else set()
 
 
 async def _by_name(connection: Connection, names: dict[str, None], now: datetime) -> dict[str, UUID]:

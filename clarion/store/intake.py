@@ -82,7 +82,7 @@ async def upsert(
     wishes = [
         (name, who.contact_id) for person, who in zip(people, found, strict=True) for name in person.groups
     ]
-    changed |= await group.join_by_name(connection, wishes, now)
+    changed |= await group.join_by_name(connection, wishes, now, telling=len(fresh) < len(merged))
     out = [consent_hash(pepper, a) for p in people if p.opted_out for a in p.addresses]
     if out:
         await consent.opt_out(connection, out, now, how=how, by=by)
@@ -158,7 +158,8 @@ async def _write(
     await connection.execute(_INSERT_CONTACTS, {"now": now}, prepare=True)
     changed: set[UUID] = set()
     revived: set[UUID] = set()
-    if len(fresh) < len(people):
+    some_known = len(fresh) < len(people)
+    if some_known:
         cursor = await connection.execute(_UPDATE_CONTACTS, {"now": now}, prepare=True)
         for identifier, was in await cursor.fetchall():
             changed.add(identifier)
@@ -166,8 +167,10 @@ async def _write(
                 revived.add(identifier)
         changed |= await _contacts(connection, _RETIRE)
     await _claim(connection, claims)
-    changed |= await _contacts(connection, _ADDRESSES, {"now": now})
-    changed |= await _unreadable(connection, people, len(fresh) < len(people), now)
+    # whose rows they are is asked only where somebody was known: it is as dear as writing them
+    telling: LiteralString = " RETURNING contact_id" if some_known else ""
+    changed |= await _contacts(connection, _ADDRESSES + telling, {"now": now})
+    changed |= await _unreadable(connection, people, some_known, now)
     return changed, revived
 
 
@@ -175,7 +178,7 @@ async def _contacts(
     connection: Connection, statement: LiteralString, params: dict[str, Any] | None = None
 ) -> set[UUID]:
     cursor = await connection.execute(statement, params or {}, prepare=True)
-    return {found[0] for found in await cursor.fetchall()}
+    return {found[0] for found in await cursor.fetchall()} if cursor.description else set()
 
 
 async def _claim(connection: Connection, claims: Sequence[Claim]) -> None:
@@ -310,5 +313,4 @@ SELECT id, clarion_workspace(), contact_id, scheme, value, consent_key, position
 FROM staged_address
 ON CONFLICT (contact_id, scheme, value) DO UPDATE SET position = excluded.position,
   status = CASE WHEN a.status = 'invalid' THEN a.status ELSE excluded.status END
-WHERE (a.status <> 'invalid' AND a.status <> excluded.status) OR a.position <> excluded.position
-RETURNING contact_id"""
+WHERE (a.status <> 'invalid' AND a.status <> excluded.status) OR a.position <> excluded.position"""
