@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from clarion.domain.message import Verdict
 from clarion.kit.clock import FakeClock
-from clarion.kit.ids import uuid7
+from clarion.kit.ids import floor7
 from tests.store.ledger.model import Model
 from tests.store.ledger.provider import Provider, Worker
 from tests.store.ledger.transactions import Bench, MustWait, Open, Work
@@ -58,11 +58,18 @@ class Base(RuleBasedStateMachine):
         self.world = self.bench.run(make(self.bench.db))
         self.model = Model(self.world, NOW, NOW)
         self.provider = Provider()
-        self.workers = [Worker(uuid7(NOW)) for _ in range(2)]
         self.dead: dict[UUID, Worker] = {}
         self.open: list[Open] = []
         self.said: list[Verdict] = []
         self.before: Seen | None = None
+        self.made = 0
+        self.workers = [Worker(self.new_id()) for _ in range(2)]
+
+    def new_id(self) -> UUID:
+        """An identifier of now, later than those before: what is done again comes in the same order."""
+        self.made += 1
+        first, last = floor7(self.clock.now()).int, self.world.workspace.int & ((1 << 62) - 1)
+        return UUID(int=first | self.made << 64 | last)
 
     def worker(self, which: int) -> Worker:
         return self.workers[which % len(self.workers)]

@@ -10,7 +10,6 @@ from hypothesis.stateful import precondition, rule
 
 from clarion.domain.message import Verdict
 from clarion.kit.db import Connection
-from clarion.kit.ids import uuid7
 from clarion.store import attempt, owner
 from clarion.store.expansion import Chunk, Meant, expand_chunk
 from clarion.store.owner import Holding
@@ -35,6 +34,8 @@ class Owning(Base):
         self.expand(self.campaign(which), limit, slow)
 
     def expand(self, one: Campaign, limit: int, slow: bool = False) -> None:
+        self.clock.advance(0.001)  # chunks of one millisecond are in no order
+        self.model.now = self.clock.now()
         effect, due = self.model.expand(one, limit), one.run not in self.model.closed
         now = self.clock.now()
 
@@ -151,4 +152,4 @@ class Owning(Base):
             worker.marks.add(worker.hands[0].id)  # between the mark and the first byte
         worker.die()
         self.dead[worker.id] = worker
-        self.workers[self.workers.index(worker)] = Worker(uuid7(self.clock.now()))
+        self.workers[self.workers.index(worker)] = Worker(self.new_id())

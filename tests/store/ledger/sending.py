@@ -11,7 +11,6 @@ from hypothesis.stateful import precondition, rule
 
 from clarion.domain.message import Outcome, Verdict
 from clarion.kit.db import Connection
-from clarion.kit.ids import uuid7
 from clarion.store import attempt, queue, receipt
 from clarion.store.queue import Intended, Waiting
 from clarion.store.receipt import Said
@@ -83,7 +82,7 @@ class Sending(Base):
         assert worker.epoch is not None
         now, epoch = self.clock.now(), worker.epoch
         some = {w.message_id: w for w in worker.buffer[:count]}.values()
-        tries = [Intended(w, worker.lanes.get(w.lane_id, 0), uuid7(now), w.variables) for w in some]
+        tries = [Intended(w, worker.lanes.get(w.lane_id, 0), self.new_id(), w.variables) for w in some]
         expected, effect = self.model.intend(worker.id, epoch, tries)
 
         async def work(connection: Connection) -> set[UUID]:
