@@ -13,6 +13,7 @@ from clarion.api.announcement_shapes import (
     AnnouncementAnswer,
     AnnouncementBody,
     AnnouncementChange,
+    AnnouncementInList,
     DuplicateBody,
     LaunchBody,
     MessageAnswer,
@@ -24,6 +25,7 @@ from clarion.api.announcement_shapes import (
     TestBody,
     TrialAnswer,
     answer,
+    in_list,
     message,
 )
 from clarion.api.auth import needs
@@ -72,10 +74,10 @@ async def create(body: AnnouncementBody, edge: Writer) -> AnnouncementAnswer:
 
 
 @router.get("", summary="List announcements, newest first")
-async def listed(edge: Reader, ask: Annotated[Ask, asked()]) -> Page[AnnouncementAnswer]:
+async def listed(edge: Reader, ask: Annotated[Ask, asked()]) -> Page[AnnouncementInList]:
     async with edge.transaction() as connection:
         found = await campaigns.page(connection, KIND, ask.after, ask.fetch)
-        return ask.page(AnnouncementAnswer, [answer(row) for row in found])
+        return ask.page(AnnouncementInList, [in_list(row) for row in found])
 
 
 @router.get("/{announcement_id}", summary="Show an announcement", responses=responses(404))
@@ -225,4 +227,4 @@ async def download(
 
 
 async def _shown(connection: Connection, announcement_id: UUID) -> AnnouncementAnswer:
-    return AnnouncementAnswer.of(await campaigns.get(connection, announcement_id, KIND))
+    return answer(await campaigns.get(connection, announcement_id, KIND))

@@ -169,39 +169,44 @@ class TestBody(Body):
     addresses: list[str] = Field(min_length=1, max_length=20)
 
 
-class AnnouncementAnswer(Answer):
-    """An announcement. `state` is draft, scheduled, running, paused, completed or cancelled."""
+class AnnouncementInList(Answer):
+    """An announcement in short. `state` is draft, scheduled, running, paused, completed or cancelled."""
 
     id: UUID
     name: str
     state: State
     reason: str = Field(description="why it is paused")
     channel_id: UUID
-    audience: Audience
-    content: Content
-    one_per: Literal["person", "address"]
-    frozen: bool
     send_at: datetime | None = Field(description="its moment; of a draft, the author's wish")
-    expires_after: int = Field(description="seconds after its moment")
     created_by: str
     created_at: datetime
     modified_at: datetime
     launched_at: datetime | None
     finished_at: datetime | None
 
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> AnnouncementAnswer:
-        """From the campaign's row."""
-        return cls.model_validate(answer(row))
+
+class AnnouncementAnswer(AnnouncementInList):
+    """An announcement in full."""
+
+    audience: Audience
+    content: Content
+    one_per: Literal["person", "address"]
+    frozen: bool
+    expires_after: int = Field(description="seconds after its moment")
 
 
-def answer(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with its definition's fields beside its own."""
+def in_list(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A campaign's row as lists show it: an audience may name 100,000 people, so it is left out."""
+    return {**row, "send_at": row["send_at"] or row["definition"].get("send_at")}
+
+
+def answer(row: Mapping[str, Any]) -> AnnouncementAnswer:
+    """A campaign's row with its definition's fields beside its own."""
     definition = Announcement.read(row["definition"])
     own = {
         key: getattr(definition, key) for key in ("audience", "content", "one_per", "frozen", "expires_after")
     }
-    return {**row, **own, "send_at": row["send_at"] or definition.send_at}
+    return AnnouncementAnswer.model_validate({**row, **own, "send_at": row["send_at"] or definition.send_at})
 
 
 class ProgressAnswer(Answer):

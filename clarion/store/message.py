@@ -15,6 +15,7 @@ from uuid import UUID
 
 from clarion.errors import NotFound
 from clarion.kit.db import Connection, Row, row, rows
+from clarion.store.ordered import keep_order
 
 _COLUMNS: LiteralString = """m.id, m.cohort, m.run_id, m.campaign_id, m.contact_id, m.lane_id,
   m.content_version_id, m.state::text, m.reason, m.tries, m.due_at, m.expires_at, m.settled_at,
@@ -60,6 +61,7 @@ async def of_campaign(
     limit: int = 100,
 ) -> list[Row]:
     """A campaign's messages in the order of its people (`contact_id`), after a person."""
+    await keep_order(connection)
     return await rows(
         connection,
         "SELECT " + _COLUMNS

@@ -17,6 +17,7 @@ from psycopg.rows import tuple_row
 
 from clarion.kit.db import Connection
 from clarion.store import tally
+from clarion.store.ordered import keep_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ async def reopen_chunk(
 
     `detail` is noted at tries of which the provider said that they did not arrive.
     """
+    await keep_order(connection)
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
             _REOPEN,
