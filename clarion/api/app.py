@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from clarion.api import problems, routers
+from clarion.api import hooks, problems, routers
 from clarion.api.idempotency import PARAMETER
 from clarion.api.shell import Limits, Shell
 from clarion.flow.services import Services
@@ -36,7 +36,10 @@ def create_app(services: Services, limits: Limits | None = None) -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
-        middleware=[Middleware(Shell, services=services, limits=limits or Limits())],
+        middleware=[
+            Middleware(Shell, services=services, limits=limits or Limits()),
+            Middleware(hooks.FastLane),
+        ],
     )
     app.state.services = services
     problems.install(app)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import pytest
+from fastapi import FastAPI
 
+from clarion.api import hooks, problems
 from clarion.flow import configure
 from clarion.flow.services import Services
 from clarion.kit.db import rows
 from clarion.kit.ids import uuid7
-from tests.api.client import Api, Reply
+from tests.api.client import Api, Reply, serving
 
 SECRET = "shh"
 BODY = b'{"object":"whatsapp_business_account","entry":[]}'
@@ -129,3 +131,16 @@ async def test_a_paused_channel_still_hears(hook: Hook) -> None:
     async with hook.services.db.tenant(hook.selam.workspace_id) as connection:
         await configure.pause_channel(connection, hook.channel_id, "", hook.services.clock.now())
     assert (await hook.call()).status == 200
+
+
+async def test_the_documented_route_does_what_the_fast_lane_does(hook: Hook) -> None:
+    plain = FastAPI()
+    plain.state.services = hook.services
+    problems.install(plain)
+    plain.include_router(hooks.router)
+    async with serving(plain) as base:
+        slow = replace(hook, provider=Api(base))
+        assert (await slow.call()).status == 200
+        assert (await slow.call(secret="guess")).status == 401
+        assert (await slow.provider.post("/hooks/whatsapp")).status == 404
+    assert len(await hook.inbox()) == 1

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from clarion.errors import Forbidden, Misconfigured, NotFound, Unauthorized
+from clarion.errors import Forbidden, Misconfigured, NotFound, Unauthorized, Unavailable
 from clarion.flow.dispatch import account
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.receive.batcher import Batcher
 from clarion.flow.services import Services
+from clarion.kit.db import AWAY
 from clarion.kit.ids import uuid7
 from clarion.kit.log import logger
 from clarion.store import inbox
@@ -84,12 +85,14 @@ class Door:
             raise
 
     async def _load(self, channel_id: UUID) -> Channel:
-        async with self._services.db.system() as connection:
-            workspace_id = await inbox.workspace_of(connection, channel_id)
-        if workspace_id is None:
-            raise NotFound("there is no such channel")
         try:
+            async with self._services.db.system() as connection:
+                workspace_id = await inbox.workspace_of(connection, channel_id)
+            if workspace_id is None:
+                raise NotFound("there is no such channel")
             return await account.load(self._services, workspace_id, channel_id)
+        except AWAY as error:
+            raise Unavailable("the database is away", extra={"retry_after": 5}) from error
         except Misconfigured as error:
             log.error("a channel's credentials cannot be opened", channel=str(channel_id), why=error.what)
             raise
