@@ -52,7 +52,7 @@ GRANT SELECT (id, workspace_id, status, folded_name) ON contact TO clarion_defin
 -- leave the planner no other index to take when it knows nothing of the table yet.
 CREATE FUNCTION clarion_contacts_named(word text, words text[]) RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-SET enable_seqscan = off SET enable_indexscan = off
+SET enable_bitmapscan = on SET enable_indexscan = off SET enable_seqscan = off
 AS $$
 BEGIN
   RETURN QUERY EXECUTE 'SELECT c.id FROM contact c
