@@ -6,7 +6,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from psycopg import Rollback
 
 from clarion.domain.message import Outcome
 from clarion.kit.db import Connection, Database
@@ -16,6 +15,7 @@ from clarion.store.owner import Holding
 from clarion.store.queue import Intended, Waiting
 from clarion.store.receipt import Contended, Said
 from tests.store.ledger.meeting import meet
+from tests.store.ledger.transactions import Crash
 from tests.store.people import ABEBE, AMINA, NOW, ROSA
 from tests.store.sent import Sent, announce
 
@@ -136,9 +136,13 @@ async def test_an_intent_under_way_makes_the_opt_out_wait_and_stands(db: Databas
 async def test_an_opt_out_that_is_taken_back_before_its_commit_stops_nothing(
     db: Database, scene: Scene
 ) -> None:
-    async with db.tenant(scene.workspace) as connection:
-        await scene.stop(connection)
-        raise Rollback
+    async def never_commits() -> None:
+        async with db.tenant(scene.workspace) as connection:
+            await scene.stop(connection)
+            raise Crash
+
+    with pytest.raises(Crash):
+        await never_commits()
     async with db.tenant(scene.workspace) as connection:
         assert len(await scene.intend(connection)) == 3
 
