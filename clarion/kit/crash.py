@@ -1,7 +1,8 @@
 """Named places at which a test may kill this process, as a power cut or an operator's kill -9 would.
 
 Off unless `CLARION_CRASH=name:n` is set: then the n-th passing of that place kills the process with
-SIGKILL. The names are enumerated, so that the fault suite visits every one of them.
+SIGKILL; with `name:n:stop` it is stopped there (SIGSTOP), a zombie that may wake. The names are
+enumerated, so that the fault suite visits every one of them.
 """
 
 from __future__ import annotations
@@ -37,16 +38,21 @@ Point = Literal[
 POINTS: tuple[Point, ...] = get_args(Point)
 
 
-_name, _left = "", 0
+_name, _left, _signal = "", 0, signal.SIGKILL
 
 
 def arm(plan: str) -> None:
-    """Die at the n-th passing of a place: `plan` is `name:n`, empty for never. Raises ValueError."""
-    global _name, _left
-    name, _, count = plan.partition(":")
+    """Die (or stop) at the n-th passing of a place: `name:n` or `name:n:stop`, empty for never.
+
+    Raises ValueError for a place that is not there.
+    """
+    global _name, _left, _signal
+    name, _, rest = plan.partition(":")
     if name and name not in POINTS:
         raise ValueError(f"there is no crash point {name!r}")
+    count, _, how = rest.partition(":")
     _name, _left = name, int(count or 1)
+    _signal = signal.SIGSTOP if how == "stop" else signal.SIGKILL
 
 
 def crash_point(name: Point) -> None:
@@ -56,7 +62,7 @@ def crash_point(name: Point) -> None:
         return
     _left -= 1
     if _left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), _signal)
 
 
 arm(os.environ.get("CLARION_CRASH", ""))

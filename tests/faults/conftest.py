@@ -29,13 +29,17 @@ class World:
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _database: str = ""
 
+    def fresh(self) -> None:
+        """A new database: the old scenes, and what a mutant did to their schema, are gone."""
+        if self._database:
+            self.house.drop(self._database)
+        self._database = self.house.new_database()
+
     def scene(self, story: Story) -> Scene:
         """A scene set up for a story."""
         number = next(self._numbers)
         if number % SCENES_A_DATABASE == 0:
-            if self._database:
-                self.house.drop(self._database)
-            self._database = self.house.new_database()
+            self.fresh()
         folder = self.folder / f"scene{number}"
         folder.mkdir()
         options = {"options": {"look_up": True}} if story.look_up else {}

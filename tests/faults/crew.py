@@ -77,8 +77,8 @@ class Crew:
         self.frozen.append(process)
 
     def thaw(self) -> None:
-        """SIGCONT to all that were frozen."""
-        for process in self.frozen:
+        """SIGCONT to all, whoever stopped them."""
+        for process in self.processes:
             if process.pid is not None and process.is_alive():
                 os.kill(process.pid, signal.SIGCONT)
         self.frozen.clear()

@@ -62,13 +62,6 @@ def _client_retries() -> None:
     http.Http.call = call  # type: ignore[method-assign]
 
 
-def _trust_stopped_owner() -> None:
-    """An owner that is silent counts as dead: what it had not marked goes back to ready."""
-    from clarion.kit import process
-
-    process.proven_dead = lambda *_: True
-
-
 def _forget_marks() -> None:
     """Calls are not marked before their first byte."""
     from clarion.kit import flight
@@ -80,7 +73,6 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "intent committed after the call": _late_commit,
     "time-out treated as a failure and retried": _retry_timeouts,
     "the HTTP client's own retry let back in": _client_retries,
-    "a silent owner taken for dead": _trust_stopped_owner,
     "calls not marked before their first byte": _forget_marks,
 }
 

@@ -189,6 +189,11 @@ class Scene:
             time.sleep(0.05)
         return False
 
+    def alter(self, statement: str) -> None:
+        """Change the schema, as a mutant does."""
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
     def echo(self) -> None:
         """Somebody pressed retry twice: half of the queue is written a second time."""
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:

@@ -88,7 +88,7 @@ def play(story: Story, scene: Scene, mutant: str = "", seconds: float = 40.0) ->
             elapsed = time.monotonic() - began
             while plan and plan[0][0] <= elapsed:
                 _strike(plan.pop(0)[1], crew, scene, rng)
-            if crew.frozen and elapsed > 1.8:
+            if elapsed > 1.8:
                 crew.thaw()
 
         done = scene.wait_done(seconds, step)

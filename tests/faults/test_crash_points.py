@@ -1,0 +1,43 @@
+"""Killed at every commit boundary and around every await of dispatch: each named place, once and later."""
+
+from __future__ import annotations
+
+import pytest
+
+from clarion.kit.crash import POINTS, Point
+from tests.faults.conftest import World, play_all
+from tests.faults.crew import Crew
+from tests.faults.story import Story, tell
+
+# Places that this story passes: it has no receipts and nothing to end or expand.
+QUIET = ("receive.before_commit", "receive.committed", "end.before_commit", "end.committed",
+         "expand.before_commit", "expand.committed")  # fmt: skip
+
+
+def _story(number: int, *crashes: str) -> Story:
+    return Story(
+        seed=9_000 + number, people=40, workers=2, rate=100_000.0, look_up=False, faults={}, crashes=crashes
+    )
+
+
+@pytest.mark.parametrize("point", [p for p in POINTS if p not in QUIET])
+def test_a_worker_killed_here_loses_nobody_and_repeats_nothing(worlds: list[World], point: Point) -> None:
+    stories = [_story(1, f"{point}:1"), _story(2, f"{point}:2", f"{point}:3")]
+    wrong = [tell(story, found) for story, found in play_all(worlds, stories) if found]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_place_is_really_passed(worlds: list[World]) -> None:
+    """A crash point that no run reaches would prove nothing."""
+    reached = [p for p in POINTS if p not in QUIET and not p.startswith("recover")]
+    deaths = {}
+    for number, point in enumerate(reached):
+        world = worlds[number % len(worlds)]
+        story = _story(100 + number, f"{point}:1")
+        scene = world.scene(story)
+        crew = Crew(scene.environment, scene.folder)
+        crew.start(f"{point}:1")
+        scene.wait_done(15, crew.supervise)
+        crew.stop()
+        deaths[point] = crew.deaths
+    assert all(died or point.startswith("release") for point, died in deaths.items()), deaths

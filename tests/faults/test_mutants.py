@@ -1,0 +1,59 @@
+"""The fault suite bites: with each of these mistakes it must find something wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults import mutants
+from tests.faults.conftest import World, play_all
+from tests.faults.story import Story, play
+
+FAULTS = {"drop_after_accept": 0.15, "error_after_accept": 0.1, "answer_late": 0.1}
+
+
+def _stories(count: int, **changes: object) -> list[Story]:
+    plain: dict[str, object] = {
+        "people": 60,
+        "workers": 2,
+        "rate": 300.0,
+        "look_up": False,
+        "faults": {},
+        "crashes": (),
+    }
+    return [Story(seed=20_000 + n, **(plain | changes)) for n in range(count)]  # type: ignore[arg-type]
+
+
+PROVOKED: dict[str, list[Story]] = {
+    "intent committed after the call": _stories(6, crashes=("call.answered:20", "call.answered:5")),
+    "time-out treated as a failure and retried": _stories(2, faults=FAULTS),
+    "the HTTP client's own retry let back in": _stories(2, faults=FAULTS),
+    "calls not marked before their first byte": _stories(6, crashes=("call.answered:5", "call.answered:9")),
+}
+
+
+@pytest.mark.parametrize("mutant", sorted(mutants.MUTANTS))
+def test_a_mistake_is_found(worlds: list[World], mutant: str) -> None:
+    for pair in range(0, len(PROVOKED[mutant]), 2):
+        told = play_all(worlds, PROVOKED[mutant][pair : pair + 2], mutant)
+        for world in worlds:
+            world.fresh()  # what the mistake left undone must not be finished in the next scene
+        if any(wrong for _, wrong in told):
+            return
+    pytest.fail(f"nothing was found wrong with: {mutant}")
+
+
+@pytest.mark.parametrize("mutant", sorted(mutants.MUTANTS))
+def test_and_without_it_nothing_is_wrong(worlds: list[World], mutant: str) -> None:
+    told = play_all(worlds, PROVOKED[mutant][:2])
+    assert not [wrong for _, wrong in told if wrong], told
+
+
+def test_without_the_index_of_effective_attempts_a_retry_pressed_twice_sends_twice(
+    worlds: list[World],
+) -> None:
+    story = _stories(1, workers=1, rate=30.0, people=40, chaos=((0.1, "echo"), (0.2, "echo")))[0]
+    world = worlds[0]
+    scene = world.scene(story)
+    scene.alter(mutants.DROPPED_INDEX)
+    assert play(story, scene), "the index was dropped and nobody noticed"
+    world.fresh()
