@@ -55,7 +55,7 @@ identity = table(
     words("kind"),
     uuid("contact_id"),
     one_of("kind", "id", "place"),
-    Index("identity_contact", "contact_id"),
+    Index("identity_contact", "contact_id", "kind"),
 )
 
 address = table(

@@ -29,7 +29,7 @@ CREATE TABLE identity (
   contact_id uuid NOT NULL,
   PRIMARY KEY (workspace_id, key)
 );
-CREATE INDEX identity_contact ON identity (contact_id);
+CREATE INDEX identity_contact ON identity (contact_id, kind);
 
 CREATE TABLE address (
   id uuid PRIMARY KEY,
