@@ -140,10 +140,13 @@ async def withdraw_cancelled(
 async def _refuse_empty(
     connection: Connection, definition: Announcement, moment: datetime, now: datetime, *, confirmed: bool
 ) -> None:
-    if confirmed and moment > now and not definition.frozen:
+    later = moment > now and not definition.frozen
+    if confirmed and later:
         return
-    if not await frozen.anybody(connection, await whom.now_meant(connection, definition.audience, moment)):
-        later = moment > now and not definition.frozen
+    resolved_at = moment if later else now
+    if not await frozen.anybody(
+        connection, await whom.now_meant(connection, definition.audience, resolved_at)
+    ):
         raise Invalid(
             "nobody is in this audience",
             where="audience",

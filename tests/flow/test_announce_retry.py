@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -207,6 +208,22 @@ async def test_a_retry_while_it_is_paused_waits_with_the_rest(services: Services
     async with services.db.tenant(workspace) as connection:
         await announce.resume(connection, services, campaign_id)
     assert await dispatch.all() == 4
+
+
+async def test_a_run_is_not_finished_under_a_retry(services: Services, workspace: UUID) -> None:
+    await people(services, workspace)
+    campaign_id, run_id = await sent_out(services, workspace)
+    dispatch = Dispatch(services, workspace, campaign_id)
+    await dispatch.all(Outcome.REFUSED)
+    async with services.db.tenant(workspace) as connection:
+        await retry.retry(connection, services, campaign_id)
+        finishing = asyncio.create_task(fire.finish(services, workspace))
+        await asyncio.sleep(0.1)
+        assert not finishing.done()
+    await finishing
+    assert await state_of(services, workspace, campaign_id) == "running"
+    assert await dispatch.all() == 4
+    assert await counted(services, workspace, run_id) == {"accepted": 4}
 
 
 async def test_what_expired_has_its_time_anew(services: Services, workspace: UUID) -> None:
