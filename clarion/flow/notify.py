@@ -25,7 +25,6 @@ from clarion.kit.log import logger
 from clarion.store import notice
 from clarion.store import workspace as workspaces
 
-AT_ONCE = 10
 FIRST_WAIT, LONGEST_WAIT = 30.0, 3600.0  # seconds between tries that failed, doubled each time
 log = logger(__name__)
 
@@ -52,23 +51,27 @@ async def notify(services: Services, http: Http, workspace_id: UUID) -> int:
     if rest is not None and rest.until > ticks:
         return 0
     delivered = 0
-    async with services.db.tenant(workspace_id) as connection:
-        untold = await notice.untold(connection, AT_ONCE)
-        if not untold or not await notice.take_turn(connection):
-            return 0
-        home = await workspaces.get(connection)
-        for one in await notice.untold(connection, AT_ONCE):
-            try:
-                await _tell(services, http, home, one)
-            except ClarionError as error:
-                _tire(workspace_id, ticks, rest)
-                log.error("an operator could not be told", cause=one["cause"], why=error.what)
-                break
-            await notice.told(connection, one["id"], services.clock.now())
+    try:
+        while await _next(services, http, workspace_id):
             delivered += 1
-        else:
-            _resting.pop(workspace_id, None)
+    except ClarionError as error:
+        _tire(workspace_id, ticks, rest)
+        log.error("an operator could not be told", workspace=str(workspace_id), why=error.what)
+    else:
+        _resting.pop(workspace_id, None)
     return delivered
+
+
+async def _next(services: Services, http: Http, workspace_id: UUID) -> bool:
+    """Tell the oldest notice that is untold; False when there is none, or another process is at it."""
+    async with services.db.tenant(workspace_id) as connection:
+        if not await notice.untold(connection, 1) or not await notice.take_turn(connection):
+            return False
+        for one in await notice.untold(connection, 1):  # as it is now that it is our turn
+            await _tell(services, http, await workspaces.get(connection), one)
+            await notice.told(connection, one["id"], services.clock.now())
+            return True
+        return False
 
 
 def _tire(workspace_id: UUID, ticks: float, rest: _Rest | None) -> None:

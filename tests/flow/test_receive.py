@@ -8,17 +8,23 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from clarion.domain.message import Outcome
+from clarion.flow import configure
 from clarion.flow.receive import Receiver
 from clarion.flow.services import Services
+from clarion.kit.clock import FakeClock
+from clarion.kit.db import Database
 from clarion.kit.http import Http
 from clarion.providers import registry
 from clarion.providers.contract import Account, Evidence, Inbound, Receipt, Sender
 from tests.flow.receiving import Receiving, status, webhook
+from tests.house import House
 from tests.store.people import ABEBE, AMINA, JOHN, ROSA
 from tests.store.sent import announce, sent_once
 
@@ -114,8 +120,17 @@ async def test_a_failure_that_the_account_is_at_fault_for_pauses_the_channel(rec
     (channel,) = await receiving.look("SELECT state, reason FROM channel")
     assert (channel["state"], channel["reason"]) == ("paused", "131042: told in a receipt")
     assert await receiving.notices() == [f"channel:{receiving.channel_id}:account"]
-    await receiving.look("UPDATE channel SET state = 'active' RETURNING id")
-    await receiving.tell_of(receiving.sent.attempts[0], "failed", 131042)
+
+
+async def test_a_failure_from_before_the_channel_was_mended_does_not_pause_it(receiving: Receiving) -> None:
+    first, second, *_ = receiving.sent.attempts
+    await receiving.tell_of(first, "failed", 131042)
+    assert isinstance(receiving.services.clock, FakeClock)
+    receiving.services.clock.advance(60)
+    async with receiving.services.db.tenant(receiving.workspace_id) as connection:
+        await configure.resume_channel(connection, receiving.channel_id, receiving.services.clock.now())
+    await receiving.tell_of(first, "failed", 131042)
+    await receiving.tell_of(second, "failed", 131042, at=receiving.ago(1))
     assert (await receiving.look("SELECT state FROM channel"))[0]["state"] == "active"
 
 
@@ -164,6 +179,26 @@ async def comes_to(receiving: Receiving, state: tuple[str, str | None], people: 
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"they are {await receiving.states()}")
+
+
+async def test_the_loop_goes_on_after_the_database_threw_it_out(
+    receiving: Receiving, database_url: str, house: House
+) -> None:
+    async with Database(database_url, size=2, name="a reader of the inbox") as db:
+        services = replace(receiving.services, db=db)
+        stop = asyncio.Event()
+        loop = asyncio.create_task(Receiver(services).run(stop))
+        await receiving.store(*told(receiving, "sent"))
+        await comes_to(receiving, ("accepted", None), 4)
+        with psycopg.connect(house.superuser_url, autocommit=True) as superuser:
+            superuser.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
+                ("a reader of the inbox",),
+            )
+        await receiving.store(*told(receiving, "read"))
+        await comes_to(receiving, ("read", None), 4)
+        stop.set()
+        await loop
 
 
 _KILLED = """
@@ -235,7 +270,7 @@ class Odd:
         if body == b"fail":
             raise RuntimeError("a fault in the provider's file")
         if body == b"odd":
-            return [Inbound("1", "tel", AMINA, "\ud800", now)]
+            return [Inbound("1", "t\x00l", AMINA, "\ud800", now)]
         return [Receipt(Evidence.DELIVERED, now, self.receiving.sent.reference(UUID(bytes=body)))]
 
 
@@ -251,5 +286,5 @@ async def test_one_body_that_cannot_be_applied_does_not_hold_up_the_others(
     kept = await receiving.look("SELECT body, problem FROM inbox WHERE problem IS NOT NULL")
     assert sorted((bytes(one["body"]), one["problem"]) for one in kept) == [
         (b"fail", "it cannot be read: RuntimeError"),
-        (b"odd", "it cannot be applied: UnicodeEncodeError"),
+        (b"odd", "it cannot be applied: CharacterNotInRepertoire"),
     ]

@@ -14,7 +14,7 @@ from clarion.domain.message import Outcome, State, cohort_of
 from clarion.kit.clock import Clock
 from clarion.kit.db import Connection, Database, rows
 from clarion.kit.ids import uuid7
-from clarion.store import receipt
+from clarion.store import queue, receipt
 from clarion.store.queue import PLANNER
 from clarion.store.receipt import Applied, Contended, Said
 from tests.house import House
@@ -80,6 +80,23 @@ async def test_evidence_before_the_retry_left_takes_the_message_out_of_the_queue
         assert await sent.waiting(connection) == 0
         assert (await sent.message(connection))["state"] == "accepted"
         assert await sent.begin(connection) == []
+
+
+@pytest.mark.parametrize("state", ["cancelled", "expired", "skipped"])
+async def test_a_message_that_was_ended_is_raised_by_evidence_all_the_same(
+    db: Database, workspace: UUID, clock: Clock, state: str
+) -> None:
+    now = clock.now()
+    sent, one = await sent_once(db, workspace, now)
+    async with db.tenant(workspace) as connection:
+        await sent.settle(connection, one, Outcome.UNSENT)
+        waiting = await rows(connection, "SELECT lane_id, due_at, message_id, cohort FROM queue")
+        ended = [(w["lane_id"], w["due_at"], w["message_id"], w["cohort"]) for w in waiting]
+        assert await queue.end(connection, ended, state, "why", now) == 1
+        await apply(connection, sent, Said(one, "accepted", now))
+        message = await sent.message(connection)
+        assert (message["state"], message["reason"]) == ("accepted", None)
+        assert await sent.tally_agrees(connection)
 
 
 async def test_a_failure_is_undelivered_with_its_code_until_a_delivery_proves_otherwise(

@@ -82,6 +82,8 @@ async def halt(
     for failure in _one_of_each(failures).values():
         why = f"{failure.said.code}: told in a receipt"
         if failure.fault is Fault.ACCOUNT:
+            if failure.said.at < (await channels.get(connection, channel_id))["modified_at"]:
+                continue  # it happened before somebody mended or resumed the channel
             await channels.pause(connection, channel_id, why, now)
             await notice.put(
                 connection, workspace_id, cause=f"channel:{channel_id}:account", level="error",
@@ -99,9 +101,9 @@ async def halt(
 
 
 def _one_of_each(failures: Sequence[Failure]) -> Mapping[object, Failure]:
-    """Of account failures one is enough; of content each campaign's, so all are asked."""
+    """Of account failures the latest is enough; of content each campaign's, so all are asked."""
     return {
         f.fault if f.fault is Fault.ACCOUNT else f.said.attempt_id: f
-        for f in failures
+        for f in sorted(failures, key=lambda f: f.said.at)
         if f.fault in (Fault.ACCOUNT, Fault.CONTENT)
     }

@@ -106,5 +106,7 @@ def _identifier(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without what PostgreSQL's text cannot hold."""
-    return text.replace("\x00", "") if "\x00" in text else text
+    """Without what PostgreSQL's text cannot hold: the NUL character and halves of surrogate pairs."""
+    if "\x00" in text:
+        text = text.replace("\x00", "")
+    return text if text.isascii() else text.encode(errors="replace").decode()
