@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from procrastinate import App
+from sqlalchemy.exc import OperationalError as DatabaseAway
 
-from clarion.errors import Misconfigured
+from clarion.errors import Misconfigured, Unavailable
 from clarion.flow.dispatch.dispatcher import Dispatcher
 from clarion.flow.receive import Receiver
 from clarion.flow.services import Services
@@ -55,7 +57,14 @@ async def database(settings: Settings, progress: Progress = _quiet) -> AsyncIter
     operator runs: raises Misconfigured when it is behind.
     """
     if settings.database_url is not None:
-        reached = await asyncio.to_thread(migrate.current, settings.database_url)
+        try:
+            reached = await asyncio.to_thread(migrate.current, settings.database_url)
+        except DatabaseAway as error:
+            raise Unavailable(
+                "the database cannot be reached",
+                where="CLARION_DATABASE_URL",
+                hint="`clarion doctor` says what is wrong with it; a supervisor may try again.",
+            ) from error
         if reached != migrate.head():
             raise Misconfigured(
                 f"the database has schema {reached or 'none'}, this version needs {migrate.head()}",
@@ -63,12 +72,15 @@ async def database(settings: Settings, progress: Progress = _quiet) -> AsyncIter
             )
         yield settings.database_url
         return
-    server = embedded(settings)
+    server, done = embedded(settings), threading.Event()
     info = await asyncio.to_thread(server.start, progress)
     try:
         await asyncio.to_thread(migrate.upgrade, info.owner_url, progress)
+        # A server that was killed is started again by whichever process of the house sees it first.
+        threading.Thread(target=server.keep_running, args=(done,), daemon=True).start()
         yield info.app_url
     finally:
+        done.set()
         await asyncio.to_thread(server.release)
 
 
