@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
-from typing import LiteralString, cast
+from typing import LiteralString
 
 
 @lru_cache(maxsize=256)
