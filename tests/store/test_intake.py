@@ -7,11 +7,17 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from clarion.domain.identity import consent_hash
 from clarion.domain.person import Person
+from clarion.kit.clock import Clock
 from clarion.kit.db import Connection, Database, rows
+from clarion.kit.ids import uuid7
 from clarion.store import consent
+from clarion.store import workspace as workspaces
 from clarion.store.intake import Outcome, Taken
+from tests.house import House
 from tests.store.people import ABEBE, AMINA, JOHN, NOW, ROSA, pepper_of, person, store, tel
 
 
@@ -181,3 +187,42 @@ async def test_two_who_take_the_same_new_person_in_at_once_agree_on_one_contact(
     first, second = await asyncio.gather(take_in([amina, abebe]), take_in([abebe, amina]))
     assert [one.contact_id for one in first] == [one.contact_id for one in reversed(second)]
     assert {one.outcome for one in (*first, *second)} == {Outcome.CREATED, Outcome.UNCHANGED}
+
+
+async def _rows_read(connection: Connection) -> int:
+    """Rows and index entries of people's tables that this transaction has read so far."""
+    found = await rows(
+        connection,
+        """SELECT sum(pg_stat_get_xact_tuples_returned(c.oid))::int AS n FROM pg_class c
+           LEFT JOIN pg_index i ON i.indexrelid = c.oid
+           WHERE coalesce(i.indrelid, c.oid) = ANY (ARRAY[
+             'contact', 'identity', 'address', 'invalid_address', 'group_member', 'consent']::regclass[])""",
+    )
+    return int(found[0]["n"])
+
+
+@pytest.mark.parametrize("how_many", [1, 200])
+async def test_a_person_costs_the_same_however_many_there_are_and_nobody_has_counted_them(
+    house: House, clock: Clock, how_many: int
+) -> None:
+    """Without statistics the planner must not read the workspace for each person, new or known."""
+    name = house.new_database()
+    async with Database(house.url(name), size=2) as db:
+        workspace = uuid7(clock.now())
+        async with db.tenant(workspace) as connection:
+            await workspaces.create(connection, workspace, name="Large", country="KE", now=NOW)
+            await store(
+                connection,
+                [person(f"P {n}", f"+2547120{n:05d}", "12", external_id=f"E-{n}") for n in range(3_000)],
+            )
+        known = [
+            person(f"Q {n}", f"+2547130{n:05d}", external_id=f"E-{n}", groups=["All"], opted_out="yes")
+            for n in range(how_many)
+        ]
+        new = [person(f"R {n}", f"+2547140{n:05d}", "12", groups=["All"]) for n in range(how_many)]
+        async with db.tenant(workspace) as connection:
+            before = await _rows_read(connection)
+            taken = await store(connection, [*known, *new])
+            assert await _rows_read(connection) - before < 60 * how_many
+        assert [one.outcome for one in taken] == [Outcome.UPDATED] * how_many + [Outcome.CREATED] * how_many
+    house.drop(name)
