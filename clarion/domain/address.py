@@ -48,7 +48,7 @@ _WHATSAPP_USER = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}")
 _FCM_TOKEN = re.compile(r"[A-Za-z0-9_:\-]{20,4096}")
 _MESSENGER_ID = re.compile(r"\d{5,32}")
 _MAIL = re.compile(
-    r"[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]{1,64}@(?:[^\W_](?:[\w\-]{0,61}[^\W_])?\.)+[^\W\d_][\w\-]{0,61}[^\W_]"
+    r"[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f\ud800-\udfff]{1,64}@(?:[^\W_](?:[\w\-]{0,61}[^\W_])?\.)+[^\W\d_][\w\-]{0,61}[^\W_]"
 )
 _LONGEST_MAIL = 254  # RFC 5321 4.5.3.1.3, less the angle brackets
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clarion.domain.address import SCHEMES
 from clarion.domain.field import FieldType
 from clarion.domain.person import Customs, Given, Person, read_person
 from clarion.kit.clock import Clock
@@ -121,3 +122,41 @@ def test_where_a_file_is_cut_into_batches_makes_no_difference(
 def test_a_file_taken_in_again_changes_nothing(ward: Ward, people: list[Person]) -> None:
     who, known = ward.after([people])
     assert ward.after([people, people]) == (who + who, known)
+
+
+# Any character at all: NUL, halves of pairs, marks, and what people really type.
+ANY = st.text(st.characters(exclude_categories=()), max_size=12)
+SOME = ANY | st.sampled_from(
+    ["07", "+254712", "@", "a@b.org", "tel:", "\0", "\ud800", "\ud800a@b.org", "Ⅷ", "a\u0300", "  "]
+)
+ANYTHING = st.builds(
+    Given,
+    external_id=st.none() | SOME,
+    name=st.none() | SOME,
+    language=st.none() | SOME,
+    country=st.none() | SOME,
+    timezone=st.none() | SOME,
+    fields=st.dictionaries(st.sampled_from(["ward", "floor"]), SOME, max_size=2),
+    addresses=st.lists(
+        st.tuples(
+            st.just("phone"),
+            st.sampled_from([None, *SCHEMES]),
+            st.builds("".join, st.lists(SOME, max_size=3)),
+        ),
+        max_size=3,
+    ),
+    groups=st.lists(SOME, max_size=2),
+    opted_out=st.none() | SOME,
+)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(people=st.lists(ANYTHING, min_size=1, max_size=6))
+def test_whatever_is_written_is_stored_or_refused_and_never_breaks_an_import(
+    ward: Ward, people: list[Given]
+) -> None:
+    read_ones = [read_person(one, CUSTOMS) for one in people]
+    assert all(person is not None or findings[-1].severity == "refused" for person, findings in read_ones)
+    who, _ = ward.after([[person for person, _ in read_ones if person is not None]])
+    assert len(who) == sum(person is not None for person, _ in read_ones)
+    "".join(f.field + f.reason for _, findings in read_ones for f in findings).encode()
