@@ -13,10 +13,10 @@ from uuid import UUID
 
 from psycopg.rows import class_row, tuple_row
 
-from clarion.domain.message import Verdict
+from clarion.domain.message import Outcome, Verdict
 from clarion.kit.db import Connection, array, texts
 from clarion.kit.ids import floor7
-from clarion.store import tally
+from clarion.store import receipt, tally
 from clarion.store.cohort import within
 
 # Two statements, because the second must see what the first has locked: receipts may move the same
@@ -68,8 +68,9 @@ WITH said AS (
     state = CASE WHEN m.state > 'unknown' THEN m.state ELSE j.to_state END,
     reason = CASE WHEN m.state > 'unknown' THEN m.reason ELSE j.to_reason END,
     tries = CASE WHEN j.counts THEN greatest(m.tries, j.number) ELSE m.tries END,
-    due_at = coalesce(j.retry_at, m.due_at),
-    settled_at = CASE WHEN j.to_state = 'ready' THEN NULL ELSE coalesce(m.settled_at, %(now)s) END
+    due_at = CASE WHEN m.state > 'unknown' THEN m.due_at ELSE coalesce(j.retry_at, m.due_at) END,
+    settled_at = CASE WHEN j.to_state = 'ready' AND m.state <= 'unknown' THEN NULL
+                      ELSE coalesce(m.settled_at, %(now)s) END
   FROM judged j
   WHERE m.ctid = j.place
   RETURNING m.id, m.run_id, m.was, m.was_reason, m.state, m.reason, m.content_version_id, m.expires_at,
@@ -92,9 +93,10 @@ SELECT count(*) FROM ended
 async def settle(connection: Connection, cohort: date, verdicts: Sequence[Verdict], now: datetime) -> int:
     """Write how attempts of one cohort ended; returns how many this call settled.
 
-    An attempt that is settled already (by a receipt, a look-up, another settle) is left as it is.
-    A verdict whose state is READY puts the message back into the queue at its `retry_at`, unless
-    its lane was cancelled or its person erased meanwhile.
+    An attempt that is settled already (by a receipt, a look-up, another settle) is left as it is; only
+    that the provider took what was held for not sent is believed even then, as of a receipt. A verdict
+    whose state is READY puts the message back into the queue at its `retry_at`, unless its lane was
+    cancelled or its person erased meanwhile. Raises Contended.
     """
     verdicts = sorted(verdicts, key=lambda v: v.attempt_id)  # receipts lock rows in this order too
     params = {
@@ -114,7 +116,34 @@ async def settle(connection: Connection, cohort: date, verdicts: Sequence[Verdic
         await cursor.execute(within(_LOCK, cohort), params, prepare=True)
         await cursor.execute(within(_SETTLE, cohort), params, prepare=True)
         found = await cursor.fetchone()
-        return int(found[0]) if found else 0
+    settled = int(found[0]) if found else 0
+    if settled < len(verdicts):
+        settled += await _believe(connection, cohort, verdicts, now)
+    return settled
+
+
+_HELD_FOR_UNSENT = """
+SELECT a.id FROM unnest(%(id)s::uuid[]) AS s(id)
+CROSS JOIN LATERAL (
+  SELECT t.id FROM {attempt} t WHERE t.id = s.id AND t.state IN ('unsent', 'refused', 'settled_not_sent')
+  LIMIT 1) a
+"""
+
+
+async def _believe(connection: Connection, cohort: date, verdicts: Sequence[Verdict], now: datetime) -> int:
+    """Answers that come late, after a person or a look-up said that the provider had not taken it."""
+    late = {v.attempt_id: v for v in verdicts if v.outcome is Outcome.ACCEPTED}
+    if not late:
+        return 0
+    ids = array(id.hex for id in late)
+    cursor = await connection.execute(within(_HELD_FOR_UNSENT, cohort), {"id": ids})
+    said = [
+        receipt.Said(found[0], "accepted", now, provider_id=late[found[0]].provider_id)
+        for found in await cursor.fetchall()
+    ]
+    if said:
+        await receipt.apply(connection, cohort, said, now)
+    return len(said)
 
 
 @dataclass(frozen=True, slots=True)

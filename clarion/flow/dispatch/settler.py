@@ -20,6 +20,7 @@ from clarion.kit.crash import crash_point
 from clarion.kit.db import AWAY, Database
 from clarion.kit.log import logger
 from clarion.store import attempt
+from clarion.store.receipt import Contended
 
 INTERVAL = 0.05  # at most a tenth of a second from an answer to the start of its commit (DESIGN, rule 4)
 BATCH = 250
@@ -88,7 +89,7 @@ class Settler:
                     await attempt.settle(connection, cohort, [e.verdict for e in group], self._clock.now())
                     crash_point("settle.before_commit")
                 break
-            except AWAY as error:
+            except (*AWAY, Contended) as error:
                 log.warning(
                     "settling waits for the database", error=type(error).__name__, verdicts=len(group)
                 )

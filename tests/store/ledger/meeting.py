@@ -30,21 +30,28 @@ async def meet(
     second: Callable[[Connection], Awaitable[B]],
 ) -> Met[A, B]:
     """`first` runs, `second` comes, `first` commits, `second` goes on and commits."""
+    async with db.tenant(workspace) as connection:
+        one = await first(connection)
+        coming, waited = await begin(db, workspace, second)
+    return Met(one, await coming, waited)
+
+
+async def begin(
+    db: Database, workspace: UUID, work: Callable[[Connection], Awaitable[B]]
+) -> tuple[asyncio.Task[B], bool]:
+    """Let a transaction begin; once it waits for a lock, or is done: the work, and whether it waits."""
     began: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def come() -> B:
         async with db.tenant(workspace) as connection:
             began.set_result(connection.info.backend_pid)
-            return await second(connection)
+            return await work(connection)
 
-    async with db.tenant(workspace) as connection:
-        one = await first(connection)
-        coming = asyncio.create_task(come())
-        waited = await waits(db, await began, coming)
-    return Met(one, await coming, waited)
+    coming = asyncio.create_task(come())
+    return coming, await _waits(db, await began, coming)
 
 
-async def waits(db: Database, pid: int, work: asyncio.Task[B]) -> bool:
+async def _waits(db: Database, pid: int, work: asyncio.Task[B]) -> bool:
     """True once that backend waits for a lock, False once its work is done."""
     async with asyncio.timeout(30):
         while not work.done():

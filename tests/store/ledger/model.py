@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from clarion.domain.message import Outcome, State, Verdict, raised
@@ -36,10 +37,17 @@ class Owed:
     state: State
     reason: str | None
     queued: datetime | None
-    meant: bool  # not skipped when the run was expanded
+    expires_at: datetime
+    once_key: bytes | None = None  # held by whoever was to have it, where a campaign is one an address
     id: UUID | None = None
     counted: int = 0
     surmised: bool = False
+
+    def reopen(self, key: bytes | None, due: datetime, expires_at: datetime) -> None:
+        # what the provider said did not arrive may have: then nothing is certain any more
+        self.surmised |= self.state is State.UNDELIVERED
+        self.state, self.reason = State.READY, None
+        self.queued, self.expires_at, self.once_key, self.counted = due, expires_at, key, 0
 
     def know(self, id: str) -> None:
         self.id = UUID(id)
@@ -110,14 +118,14 @@ class Model:
         """The next people of a run each get a message, or a reason why not."""
         done = self.reached[campaign.run]
         people = self.world.people[done : done + limit]
-        said = {o.person.key for o in self.owed.values() if o.campaign is campaign and o.meant}
+        said = self._said(campaign)
         fresh: list[Owed] = []
         for person in people:
-            reason = self._why_not(person, said if campaign.once else ())
+            reason = self._why_not(person, said)
             state, due = (State.SKIPPED, None) if reason else (State.READY, max(self.now, self.began))
-            fresh.append(Owed(person, campaign, state, reason, due, meant=reason is None))
-            if reason is None:
-                said.add(person.key)
+            key = person.key if campaign.once and not reason else None
+            fresh.append(Owed(person, campaign, state, reason, due, self.expires_at, key))
+            said.add(key)
 
         def apply() -> None:
             for owed in fresh:
@@ -136,6 +144,23 @@ class Model:
         if person.key in self.out:
             return "opted_out"
         return "duplicate_address" if person.key in said else None
+
+    def _said(self, campaign: Campaign) -> set[bytes | None]:
+        return {o.once_key for o in self.owed.values() if o.campaign is campaign}
+
+    def reopen(self, campaign: Campaign, states: Collection[State], expires_at: datetime) -> Effect:
+        """What ended without having been sent is judged again, and tried again where it may be."""
+        said, effects = self._said(campaign), list[Effect]()
+        ended = [o for o in self.owed.values() if o.campaign is campaign and o.state in states]
+        for owed in sorted(ended, key=lambda o: o.person.contact):
+            key = owed.person.key if campaign.once else None
+            why = self._why_not(owed.person, said - {owed.once_key})
+            if why is None:
+                effects.append(partial(owed.reopen, key, self.now, expires_at))
+                said.add(key)
+            elif owed.state is State.SKIPPED:
+                effects.append(partial(setattr, owed, "reason", why))
+        return all_of(*effects)
 
     # --- who may send
 
@@ -166,7 +191,7 @@ class Model:
         for one in tries:
             owed = by_id[one.waiting.message_id]
             if self._may(worker, epoch, one, owed):
-                tried = Tried(one.attempt_id, owed, worker, epoch, one.waiting.tries + 1)
+                tried = Tried(one.attempt_id, owed, worker, epoch, owed.counted + 1)
                 granted[one.attempt_id] = tried
 
         def apply() -> None:
@@ -184,7 +209,7 @@ class Model:
             and lane.state == "open"
             and lane.epoch == one.lane_epoch
             and owed.queued == one.waiting.due_at
-            and owed.queued <= self.now < self.expires_at
+            and owed.queued <= self.now < owed.expires_at
             and owed.person.key not in self.out
         )
 
@@ -207,8 +232,8 @@ class Model:
 
         def apply() -> None:
             tried.outcome = verdict.outcome
-            if verdict.counts:
-                owed.counted = max(owed.counted, tried.number)
+            if state is State.READY:
+                owed.counted = tried.number if verdict.counts else tried.number - 1
             if owed.state not in _RISEN:
                 owed.state, owed.reason, owed.queued = state, reason, queued
 

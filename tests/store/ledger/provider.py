@@ -52,6 +52,17 @@ def verdict(attempt_id: UUID, answer: str, now: datetime, wait: int = 0) -> Verd
             return Verdict(attempt_id, Outcome.UNKNOWN, State.UNKNOWN, code="unanswered")
 
 
+def decision(attempt_id: UUID, as_: str, now: datetime) -> Verdict:
+    """What a person says of an unknown: it was sent, it was not, or send it again (flow.unknowns)."""
+    match as_:
+        case "sent":
+            return Verdict(attempt_id, Outcome.ACCEPTED, State.ACCEPTED)
+        case "not":
+            return Verdict(attempt_id, Outcome.SETTLED_NOT_SENT, State.FAILED, "settled_not_sent")
+        case _:
+            return Verdict(attempt_id, Outcome.SETTLED_NOT_SENT, State.READY, retry_at=now, counts=False)
+
+
 def not_begun(attempt_id: UUID, now: datetime) -> Verdict:
     """The call certainly never began."""
     return Verdict(attempt_id, Outcome.UNSENT, State.READY, code="not_begun", retry_at=now, counts=False)

@@ -16,7 +16,7 @@ from clarion.store.queue import Intended, Waiting
 from clarion.store.receipt import Said
 from tests.store.ledger.base import AGAIN, SLOW, WHICH, Base, gives_way
 from tests.store.ledger.model import CODE, EVIDENCE, Owed, Tried, all_of
-from tests.store.ledger.provider import ANSWERS, Worker, not_begun, verdict
+from tests.store.ledger.provider import ANSWERS, Worker, decision, not_begun, verdict
 from tests.store.ledger.world import COHORT, NOW, Campaign
 
 START = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
@@ -116,7 +116,7 @@ class Sending(Base):
 
     def call(self, worker: Worker, tried: Tried, answer: str, heard: bool = True, wait: int = 0) -> None:
         now = self.clock.now()
-        if now >= self.model.expires_at:
+        if now >= tried.owed.expires_at:
             worker.answers[tried.id] = not_begun(tried.id, now)
             return
         worker.marks.add(tried.id)
@@ -150,14 +150,21 @@ class Sending(Base):
     ) -> None:
         """Written by whoever has the evidence: no epoch is asked for."""
         now, effect = self.clock.now(), self.model.settle(some)
-        open_ones = [v for v in some if self.model.tries[v.attempt_id].outcome in (None, Outcome.UNKNOWN)]
+        counted = [v for v in some if self._is_news(v)]
 
         async def work(connection: Connection) -> int:
             return await attempt.settle(connection, COHORT, some, now)
 
         settled = self.do(work, lambda _: all_of(effect, durable)(), slow=slow, again=again)
-        assert settled == len(open_ones)
+        assert settled == len(counted)
         self.said += some
+
+    def _is_news(self, verdict: Verdict) -> bool:
+        """Nobody knew; or it was held for not sent, and was accepted all the same."""
+        outcome = self.model.tries[verdict.attempt_id].outcome
+        if verdict.outcome is Outcome.ACCEPTED:
+            return outcome is not Outcome.ACCEPTED
+        return outcome in (None, Outcome.UNKNOWN)
 
     @precondition(lambda self: self.said)
     @rule(which=st.lists(st.integers(0, 40), min_size=1, max_size=4), slow=SLOW)
@@ -199,8 +206,7 @@ class Sending(Base):
         if sure and not right:
             return
         tried.owed.surmised |= not right
-        word = {"sent": "accepts", "not": "fails_for_good", "again": "later"}[as_]
-        self.settle([verdict(tried.id, word, self.clock.now())])
+        self.settle([decision(tried.id, as_, self.clock.now())])
 
     @precondition(lambda self: any(self.provider.called.values()))
     @rule(

@@ -14,11 +14,13 @@ from clarion.domain.message import State
 from clarion.kit.db import Connection
 from clarion.store import campaign, channel, consent, erasure, queue, run, tally
 from clarion.store.queue import Waiting
+from clarion.store.reopen import reopen_chunk
 from tests.store.ledger.base import AGAIN, SLOW, WHICH, Base, gives_way
 from tests.store.ledger.model import all_of
 from tests.store.ledger.provider import Worker
-from tests.store.ledger.world import Campaign, Person
+from tests.store.ledger.world import COHORT, LASTS, SCHEMES, Campaign, Person
 
+OVER = frozenset({State.FAILED, State.EXPIRED, State.SKIPPED, State.UNDELIVERED})
 STAYING = ("Selam", "Nuru")  # are never erased: somebody must be left
 
 
@@ -107,6 +109,27 @@ class Wishes(Base):
             lambda c: queue.empty_lane(c, lane_id, "cancelled", now, limit), lambda _: effect(), slow=slow
         )
         assert ended == len(some)
+
+    @precondition(lambda self: any(owed.state in OVER for owed in self.model.owed.values()))
+    @rule(which=WHICH, undelivered=st.booleans(), slow=SLOW, again=AGAIN)
+    @gives_way
+    def what_was_not_sent_is_tried_again(
+        self, which: int, undelivered: bool, slow: bool, again: bool
+    ) -> None:
+        one, now = self.campaign(which), self.clock.now()
+        if self.model.lanes[one.lane].state == "cancelled":
+            return
+        states = OVER if undelivered else OVER - {State.UNDELIVERED}
+        effect = self.model.reopen(one, states, now + LASTS)
+        row = {"id": one.run, "campaign_id": one.id, "cohort": COHORT}
+
+        async def work(connection: Connection) -> None:
+            await reopen_chunk(
+                connection, row, states=[*states], schemes=SCHEMES, once_an_address=one.once, after=None,
+                expires_at=now + LASTS, limit=100, now=now, detail="a test",
+            )  # fmt: skip
+
+        self.do(work, lambda _: effect(), slow=slow, again=again)
 
     @rule(which=WHICH, slow=SLOW, again=AGAIN)
     @gives_way
