@@ -1,7 +1,7 @@
 """Ingest: people come in, from a file or from a program.
 
 A file is read, understood and checked in one thread while PostgreSQL stores the batch before; memory
-holds two batches, whatever the size of the file. Each batch is one transaction together with the file's
+holds a few batches, whatever the size of the file. Each batch is one transaction together with the file's
 position, so an import that was killed goes on after the last batch that was committed.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,14 +20,14 @@ from clarion.domain.columns import Columns
 from clarion.domain.country import parse_country
 from clarion.domain.field import FieldType
 from clarion.domain.imports import ImportOptions
-from clarion.domain.person import Customs, Finding, Given, Person, clean_group, read_person
+from clarion.domain.person import Customs, Finding, Given, read_person
 from clarion.domain.refusal import Refusal
 from clarion.errors import Invalid, NotFound, TooLarge
+from clarion.flow.reading import Ahead, Batch, batches, columns_of, opened
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock
 from clarion.kit.db import Connection, Database, Row
 from clarion.kit.ids import uuid7
-from clarion.kit.tabular import RowProblem, Table, open_table
 from clarion.store import field as fields
 from clarion.store import imports, intake, workspace
 
@@ -98,8 +98,8 @@ async def start_import(
     async with db.tenant(workspace_id) as connection:
         home = await workspace.get(connection)
         customs = await _customs(connection, home, chosen)
-    columns = _columns(customs, chosen)
-    with await asyncio.to_thread(_open, path, chosen) as table:
+    columns = columns_of(customs, chosen)
+    with await asyncio.to_thread(opened, path, chosen) as table:
         if table.columns:
             columns.check(table.columns)
         kind, size = table.kind, table.bytes_total
@@ -169,67 +169,6 @@ async def import_file(
 
 
 @dataclass
-class _Batch:
-    """Rows that were read, and what was wrong with others; `rows` counts both."""
-
-    people: list[Person] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    troubles: list[imports.Trouble] = field(default_factory=list)
-    refused: int = 0
-    rows: int = 0
-    at_byte: int = 0
-    new_fields: dict[str, str] = field(default_factory=dict)
-
-
-class _Ahead:
-    """Runs an iterator in a thread of its own, at most `depth` items ahead of whoever takes them.
-
-    Two, not one: while PostgreSQL works on a batch and Python waits, there is always one to read.
-    """
-
-    def __init__(self, batches: Iterator[_Batch], close: Callable[[], None], depth: int = 2) -> None:
-        self._batches = batches
-        self._close = close
-        self._ready: asyncio.Queue[_Batch | None] = asyncio.Queue(depth)
-        self._thread: asyncio.Future[_Batch | None] | None = None
-        self._reading: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> _Ahead:
-        self._reading = asyncio.create_task(self._read())
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        assert self._reading is not None
-        self._reading.cancel()
-        # a thread cannot be cancelled: it must be out of the file before that is closed
-        waited_for = [one for one in (self._reading, self._thread) if one is not None]
-        await asyncio.gather(*waited_for, return_exceptions=True)
-        self._close()
-
-    async def __aiter__(self) -> AsyncIterator[_Batch]:
-        assert self._reading is not None
-        while (ready := await self._ready.get()) is not None:
-            yield ready
-        await self._reading
-
-    async def _read(self) -> None:
-        try:
-            await self._put_all()
-        except Exception:
-            await self._ready.put(None)  # wakes whoever waits, who then meets the error
-            raise
-        await self._ready.put(None)
-
-    async def _put_all(self) -> None:
-        while True:
-            self._thread = asyncio.ensure_future(asyncio.to_thread(next, self._batches, None))
-            batch = await asyncio.shield(self._thread)
-            if batch is None:
-                return
-            await self._ready.put(batch)
-
-
-@dataclass
 class _Job:
     """One reading of one file."""
 
@@ -244,17 +183,17 @@ class _Job:
     async def read(self, path: Path, options: ImportOptions, customs: Customs, size: int) -> bool:
         """All batches from where the file stands; False when it was cancelled meanwhile."""
         done: int = self.known["done_rows"]
-        columns = _columns(customs, options)
-        table = await asyncio.to_thread(_open, path, options)
-        async with _Ahead(_batches(table, columns, customs, options, done, size), table.close) as batches:
-            async for ready in batches:
+        columns = columns_of(customs, options)
+        table = await asyncio.to_thread(opened, path, options)
+        async with Ahead(batches(table, columns, customs, options, done, size), table.close) as coming:
+            async for ready in coming:
                 if not await self._store(ready, done):
                     return False
                 done += ready.rows
         await self._tell_ignored(columns)
         return True
 
-    async def _store(self, ready: _Batch, at_row: int) -> bool:
+    async def _store(self, ready: Batch, at_row: int) -> bool:
         now = self.clock.now()
         async with self.db.tenant(self.workspace_id) as connection:
             if not await imports.hold(connection, self.import_id, at_row):
@@ -304,65 +243,6 @@ class _Job:
 _TWIN = (
     "another contact has the same address and name under another external id; merge them if it is one person"
 )
-
-
-def _batches(
-    table: Table, columns: Columns, customs: Customs, options: ImportOptions, skip: int, size: int
-) -> Iterator[_Batch]:
-    """The rows after the first `skip`, read and checked, `size` at a time. Runs in a thread of its own."""
-    everybody = [clean_group(name) for name in options.groups]
-    told = 0
-    batch = _Batch()
-    for row in table:
-        if told < skip:
-            told += 1
-            continue
-        batch.rows += 1
-        if isinstance(row, RowProblem):
-            batch.troubles.append(imports.Trouble(row.line, "", row.reason, "refused"))
-            batch.refused += 1
-        else:
-            _take(batch, row.line, columns.given(row.values, everybody), columns, customs)
-        if batch.rows >= size:
-            yield _closed(batch, table, columns)
-            batch = _Batch()
-    if batch.rows:
-        yield _closed(batch, table, columns)
-
-
-def _take(batch: _Batch, line: int, given: Given, columns: Columns, customs: Customs) -> None:
-    person, findings = read_person(given, customs)
-    if findings:
-        batch.troubles += [
-            imports.Trouble(line, columns.label(f.field), f.reason, f.severity) for f in findings
-        ]
-    if person is None:
-        batch.refused += 1
-    else:
-        batch.people.append(person)
-        batch.lines.append(line)
-
-
-def _closed(batch: _Batch, table: Table, columns: Columns) -> _Batch:
-    batch.at_byte = table.bytes_read
-    batch.new_fields = dict(columns.created)
-    return batch
-
-
-def _open(path: Path, options: ImportOptions) -> Table:
-    return open_table(path, encoding=options.encoding, sheet=options.sheet)
-
-
-def _columns(customs: Customs, options: ImportOptions) -> Columns:
-    """The columns share the fields with the customs: a field made by a column is read at once."""
-    declared = customs.fields
-    assert isinstance(declared, dict)
-    return Columns(
-        fields=declared,
-        mapping=options.columns,
-        create_fields=options.create_fields,
-        number_scheme=options.scheme,
-    )
 
 
 async def _customs(connection: Connection, home: dict[str, Any], options: ImportOptions | None) -> Customs:

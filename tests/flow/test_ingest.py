@@ -158,7 +158,7 @@ async def test_a_file_that_cannot_be_read_is_refused_at_once(
 
 async def test_a_file_that_breaks_off_fails_with_what_came_before_kept(office: Office) -> None:
     started = await office.start('[{"phone": "0712000001"}, {"phone": "0712000004"}, {"ph', "broken.json")
-    ended = await office.run(started, batch=1)
+    ended = await office.run(started)
     assert (ended["state"], ended["done_rows"]) == ("failed", 2)
     assert ended["error"]
     assert len(await office.people()) == 2

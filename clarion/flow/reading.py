@@ -1,0 +1,138 @@
+"""Reading a file of people, ahead of whoever stores them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clarion.domain.columns import Columns
+from clarion.domain.imports import ImportOptions
+from clarion.domain.person import Customs, Person, clean_group, read_person
+from clarion.errors import Invalid, TooLarge
+from clarion.kit.tabular import Row, RowProblem, Table, open_table
+from clarion.store.imports import Trouble
+
+
+@dataclass
+class Batch:
+    """Rows that were read, and what was wrong with others; `rows` counts both."""
+
+    people: list[Person] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    refused: int = 0
+    rows: int = 0
+    at_byte: int = 0
+    new_fields: dict[str, str] = field(default_factory=dict)
+
+
+class Ahead:
+    """Runs an iterator in a thread of its own, at most `depth` items ahead of whoever takes them.
+
+    Two, not one: while PostgreSQL works on a batch and Python waits, there is always one to read.
+    """
+
+    def __init__(self, batches: Iterator[Batch], close: Callable[[], None], depth: int = 2) -> None:
+        self._batches = batches
+        self._close = close
+        self._ready: asyncio.Queue[Batch | None] = asyncio.Queue(depth)
+        self._thread: asyncio.Future[Batch | None] | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Ahead:
+        self._reading = asyncio.create_task(self._read())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        assert self._reading is not None
+        self._reading.cancel()
+        # a thread cannot be cancelled: it must be out of the file before that is closed
+        waited_for = [one for one in (self._reading, self._thread) if one is not None]
+        await asyncio.gather(*waited_for, return_exceptions=True)
+        self._close()
+
+    async def __aiter__(self) -> AsyncIterator[Batch]:
+        assert self._reading is not None
+        while (ready := await self._ready.get()) is not None:
+            yield ready
+        await self._reading
+
+    async def _read(self) -> None:
+        try:
+            await self._put_all()
+        except Exception:
+            await self._ready.put(None)  # wakes whoever waits, who then meets the error
+            raise
+        await self._ready.put(None)
+
+    async def _put_all(self) -> None:
+        while True:
+            self._thread = asyncio.ensure_future(asyncio.to_thread(next, self._batches, None))
+            batch = await asyncio.shield(self._thread)
+            if batch is None:
+                return
+            await self._ready.put(batch)
+
+
+def batches(
+    table: Table, columns: Columns, customs: Customs, options: ImportOptions, skip: int, size: int
+) -> Iterator[Batch]:
+    """The rows after the first `skip`, read and checked, `size` at a time. Runs in a thread of its own.
+
+    Where the file itself turns out to be wrong, what came before is given first, and then Invalid or
+    TooLarge is raised.
+    """
+    everybody = [clean_group(name) for name in options.groups]
+    rows = itertools.islice(table, skip, None)
+    wrong: Invalid | TooLarge | None = None
+    while wrong is None:
+        batch = Batch()
+        try:
+            for row in itertools.islice(rows, size):
+                _take(batch, row, columns, customs, everybody)
+        except (Invalid, TooLarge) as error:
+            wrong = error
+        if batch.rows:
+            batch.at_byte = table.bytes_read
+            batch.new_fields = dict(columns.created)
+            yield batch
+        elif wrong is None:
+            return
+    raise wrong
+
+
+def _take(
+    batch: Batch, row: Row | RowProblem, columns: Columns, customs: Customs, groups: Sequence[str]
+) -> None:
+    batch.rows += 1
+    if isinstance(row, RowProblem):
+        batch.troubles.append(Trouble(row.line, "", row.reason, "refused"))
+        batch.refused += 1
+        return
+    person, findings = read_person(columns.given(row.values, groups), customs)
+    if findings:
+        batch.troubles += [Trouble(row.line, columns.label(f.field), f.reason, f.severity) for f in findings]
+    if person is None:
+        batch.refused += 1
+    else:
+        batch.people.append(person)
+        batch.lines.append(row.line)
+
+
+def opened(path: Path, options: ImportOptions) -> Table:
+    return open_table(path, encoding=options.encoding, sheet=options.sheet)
+
+
+def columns_of(customs: Customs, options: ImportOptions) -> Columns:
+    """The columns share the fields with the customs: a field made by a column is read at once."""
+    declared = customs.fields
+    assert isinstance(declared, dict)
+    return Columns(
+        fields=declared,
+        mapping=options.columns,
+        create_fields=options.create_fields,
+        number_scheme=options.scheme,
+    )
