@@ -24,7 +24,7 @@ from clarion.store.cohort import within
 # of ten million rows), a look-up by key is a look-up by key.
 PLANNER = (
     "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_sort=on "
-    "-c plan_cache_mode=force_custom_plan -c jit=off"
+    "-c jit=off"
 )
 
 
