@@ -65,7 +65,7 @@ async def upsert_people(
         raise Invalid(f"{len(given):,} people at once; at most {MOST_AT_ONCE:,}", hint="send them in parts")
     async with db.tenant(workspace_id) as connection:
         home = await workspace.get(connection)
-        customs = await _customs(connection, home, None)
+        customs = await customs_of(connection, home, None)
         read = await asyncio.to_thread(lambda: [read_person(one, customs) for one in given])
         people = [person for person, _ in read if person is not None]
         taken = iter(
@@ -97,7 +97,7 @@ async def start_import(
     chosen = options or ImportOptions()
     async with db.tenant(workspace_id) as connection:
         home = await workspace.get(connection)
-        customs = await _customs(connection, home, chosen)
+        customs = await customs_of(connection, home, chosen)
     columns = columns_of(customs, chosen)
     with await asyncio.to_thread(opened, path, chosen) as table:
         if table.columns:
@@ -151,7 +151,7 @@ async def import_file(
         begun = await imports.begin(connection, import_id, clock.now())
         home = await workspace.get(connection)
         options = ImportOptions.model_validate(known["options"])
-        customs = await _customs(connection, home, options)
+        customs = await customs_of(connection, home, options)
     if begun:
         job = _Job(db, clock, workspace_id, import_id, bytes(home["pepper"]), known, progress)
         state, error = "done", ""
@@ -245,7 +245,7 @@ _TWIN = (
 )
 
 
-async def _customs(connection: Connection, home: dict[str, Any], options: ImportOptions | None) -> Customs:
+async def customs_of(connection: Connection, home: dict[str, Any], options: ImportOptions | None) -> Customs:
     country = home["country"]
     if options is not None and options.country:
         chosen = parse_country(options.country)

@@ -56,6 +56,27 @@ async def history(connection: Connection, keys: Sequence[bytes]) -> list[Row]:
     )
 
 
+async def keys_of(connection: Connection, contact_id: UUID) -> list[bytes]:
+    """The keys of all a contact's addresses, also of those that are not used any more."""
+    cursor = await connection.execute(
+        "SELECT DISTINCT consent_key FROM address WHERE contact_id = %s", (contact_id,)
+    )
+    return [bytes(found[0]) for found in await cursor.fetchall()]
+
+
+async def of_contact(connection: Connection, contact_id: UUID, limit: int = 500) -> list[Row]:
+    """What was said for a contact's addresses, newest first: {state, at, how, by, note, addresses}."""
+    return await rows(
+        connection,
+        """SELECT e.state, e.at, e.how, e.by, e.note,
+             array_agg(a.scheme || ':' || a.value ORDER BY a.position, a.scheme) AS addresses
+           FROM address a JOIN consent_event e
+             ON e.workspace_id = a.workspace_id AND e.consent_key = a.consent_key
+           WHERE a.contact_id = %s GROUP BY e.id ORDER BY e.at DESC, e.id DESC LIMIT %s""",
+        (contact_id, limit),
+    )
+
+
 async def opted_out(connection: Connection, contact_id: UUID) -> bool:
     """Whether any of the contact's addresses has opted out."""
     cursor = await connection.execute(

@@ -65,6 +65,15 @@ async def several(connection: Connection, contact_ids: Sequence[UUID]) -> list[R
     return [by_id[identifier] for identifier in contact_ids if identifier in by_id]
 
 
+async def missing(connection: Connection, contact_ids: Sequence[UUID]) -> list[UUID]:
+    """Those of these that are nobody (any more): not there, or erased. In their order, each once."""
+    cursor = await connection.execute(
+        "SELECT id FROM contact WHERE id = ANY (%s::uuid[]) AND status <> 'erased'", (list(contact_ids),)
+    )
+    there = {found[0] for found in await cursor.fetchall()}
+    return [one for one in dict.fromkeys(contact_ids) if one not in there]
+
+
 async def by_external_id(connection: Connection, external_id: str) -> UUID | None:
     """The contact of an external id (`contact.clean_external_id`), or None."""
     return await _one(connection, "SELECT id FROM contact WHERE external_id = %s", external_id)

@@ -7,14 +7,17 @@ that meet the same new person must agree on one contact. Readers and the dispatc
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
-from clarion.domain.identity import Found, Known, Marks, consent_hash, marks, resolve
+from clarion.domain.address import Address
+from clarion.domain.identity import ID, PLACE, Claim, Found, Known, Marks, consent_hash, marks, resolve
 from clarion.domain.person import Person, combine
-from clarion.kit.db import Connection
+from clarion.errors import Conflict, NotFound
+from clarion.kit.db import Connection, row
 from clarion.kit.ids import ascending7
 from clarion.store import consent, group
 from clarion.store.writing import hashes, write
@@ -83,6 +86,53 @@ async def upsert(
     if out:
         await consent.opt_out(connection, out, now, how=how, by=by)
     return _outcomes(found, again, fresh, changed, revived)
+
+
+async def edit(
+    connection: Connection, pepper: bytes, contact_id: UUID, person: Person, now: datetime, *, whole: bool
+) -> None:
+    """Change what `person` says of a contact, who is also known by it from now on; the rest stays.
+
+    Unlike `upsert`, an external id replaces the one before (which stays a key), and with `whole` all
+    other addresses are retired. Raises NotFound, and Conflict: no active contact, or another one has the
+    external id.
+    """
+    await take_turn(connection)
+    kept = await row(connection, _KEPT, (contact_id,))
+    if kept is None:
+        raise NotFound("there is no such contact", where="contact")
+    if kept["status"] != "active":
+        raise Conflict(f"this contact is {kept['status']}", where="contact")
+    there = () if whole else tuple(Address(scheme, path) for scheme, path in kept["addresses"])
+    after = replace(
+        person,
+        name=kept["name"] if person.name is None else person.name,
+        addresses=tuple(dict.fromkeys((*person.addresses, *there))),
+        unreadable=(),
+    )
+    mark = marks(pepper, after)
+    known = await _known(connection, [mark])
+    if mark.id is not None and mark.id in known and known[mark.id].contact_id != contact_id:
+        raise Conflict("another person has this external id", where="external_id", hint="merge the two?")
+    claims = [Claim(key, PLACE, contact_id) for key in dict.fromkeys(mark.places) if key not in known]
+    if mark.id is not None and mark.id not in known:
+        claims.append(Claim(mark.id, ID, contact_id))
+    if whole:
+        await connection.execute(
+            "UPDATE address SET status = 'retired' WHERE contact_id = %s AND status = 'active'", (contact_id,)
+        )
+    await write(connection, pepper, {contact_id: person}, set(), claims, now)
+    if person.external_id is not None:
+        await connection.execute(
+            "UPDATE contact SET external_id = %s WHERE id = %s", (person.external_id, contact_id)
+        )
+
+
+_KEPT: LiteralString = """
+SELECT c.status, c.name, ARRAY(
+  SELECT ARRAY[a.scheme, a.value] FROM address a
+  WHERE a.contact_id = c.id AND a.status = 'active') AS addresses
+FROM contact c WHERE c.id = %s"""
 
 
 def _combined(people: Sequence[Person], found: Sequence[Found]) -> tuple[dict[UUID, Person], list[bool]]:
