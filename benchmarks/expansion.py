@@ -57,7 +57,8 @@ def main() -> None:
         json.dumps(
             {
                 "benchmark": "expansion", "people": people, "seconds": round(seconds, 2),
-                "rate": round(people / seconds), "peak_memory_mb": round(machine.peak_memory(os.getpid()) / 1e6),
+                "rate": round(people / seconds),
+                "peak_memory_mb": round(machine.peak_memory(os.getpid()) / 1e6),
                 "wal_bytes_a_row": round((_wal(scene) - wal) / people),
                 "targets": {"rate": 75_000, "peak_memory_mb": 200}, "machine": machine.facts(),
             }

@@ -80,7 +80,8 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "benchmark": "workers", "channels": CHANNELS, "people_a_channel": people, "rate_by_workers": rates,
+                "benchmark": "workers", "channels": CHANNELS, "people_a_channel": people,
+                "rate_by_workers": rates,
                 "machine": machine.facts(),
             }
         )
