@@ -68,7 +68,7 @@ class Dispatcher:
     def __post_init__(self) -> None:
         services = self.services
         self.worker_id = uuid7(services.clock.now())
-        self._watch = Watch(self.worker_id, services.settings.lease)
+        self._watch = Watch(services.settings.lease)
         self._guard = ClockGuard(services.clock, services.settings.clock_tolerance)
         self._beyonder = Beyonder(services)
 
@@ -190,7 +190,7 @@ class Dispatcher:
             return
         for holding in self._watch.free(board, ticks, self._is_dead):
             orphan = holding.worker_id is not None
-            if len(self.held) < share or orphan:
+            if holding.channel_id not in self.held and (len(self.held) < share or orphan):
                 await self._take(holding)
 
     async def _learn(self, connection: Connection, board: list[Holding]) -> None:

@@ -15,9 +15,8 @@ from clarion.store.owner import Holding
 
 @dataclass(slots=True)
 class Watch:
-    """What this worker knows about the others' beats. `lease` in seconds."""
+    """What this worker knows about the owners' beats. `lease` in seconds."""
 
-    worker_id: UUID
     lease: float
     _seen: dict[UUID, tuple[tuple[UUID | None, int, int], float]] = field(default_factory=dict)
 
@@ -36,15 +35,17 @@ class Watch:
         return seen is not None and ticks - seen[1] > self.lease
 
     def free(self, board: Iterable[Holding], ticks: float, dead: Callable[[UUID], bool]) -> list[Holding]:
-        """What may be taken: those of silent or dead holders first, then what nobody holds and is due."""
+        """What may be taken: those of silent or dead holders first, then what nobody holds and is due.
+
+        A channel that is ours on the board may be among them: the database went away while we took it
+        or gave it up, and nobody beats for it. The caller leaves out those that it has a desk for.
+        """
         orphans, idle = [], []
         for holding in board:
             if holding.worker_id is None:
                 if holding.due:
                     idle.append(holding)
-            elif holding.worker_id != self.worker_id and (
-                dead(holding.worker_id) or self.silent(holding, ticks)
-            ):
+            elif dead(holding.worker_id) or self.silent(holding, ticks):
                 orphans.append(holding)
         return orphans + idle
 
