@@ -36,11 +36,11 @@ class Breaker:
         """How many calls may begin now: any, one as a probe, or none."""
         if not self.open:
             return _MANY
-        if ticks < self.until or self.probing:
-            return 0
-        self.probing = True
-        self.until = ticks + self.hold
-        return 1
+        return 0 if ticks < self.until or self.probing else 1
+
+    def began(self) -> None:
+        """A call begins. While open it is the probe, and no other begins until it was heard of."""
+        self.probing = self.open
 
     def heard(self, verdict: Verdict, told: Told | None, ticks: float) -> None:
         """Learn from the end of a call."""

@@ -188,6 +188,7 @@ class Desk:
                 self.lanes.forget(call.waiting.lane_id, call.waiting.message_id)
                 continue
             self.begun[call.attempt_id] = now
+            self.breaker.began()
             task = asyncio.create_task(self._call(call))
             self._calls.add(task)
             task.add_done_callback(self._calls.discard)
@@ -255,6 +256,7 @@ class Desk:
         if shared.clock.monotonic() > self.valid_until or shared.clock.now() >= waiting.expires_at:
             self.pacer.unreserve(1)
             late = not_begun(call.attempt_id, shared.clock.now(), "too_late_to_begin")
+            self.breaker.heard(late, None, shared.clock.monotonic())
             self._settle(waiting, call.attempt_id, Judgement(late))
             return
         shared.recorder.mark(call.attempt_id)
