@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from procrastinate import App
 from sqlalchemy.exc import OperationalError as DatabaseAway
@@ -94,8 +95,10 @@ async def house(
         Database(url, size=settings.database_pool, name=name) as db,
     ):
         await db.wait_ready()
-        services = Services(db, clock or Clock(), settings, SecretBox.from_settings(settings))
         app = jobs.app(url, tasks)
+        services = Services(
+            db, clock or Clock(), settings, SecretBox.from_settings(settings), defer=partial(jobs.defer, app)
+        )
         async with app.open_async():
             yield House(services, app)
 

@@ -162,8 +162,8 @@ async def import_file(
             state, error = "failed", str(wrong)
         async with db.tenant(workspace_id) as connection:
             await imports.finish(connection, import_id, state, clock.now(), error=error)
-        if options.remove_file:
-            await asyncio.to_thread(Path(known["path"]).unlink, missing_ok=True)
+    if options.remove_file:  # also where it was cancelled before anybody began
+        await asyncio.to_thread(Path(known["path"]).unlink, missing_ok=True)
     async with db.tenant(workspace_id) as connection:
         return await imports.get(connection, import_id)
 

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+from clarion.errors import Misconfigured
 from clarion.kit.clock import Clock
-from clarion.kit.db import Database
+from clarion.kit.db import Connection, Database
 from clarion.kit.metrics import Metrics
 from clarion.kit.secrets import SecretBox
 from clarion.settings import Settings
+
+
+class Defer(Protocol):
+    """Asks for a job, as `kit.jobs.defer` does: inside the connection's transaction, so that what was
+    written and the job that goes on with it are there together or not at all. Who waits for jobs is no
+    concern of a verb, so it is handed in."""
+
+    def __call__(
+        self, task: str, arguments: Mapping[str, Any], *, once: str, connection: Connection | None = None
+    ) -> Awaitable[bool]: ...
+
+
+async def nobody(
+    task: str, arguments: Mapping[str, Any], *, once: str, connection: Connection | None = None
+) -> bool:
+    """The `Defer` of a process that hands no jobs on. Raises Misconfigured."""
+    raise Misconfigured("this process hands no jobs on", where=task)
 
 
 @dataclass(frozen=True)
@@ -20,3 +40,4 @@ class Services:
     settings: Settings
     box: SecretBox
     metrics: Metrics = field(default_factory=Metrics)
+    defer: Defer = nobody

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from procrastinate import App
 
 from clarion.api.app import create_app
 from clarion.api.shell import Limits
 from clarion.flow.configure import create_workspace
 from clarion.flow.services import Services
+from clarion.jobs.tasks import tasks
+from clarion.kit import jobs
 from clarion.kit.clock import Clock
 from clarion.kit.db import Database
 from clarion.kit.secrets import SecretBox
@@ -21,10 +25,18 @@ SMALL = Limits(usual=2 * 1024 * 1024, by_prefix={})
 
 
 @pytest.fixture(scope="session")
-def services(db: Database, tmp_path_factory: pytest.TempPathFactory) -> Services:
+async def jobs_app(database_url: str) -> AsyncIterator[App]:
+    """The jobs of the database that the API works on."""
+    async with jobs.app(database_url, tasks).open_async() as app:
+        yield app
+
+
+@pytest.fixture(scope="session")
+def services(db: Database, jobs_app: App, tmp_path_factory: pytest.TempPathFactory) -> Services:
     state: Path = tmp_path_factory.mktemp("state")
     settings = Settings(state_dir=state, allow_private_addresses=True)
-    return Services(db, Clock(), settings, SecretBox.from_settings(settings))
+    box = SecretBox.from_settings(settings)
+    return Services(db, Clock(), settings, box, defer=partial(jobs.defer, jobs_app))
 
 
 @pytest.fixture(scope="session")
