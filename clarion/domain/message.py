@@ -72,7 +72,7 @@ class Skip(StrEnum):
     NO_CONTENT = "no_content"  # no variant for this person's language, channel or service window
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict:
     """What an attempt's end means for its message.
 

@@ -30,7 +30,7 @@ class Unanswered(Exception):
     """Bytes may have left and no whole answer came: nobody knows what became of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """A whole answer: status, headers (lower-case names) and body."""
 

@@ -36,7 +36,7 @@ class Fault(StrEnum):
     PROVIDER = "provider"  # it failed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Told:
     """The end of one call. `code` is the provider's; `retry_after` seconds when it named them."""
 
@@ -48,14 +48,14 @@ class Told:
     retry_after: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Text:
     """Free text, as rendered."""
 
     body: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Template:
     """A template that the provider keeps, by name; parameters as rendered, in order."""
 
@@ -64,7 +64,7 @@ class Template:
     parameters: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parcel:
     """One message to one address. `reference` comes back in receipts: the provider must carry it."""
 

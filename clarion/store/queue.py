@@ -38,7 +38,7 @@ class Lane:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Waiting:
     """One queue row with what is needed to say it: the address and the person as they are now.
 
@@ -69,7 +69,7 @@ class Waiting:
     erased: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Intended:
     """One try about to be made: which queue row it takes, and the attempt that it becomes."""
 

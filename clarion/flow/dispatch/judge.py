@@ -24,7 +24,7 @@ class Beyond(StrEnum):
     HOLD = "hold"  # the channel waits a little before the next call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Judgement:
     """A verdict for the ledger, and what else follows; `hold` is seconds."""
 
@@ -33,7 +33,7 @@ class Judgement:
     hold: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Try:
     """The call that ended: which attempt, how many tries were counted before it, until when it may go."""
 

@@ -27,7 +27,7 @@ BATCH = 250
 log = logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ended:
     """A verdict on its way to the ledger; `durable` is called once it is there."""
 
