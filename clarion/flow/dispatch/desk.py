@@ -170,7 +170,12 @@ class Desk:
 
     async def _send(self, taken: list[Waiting]) -> None:
         now = self.shared.clock.now()
-        calls = await self._prepare(taken, now)
+        try:
+            calls = await self._prepare(taken, now)
+        except AWAY:
+            for waiting in taken:
+                self._read_again(waiting)
+            raise
         if not calls:
             return
         self.pacer.reserve(len(calls))
@@ -246,7 +251,13 @@ class Desk:
         now = self.shared.clock.now()
         for waiting, attempt_id in doubtful:
             self.begun[attempt_id] = now
-            self._settle(waiting, attempt_id, Judgement(not_begun(attempt_id, now, "database_away")))
+            away = Judgement(not_begun(attempt_id, now, "database_away"))
+            self._settle(waiting, attempt_id, away, doubtful=True)
+
+    def _read_again(self, waiting: Waiting) -> None:
+        """Nothing became of it: it is still in the queue, behind the cursor."""
+        self.lanes.forget(waiting.lane_id, waiting.message_id)
+        self.lanes.look_again(waiting.lane_id)
 
     # --- a call
 
@@ -276,11 +287,15 @@ class Desk:
         self._settle(waiting, call.attempt_id, judgement)
         self._beyond(waiting, judgement, told)
 
-    def _settle(self, waiting: Waiting, attempt_id: UUID, judgement: Judgement) -> None:
+    def _settle(
+        self, waiting: Waiting, attempt_id: UUID, judgement: Judgement, *, doubtful: bool = False
+    ) -> None:
         def durable(settled: UUID) -> None:
             self.shared.recorder.clear(settled)
             self.begun.pop(settled, None)
             self.lanes.forget(waiting.lane_id, waiting.message_id)
+            if doubtful:
+                self.lanes.look_again(waiting.lane_id)
             self._wake.set()
 
         self.sent += 1

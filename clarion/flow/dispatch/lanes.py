@@ -72,10 +72,8 @@ class LaneReader:
         """These are settled or no longer ours: should one wait again, it may be read again."""
         self.held.difference_update(message_ids)
 
-    def drop(self) -> None:
-        """Let go of what was read ahead (the lane changed): the rows are all still in the queue."""
-        self.forget([waiting.message_id for waiting in self.buffer])
-        self.buffer.clear()
+    def look_again(self) -> None:
+        """Read from the very start: what was forgotten and still waits lies behind the cursor."""
         self.cursor, self.next_look = _START, 0.0
 
 
@@ -122,6 +120,12 @@ class Lanes:
         reader = self.readers.get(lane_id)
         if reader is not None:
             reader.held.discard(message_id)
+
+    def look_again(self, lane_id: UUID) -> None:
+        """See LaneReader.look_again."""
+        reader = self.readers.get(lane_id)
+        if reader is not None:
+            reader.look_again()
 
     def contents(self) -> set[UUID]:
         """The content versions of what is read and not yet taken."""
