@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
 from clarion.kit.clock import Clock
@@ -77,11 +78,16 @@ class LaneReader:
         self.cursor, self.next_look = _START, 0.0
 
 
+def _priority(reader: LaneReader) -> int:
+    return reader.lane.priority
+
+
 class Lanes:
     """All open lanes of a channel."""
 
     def __init__(self) -> None:
         self.readers: dict[UUID, LaneReader] = {}
+        self._turn = 0
 
     async def refill(self, connection: Connection, channel_id: UUID, clock: Clock) -> None:
         """Learn which lanes are open, and read ahead in each."""
@@ -99,15 +105,20 @@ class Lanes:
     def take(self, limit: int) -> list[Waiting]:
         """The next `limit`: the most urgent priority first, lanes of one priority in turn."""
         taken: list[Waiting] = []
-        urgent = sorted(self.readers.values(), key=lambda r: r.lane.priority)
-        for reader in urgent:
-            if len(taken) >= limit:
-                break
-            same = [r for r in urgent if r.lane.priority == reader.lane.priority and r.buffer]
-            share = max(1, (limit - len(taken)) // max(1, len(same)))
-            taken += reader.take(min(share, limit - len(taken)))
-        for reader in urgent:
-            taken += reader.take(limit - len(taken))
+        urgent = sorted(self.readers.values(), key=_priority)
+        for _, same in groupby(urgent, key=_priority):
+            taken += self._in_turn(list(same), limit - len(taken))
+        return taken
+
+    def _in_turn(self, same: list[LaneReader], limit: int) -> list[Waiting]:
+        """Equal shares; who goes first changes, so that none starves where one at a time is taken."""
+        self._turn += 1
+        taken: list[Waiting] = []
+        while limit > len(taken) and (some := [reader for reader in same if reader.buffer]):
+            share = max(1, (limit - len(taken)) // len(some))
+            first = self._turn % len(some)
+            for reader in some[first:] + some[:first]:
+                taken += reader.take(min(share, limit - len(taken)))
         return taken
 
     def epoch(self, lane_id: UUID) -> int:

@@ -1,0 +1,267 @@
+"""Reading ahead along lanes of the real queue: in order, each row once, and none is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from clarion.domain.message import cohort_of
+from clarion.flow.dispatch import lanes as reading
+from clarion.flow.dispatch.lanes import FROM_THE_START, LOOK_BACK, Lanes
+from clarion.kit.clock import FakeClock
+from clarion.kit.db import Database
+from clarion.kit.ids import uuid7
+from clarion.store import campaign
+from clarion.store.queue import Waiting
+
+NOW = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
+
+
+@dataclass
+class Line:
+    """A channel with lanes, everybody in them the same person: only the order matters here."""
+
+    db: Database
+    workspace: UUID
+    clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
+    lanes: Lanes = field(default_factory=Lanes)
+    channel: UUID = field(default_factory=lambda: uuid7(NOW))
+    contact: UUID = field(default_factory=lambda: uuid7(NOW))
+    address: UUID = field(default_factory=lambda: uuid7(NOW))
+    campaigns: dict[UUID, UUID] = field(default_factory=dict)  # lane → campaign
+
+    async def set_up(self) -> None:
+        async with self.db.tenant(self.workspace) as connection:
+            await connection.execute(
+                "INSERT INTO contact (id, workspace_id, created_at, modified_at) VALUES (%s, %s, %s, %s)",
+                (self.contact, self.workspace, NOW, NOW),
+            )
+            await connection.execute(
+                """INSERT INTO address (id, workspace_id, contact_id, scheme, value, consent_key, created_at)
+                   VALUES (%s, %s, %s, 'whatsapp', '+254712000001', 'key', %s)""",
+                (self.address, self.workspace, self.contact, NOW),
+            )
+
+    async def lane(self, priority: int = 50) -> UUID:
+        campaign_id = uuid7(NOW)
+        async with self.db.tenant(self.workspace) as connection:
+            lane = await campaign.open_lane(connection, uuid7(NOW), self.channel, campaign_id, priority)
+        self.campaigns[lane] = campaign_id
+        return lane
+
+    async def queue(self, lane: UUID, count: int, due: datetime = NOW) -> list[UUID]:
+        """So many more messages, in the order in which they are due."""
+        ids = sorted(uuid7(NOW) for _ in range(count))
+        async with self.db.tenant(self.workspace) as connection:
+            await connection.execute(
+                """INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id,
+                     address_id, consent_key, content_version_id, expires_at)
+                   SELECT %s, %s, id, %s, %s, %s, %s, 'key', id, %s FROM unnest(%s::uuid[]) AS m(id)""",
+                (
+                    lane, due, cohort_of(NOW), self.workspace, self.contact, self.address,
+                    NOW + timedelta(days=1), ids,
+                ),
+            )  # fmt: skip
+        return ids
+
+    async def send(self, taken: Sequence[Waiting]) -> None:
+        """Their rows leave the queue, and the desk forgets them."""
+        async with self.db.tenant(self.workspace) as connection:
+            await connection.execute(
+                "DELETE FROM queue WHERE message_id = ANY (%s)", ([one.message_id for one in taken],)
+            )
+        for one in taken:
+            self.lanes.forget(one.lane_id, one.message_id)
+
+    async def take(self, limit: int, seconds: float = 1.0) -> list[Waiting]:
+        """Read on, a little later than before, and take."""
+        self.clock.advance(seconds)
+        async with self.db.tenant(self.workspace) as connection:
+            await self.lanes.refill(connection, self.channel, self.clock)
+        return self.lanes.take(limit)
+
+    async def drain(self, limit: int = 100) -> list[UUID]:
+        """Take and send until nothing is left to be read."""
+        sent: list[UUID] = []
+        while taken := await self.take(limit):
+            await self.send(taken)
+            sent += [one.message_id for one in taken]
+        return sent
+
+
+@pytest.fixture
+async def line(db: Database, workspace: UUID) -> Line:
+    line = Line(db, workspace)
+    await line.set_up()
+    return line
+
+
+@pytest.fixture
+def few_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "AHEAD", 10)
+
+
+def ids(taken: Sequence[Waiting]) -> list[UUID]:
+    return [one.message_id for one in taken]
+
+
+async def test_a_lane_is_read_in_order_and_everybody_once(line: Line) -> None:
+    lane = await line.lane()
+    later = await line.queue(lane, 4, NOW - timedelta(seconds=1))
+    sooner = await line.queue(lane, 3, NOW - timedelta(seconds=5))
+    assert await line.drain(2) == [*sooner, *later]
+
+
+async def test_what_is_not_yet_due_is_not_read(line: Line) -> None:
+    lane = await line.lane()
+    (due,) = await line.queue(lane, 1)
+    (later,) = await line.queue(lane, 1, NOW + timedelta(seconds=10))
+    assert await line.drain() == [due]
+    line.clock.advance(10)
+    assert await line.drain() == [later]
+
+
+async def test_what_is_held_is_not_read_again(line: Line) -> None:
+    lane = await line.lane()
+    all_of_them = await line.queue(lane, 5)
+    assert ids(await line.take(5)) == all_of_them
+    for _ in range(5):
+        assert await line.take(5) == []
+
+
+async def test_what_was_not_granted_is_read_again(line: Line) -> None:
+    lane = await line.lane()
+    (one,) = await line.queue(lane, 1)
+    (taken,) = await line.take(1)
+    line.lanes.forget(taken.lane_id, taken.message_id)
+    assert ids(await line.take(1)) == [one]
+
+
+@pytest.mark.usefixtures("few_ahead")
+async def test_a_row_that_appears_behind_the_cursor_is_found_at_the_lanes_end(line: Line) -> None:
+    """A chunk of an expansion that committed late, or a try that was put back."""
+    lane = await line.lane()
+    first = await line.queue(lane, 25)
+    await line.send(await line.take(10))
+    (behind,) = await line.queue(lane, 1, NOW - LOOK_BACK + timedelta(seconds=1))
+    assert set(await line.drain()) == {*first[10:], behind}
+
+
+@pytest.mark.usefixtures("few_ahead")
+async def test_a_row_far_behind_the_cursor_is_found_when_the_lane_is_read_from_its_start(line: Line) -> None:
+    lane = await line.lane()
+    await line.queue(lane, 25)
+    await line.drain()
+    (far,) = await line.queue(lane, 1, NOW - timedelta(days=1))
+    assert await line.drain() == []
+    line.clock.advance(FROM_THE_START)
+    await line.take(1)
+    assert await line.drain() == [far]
+
+
+@pytest.mark.usefixtures("few_ahead")
+async def test_what_was_forgotten_behind_the_cursor_is_read_again_when_asked(line: Line) -> None:
+    lane = await line.lane()
+    first = await line.queue(lane, 40)
+    lost = await line.take(5)
+    await line.send(await line.take(20))
+    for one in lost:
+        line.lanes.forget(one.lane_id, one.message_id)
+    line.lanes.look_again(lane)
+    assert set(await line.drain()) >= set(ids(lost))
+    assert len(first) == 40
+
+
+@pytest.mark.usefixtures("few_ahead")
+async def test_looking_back_reads_no_more_than_what_waits(line: Line) -> None:
+    """A thousand looks at an empty end read nobody twice."""
+    lane = await line.lane()
+    first = await line.queue(lane, 12)
+    assert await line.drain() == first
+    for _ in range(20):
+        assert await line.take(10) == []
+    (more,) = await line.queue(lane, 1, line.clock.now())
+    assert await line.drain() == [more]
+
+
+async def test_an_empty_end_is_not_looked_at_more_often_than_it_should_be(line: Line) -> None:
+    lane = await line.lane()
+    await line.take(1)
+    (one,) = await line.queue(lane, 1)
+    assert await line.take(1, seconds=0.1) == [], "it was looked at a moment ago"
+    assert ids(await line.take(1, seconds=0.2)) == [one]
+
+
+async def test_a_paused_lane_is_dropped_and_read_anew_under_its_new_epoch(line: Line) -> None:
+    lane = await line.lane()
+    first = await line.queue(lane, 3)
+    await line.take(1)
+    before = line.lanes.epoch(lane)
+    async with line.db.tenant(line.workspace) as connection:
+        await campaign.set_lanes(connection, line.campaigns[lane], "paused")
+    assert await line.take(10) == []
+    assert (line.lanes.epoch(lane), line.lanes.waiting) == (0, 0), "what was read ahead is void"
+    async with line.db.tenant(line.workspace) as connection:
+        await campaign.set_lanes(connection, line.campaigns[lane], "open")
+    assert ids(await line.take(10)) == first
+    assert line.lanes.epoch(lane) == before + 2
+
+
+async def test_a_lane_that_was_paused_and_resumed_between_two_looks_is_read_anew(line: Line) -> None:
+    lane = await line.lane()
+    first = await line.queue(lane, 3)
+    await line.take(1)
+    async with line.db.tenant(line.workspace) as connection:
+        for state in ("paused", "open"):
+            await campaign.set_lanes(connection, line.campaigns[lane], state)
+    assert ids(await line.take(10)) == first
+
+
+async def test_the_most_urgent_lane_goes_first(line: Line) -> None:
+    slow, urgent = await line.lane(priority=50), await line.lane(priority=10)
+    later, sooner = await line.queue(slow, 3, NOW - timedelta(hours=1)), await line.queue(urgent, 3)
+    assert ids(await line.take(4)) == [*sooner, later[0]]
+
+
+async def test_lanes_of_one_priority_share(line: Line) -> None:
+    one, other = await line.lane(), await line.lane()
+    await line.queue(one, 50)
+    await line.queue(other, 50)
+    taken = await line.take(20)
+    assert [sum(w.lane_id == lane for w in taken) for lane in (one, other)] == [10, 10]
+
+
+async def test_a_share_that_a_lane_cannot_fill_goes_to_the_others(line: Line) -> None:
+    one, other = await line.lane(), await line.lane()
+    await line.queue(one, 2)
+    await line.queue(other, 50)
+    taken = await line.take(20)
+    assert len(taken) == 20
+    assert sum(w.lane_id == one for w in taken) == 2
+
+
+async def test_taking_one_at_a_time_starves_no_lane_of_the_same_priority(line: Line) -> None:
+    one, other = await line.lane(), await line.lane()
+    await line.queue(one, 20)
+    await line.queue(other, 20)
+    taken = [waiting for _ in range(10) for waiting in await line.take(1, seconds=0)]
+    assert [sum(w.lane_id == lane for w in taken) for lane in (one, other)] == [5, 5]
+
+
+async def test_contents_and_counts_are_of_what_is_read_and_not_taken(line: Line) -> None:
+    lane = await line.lane()
+    first = await line.queue(lane, 3)
+    await line.take(1)
+    assert line.lanes.waiting == 2
+    assert line.lanes.contents() == set(first[1:])  # here each message is its own content
+
+
+async def test_another_channels_lanes_are_not_read(line: Line, db: Database, workspace: UUID) -> None:
+    stranger = Line(db, workspace, contact=line.contact, address=line.address)
+    await stranger.queue(await stranger.lane(), 3)
+    await line.lane()
+    assert await line.take(10) == []
