@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -118,7 +119,14 @@ async def take_in(here: Place, file: Path, chosen: ImportOptions) -> Imported:
         def progress(step: ingest.Progress) -> None:
             bar.update(step.done_bytes, _counts(step.done_rows, step.refused), total=step.size_bytes)
 
-        row = await ingest.import_file(db, clock, here.id, import_id, progress)
+        try:
+            row = await ingest.import_file(db, clock, here.id, import_id, progress)
+        except asyncio.CancelledError:  # Ctrl-C
+            await ingest.cancel_import(db, clock, here.id, import_id)
+            terminal.say(
+                "Stopped. The people who were taken in stay; running it again changes nothing of them."
+            )
+            raise
         bar.update(row["size_bytes"], _counts(row["done_rows"], row["refused"]), total=row["size_bytes"])
     if row["state"] == "failed":
         raise Invalid(row["error"], where=str(file), extra={"import": str(import_id)})

@@ -167,11 +167,11 @@ async def worker_if_none(here: Place) -> AsyncIterator[bool]:
 async def wait(here: Place, campaign_id: UUID, gone_on: Callable[[bool], None]) -> Seen:
     """Follow an announcement, with a worker of our own where none runs; `gone_on(ours)` is called when
     somebody presses Ctrl-C before it has ended."""
-    async with worker_if_none(here) as ours:
-        if ours:
-            terminal.say("No worker is running: this command sends by itself until it ends.")
-        with interrupts() as leave:
+    with interrupts() as leave:
+        async with worker_if_none(here) as ours:
+            if ours:
+                terminal.say("No worker is running: this command sends by itself until it ends.")
             seen = await follow(here, campaign_id, leave)
-        if leave.is_set() and not seen.ended:
-            gone_on(ours)
+            if leave.is_set() and not seen.ended:
+                gone_on(ours)
     return seen

@@ -7,12 +7,13 @@ never one message (docs/decisions/not-one-job-a-message.md). Jobs carry identifi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
 from procrastinate import App, Blueprint, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.worker import Worker
 from psycopg.conninfo import make_conninfo
 
 from clarion.kit.db import Connection, become_app
@@ -64,27 +65,26 @@ async def work(
     app: App, *, concurrency: int, context: Mapping[str, Any], stop: asyncio.Event, drain: float
 ) -> None:
     """Run jobs until `stop`, then give those under way `drain` seconds. Raises what the worker raises."""
-    worker = asyncio.create_task(
-        app.run_worker_async(
-            concurrency=concurrency,
-            install_signal_handlers=False,
-            fetch_job_polling_interval=FETCH_EVERY,
-            shutdown_graceful_timeout=drain,
-            update_heartbeat_interval=5.0,
-            stalled_worker_timeout=STALLED_AFTER,
-            delete_jobs="successful",
-            additional_context=dict(context),
-        )
+    worker = Worker(
+        app,
+        concurrency=concurrency,
+        install_signal_handlers=False,
+        fetch_job_polling_interval=FETCH_EVERY,
+        shutdown_graceful_timeout=drain,
+        update_heartbeat_interval=5.0,
+        stalled_worker_timeout=STALLED_AFTER,
+        delete_jobs="successful",
+        additional_context=dict(context),
     )
+    run: Callable[[], Coroutine[Any, Any, None]] = worker.run
+    end: Callable[[], None] = worker.stop
+    running = asyncio.create_task(run())
     stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({worker, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
-    if worker.done():
-        worker.result()
-        return
-    worker.cancel()
-    with suppress(asyncio.CancelledError):
-        await worker
+    # Not by cancelling it: a cancellation that meets it while it registers is lost, and it works on.
+    end()
+    await running
 
 
 async def sweep(app: App) -> int:

@@ -75,6 +75,25 @@ class Terminal:
             text=True, cwd=self.folder, env=self._environment(more),
         )  # fmt: skip
 
+    def answer(self, reply: str, *words: str) -> Ended:
+        """Run a command in a terminal of its own, and answer its question; `out` is all that it shows."""
+        ours, theirs = os.openpty()
+        process = subprocess.Popen(
+            [*CLARION, *words], stdin=theirs, stdout=theirs, stderr=theirs, cwd=self.folder,
+            env=self._environment({"TERM": "dumb"}), start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        shown = b""
+        with open(ours, "r+b", buffering=0) as terminal:
+            while True:
+                try:
+                    shown += (piece := terminal.read(4096))
+                except OSError:  # the other side is closed
+                    break
+                if b"[y/N]" in piece:
+                    terminal.write(reply.encode() + b"\n")
+        return Ended(process.wait(60), shown.decode(errors="replace"), "")
+
     def write(self, name: str, text: str) -> Path:
         """A file of the person's."""
         path = self.folder / name

@@ -130,6 +130,41 @@ def test_ctrl_c_stops_the_waiting_and_says_how_to_pause_what_goes_on(selam: Term
     assert [one["state"] for one in listed if "patient.csv" in one["name"]] == ["scheduled"]
 
 
+def test_a_person_at_a_terminal_is_asked_first_and_may_think_better_of_it(
+    selam: Terminal, sandbox: SandboxProcess
+) -> None:
+    selam.write("asked.csv", "name,phone\nHassan,+254712000888\n")
+    words = ("send", "--to", "asked.csv", "--template", "asked", "--name", "Asked")
+
+    no = selam.answer("n", *words)
+    nobody = dict(sandbox.people())
+    yes = selam.answer("y", *words)
+
+    assert "Send to 1 people now?" in no.out
+    assert no.code == 1
+    assert "254712000888" not in nobody
+    assert yes.code == 0
+    assert sandbox.people()["254712000888"] == 1
+
+
+def test_what_cannot_go_on_says_why_and_goes_on_when_that_is_settled(
+    selam: Terminal, sandbox: SandboxProcess
+) -> None:
+    selam.write("held.csv", "name,phone\nChebet,+254712000999\n")
+    selam.ok("channel", "pause", "staff", "--reason", "the number is being moved")
+
+    held = selam.run("send", "--to", "held.csv", "--template", "held", "--name", "Held")
+    before = dict(sandbox.people())
+    selam.ok("channel", "resume", "staff")
+    ended = selam.ok("announcement", "wait", "Held", "--json").json
+
+    assert held.code == 75
+    assert "the number is being moved" in held.err
+    assert "254712000999" not in before
+    assert ended["state"] == "completed"
+    assert sandbox.people()["254712000999"] == 1
+
+
 def test_every_refused_row_is_told_with_its_line_and_the_reason(selam: Terminal) -> None:
     selam.write(
         "messy.csv", "external_id,name,phone\nM1,Baraka,0712 000 666\n,Nobody,\nM3,Achieng,not a number\n"
