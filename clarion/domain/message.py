@@ -6,6 +6,7 @@ that receipts may come in any order, repeated or before our own commit, and end 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -91,6 +92,9 @@ class Verdict:
     counts: bool = True
 
 
+_REFERENCE = re.compile(r"([1-9][0-9]{3})(0[1-9]|1[0-2])\.([0-9a-fA-F]{32})")
+
+
 def reference(cohort: date, attempt_id: UUID) -> str:
     """What we hand to the provider and read back in receipts: the partition and the attempt."""
     return f"{cohort:%Y%m}.{attempt_id.hex}"
@@ -98,13 +102,11 @@ def reference(cohort: date, attempt_id: UUID) -> str:
 
 def parse_reference(text: str) -> tuple[date, UUID]:
     """The cohort and attempt of a reference. Raises Invalid where it is none of ours."""
-    head, dot, tail = text.partition(".")
-    try:
-        if len(head) != 6 or not dot or len(tail) != 32:
-            raise ValueError
-        return date(int(head[:4]), int(head[4:]), 1), UUID(hex=tail)
-    except ValueError:
-        raise Invalid("this reference is not one that Clarion gave", where="reference") from None
+    found = _REFERENCE.fullmatch(text)  # int() and UUID() read much more than digits
+    if found is None:
+        raise Invalid("this reference is not one that Clarion gave", where="reference")
+    year, month, attempt_id = found.groups()
+    return date(int(year), int(month), 1), UUID(hex=attempt_id)
 
 
 def cohort_of(moment: datetime) -> date:
