@@ -15,7 +15,7 @@ async def hand_in(
 ) -> UUID:
     """Register a file and ask for the job that reads it; the import's identifier.
 
-    The worker reads `path` where it runs, so on several machines it lies in a folder that they share. The
+    A worker on this machine reads `path`, or any where the folder is shared (see `ingest.ingest`). The
     caller keeps all this in one transaction. Raises NotFound, Invalid or TooLarge for a file or options
     that are wrong; then nothing is kept.
     """

@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,7 @@ from clarion.domain.field import FieldType
 from clarion.domain.imports import ImportOptions
 from clarion.domain.person import Customs, Finding, Given, read_person
 from clarion.domain.refusal import Refusal
-from clarion.errors import Invalid, NotFound, TooLarge
+from clarion.errors import Invalid, NotFound, TooLarge, Unavailable
 from clarion.flow.reading import Ahead, Batch, batches, columns_of, opened
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock
@@ -33,6 +34,7 @@ from clarion.store import imports, intake, workspace
 
 BATCH = 5_000
 MOST_AT_ONCE = 10_000
+FOUND_WITHIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,17 @@ async def cancel_import(db: Database, clock: Clock, workspace_id: UUID, import_i
 
 
 async def ingest(services: Services, workspace_id: UUID, import_id: UUID) -> Row:
-    """What the job of a registered file does: `import_file`, told to nobody on the way."""
+    """What the job of a registered file does: `import_file`, told to nobody on the way.
+
+    Raises Unavailable when the file lies on another machine, the one that took it: a worker there reads
+    it. One that nobody found within an hour ends as failed.
+    """
+    async with services.db.tenant(workspace_id) as connection:
+        known = await imports.get(connection, import_id)
+    waits = known["state"] in ("waiting", "running")
+    lately = services.clock.now() - known["created_at"] < FOUND_WITHIN
+    if waits and lately and not await asyncio.to_thread(Path(known["path"]).exists):
+        raise Unavailable("the file is not on this machine", where="import")
     return await import_file(services.db, services.clock, workspace_id, import_id)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from procrastinate import Blueprint, JobContext
+from procrastinate import Blueprint, JobContext, RetryStrategy
 
+from clarion.errors import Unavailable
 from clarion.flow import announce, fire, ingest
 from clarion.flow.services import Services
 
@@ -23,7 +24,11 @@ async def fire_run(context: JobContext, workspace: str, run: str) -> None:
     await fire.fire(_services(context), UUID(workspace), UUID(run))
 
 
-@tasks.task(name="ingest", pass_context=True)
+# A file is on one machine only: whoever takes the job elsewhere gives it back, until the right one has it.
+_ELSEWHERE = RetryStrategy(wait=2, retry_exceptions=(Unavailable,))
+
+
+@tasks.task(name="ingest", pass_context=True, retry=_ELSEWHERE)
 async def ingest_file(context: JobContext, workspace: str, file: str) -> None:
     """Read a file of people that was handed in."""
     await ingest.ingest(_services(context), UUID(workspace), UUID(file))

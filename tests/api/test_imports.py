@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 from procrastinate import App
 
 from clarion.api.app import create_app
 from clarion.api.shell import Limits
+from clarion.flow.ingest import ingest
 from clarion.flow.services import Services
+from clarion.kit.clock import Clock
 from tests.api.client import Api, Reply, serving
+
+
+class Later(Clock):
+    """The clock of somebody who comes two hours later."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(hours=2)
+
 
 IMPORTS = "/api/v1/imports"
 PEOPLE = (
@@ -146,6 +158,33 @@ async def test_an_import_cancelled_before_a_worker_takes_it_reads_nobody_and_lea
     assert (await selam.get("/api/v1/contacts")).json["items"] == []
     assert (await selam.get(f"{IMPORTS}/{handed.json['id']}")).json["state"] == "cancelled"
     assert set(_left(services)) <= before
+
+
+async def test_a_file_on_another_machine_waits_for_a_worker_there(
+    selam: Api, services: Services, jobs_app: App
+) -> None:
+    handed = await _handed_in(selam)
+    here = max((services.settings.state_dir / "imports").glob("*.csv"))  # the newest
+    there = here.rename(here.with_suffix(".elsewhere"))
+    await _work(jobs_app, services)
+    path = f"{IMPORTS}/{handed.json['id']}"
+    assert (await selam.get(path)).json["state"] == "waiting"
+    [job] = (await selam.get("/api/v1/jobs")).json["items"]
+    assert (job["state"], job["tries"]) == ("todo", 1)
+    there.rename(here)
+    assert selam.workspace_id
+    done = await ingest(services, selam.workspace_id, UUID(handed.json["id"]))
+    assert (done["state"], done["created"]) == ("done", 2)
+
+
+async def test_a_file_that_no_machine_has_ends_as_failed(selam: Api, services: Services) -> None:
+    handed = await _handed_in(selam)
+    for lost in (services.settings.state_dir / "imports").glob("*.csv"):
+        lost.unlink()
+    later = replace(services, clock=Later())
+    assert selam.workspace_id
+    failed = await ingest(later, selam.workspace_id, UUID(handed.json["id"]))
+    assert (failed["state"], "no such file" in failed["error"]) == ("failed", True)
 
 
 async def test_another_workspaces_import_answers_as_one_that_does_not_exist(selam: Api, nyota: Api) -> None:
