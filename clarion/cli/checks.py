@@ -13,16 +13,13 @@ from enum import StrEnum
 
 from clarion.cli import terminal
 from clarion.errors import ClarionError
+from clarion.flow.crew import Standing, crew
 from clarion.flow.services import Services
-from clarion.jobs.tasks import tasks
-from clarion.kit import jobs as kit_jobs
-from clarion.kit import process
 from clarion.kit.clock import Clock
 from clarion.kit.db import APP_ROLE, Database
 from clarion.kit.secrets import SecretBox
 from clarion.settings import Settings
 from clarion.store import checkup, health, migrate
-from clarion.store import worker as store_workers
 
 LITTLE, TOO_LITTLE = 2 * 1024**3, 200 * 1024**2  # bytes of free disk
 LONG = timedelta(minutes=5)
@@ -156,55 +153,22 @@ def no_workspace() -> Finding:
 
 async def workers(services: Services) -> Finding:
     """Somebody has to send."""
-    now = services.clock.now()
-    async with services.db.system() as connection:
-        lately = await store_workers.lately(connection, now - timedelta(seconds=services.settings.lease * 3))
-    alive = [
-        w for w in lately if w.stopped_at is None and not process.proven_dead(w.host, w.boot, w.pid, w.born)
-    ]
-    suspicious = [w for w in alive if w.state.get("suspicion")]
-    if suspicious:
-        why = "; ".join(f"{w.host}: {w.state['suspicion']}" for w in suspicious)
+    found = [one for one in await crew(services) if one.standing in (Standing.ALIVE, Standing.SUSPECT_CLOCK)]
+    wrong = [one.worker for one in found if one.standing is Standing.SUSPECT_CLOCK]
+    if wrong:
+        why = "; ".join(f"{one.host}: {one.state.get('suspicion')}" for one in wrong)
         return Finding(
             "workers",
             Level.FAIL,
             f"the clock is suspect, nothing is sent there: {why}",
             "Synchronise it (NTP).",
         )
-    if not alive:
+    if not found:
         return Finding(
             "workers",
             Level.WARN,
             "none is running: nothing is sent",
             "`clarion serve` or `clarion worker` starts one.",
         )
-    hosts = ", ".join(sorted({w.host for w in alive}))
-    return Finding("workers", Level.OK, f"{len(alive)} on {hosts}")
-
-
-async def jobs(services: Services) -> list[Finding]:
-    """Housekeeping: failed jobs, and jobs that wait though somebody could do them."""
-    app = kit_jobs.app(services.db.url, tasks)
-    async with app.open_async():
-        failed = list(await app.job_manager.list_jobs_async(status="failed"))
-        stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=kit_jobs.STALLED_AFTER))
-    findings = []
-    if failed:
-        findings.append(
-            Finding(
-                "jobs",
-                Level.WARN,
-                f"{len(failed)} failed",
-                "`clarion jobs list` shows them, `clarion jobs retry ID` runs one again.",
-            )
-        )
-    if stalled:
-        findings.append(
-            Finding(
-                "jobs",
-                Level.WARN,
-                f"{len(stalled)} were left by a worker that died",
-                "A living worker takes them up within seconds.",
-            )
-        )
-    return findings or [Finding("jobs", Level.OK, "none failed, none stuck")]
+    hosts = ", ".join(sorted({one.worker.host for one in found}))
+    return Finding("workers", Level.OK, f"{len(found)} on {hosts}")

@@ -83,7 +83,6 @@ async def _reached(settings: Settings, stack: AsyncExitStack) -> str:
 async def _inside(db: Database, settings: Settings) -> list[Finding]:
     services = Services(db, Clock(), settings, SecretBox.from_settings(settings))
     findings = [await checks.workers(services)]
-    findings += await checks.jobs(services)
     async with db.system() as connection:
         found = await workspaces.names(connection)
     if not found:

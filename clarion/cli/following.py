@@ -18,11 +18,10 @@ from clarion.cli.place import Place
 from clarion.cli.signals import interrupts
 from clarion.domain.campaign import KIND, State
 from clarion.domain.wording import why
+from clarion.flow.crew import Standing, crew
 from clarion.flow.progress import Progress, progress
-from clarion.kit import process
 from clarion.store import campaign as campaigns
 from clarion.store import channel as channels
-from clarion.store import worker as workers
 
 LOOK_EVERY = 0.25  # seconds
 EVIDENCE = timedelta(seconds=15)  # what is unknown may still be settled by the provider's own evidence
@@ -138,12 +137,7 @@ def _words(reason: str | None) -> str:
 
 async def alive(here: Place) -> bool:
     """Whether a worker runs somewhere."""
-    since = here.now() - timedelta(seconds=here.services.settings.lease * 2)
-    async with here.services.db.system() as connection:
-        lately = await workers.lately(connection, since)
-    return any(
-        w.stopped_at is None and not process.proven_dead(w.host, w.boot, w.pid, w.born) for w in lately
-    )
+    return any(one.standing in (Standing.ALIVE, Standing.SUSPECT_CLOCK) for one in await crew(here.services))
 
 
 @asynccontextmanager

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from procrastinate.exceptions import ConnectorException
-from procrastinate.jobs import Job
 from rich.text import Text
 
 from clarion.cli import options, place, terminal
 from clarion.cli.commands import group, single
-from clarion.errors import Conflict, NotFound
-from clarion.kit import process
-from clarion.store import worker as store_workers
-from clarion.store.worker import Worker
-from clarion.wiring import House
+from clarion.flow.crew import Member, Standing, crew
+from clarion.store import job as store_jobs
 
 app = group(
     "Housekeeping jobs (imports, expansions of audiences): list, retry. Messages are no jobs.",
     ["clarion jobs list", "clarion jobs retry 17"],
 )
 workers_app = single()
-LATELY = timedelta(hours=1)
+HERE = (Standing.ALIVE, Standing.SILENT, Standing.SUSPECT_CLOCK)
 
 
-class Status(StrEnum):
-    """Where a job is."""
+class State(StrEnum):
+    """Where a job is, in Procrastinate's words."""
 
     TODO = "todo"
     DOING = "doing"
@@ -40,56 +34,47 @@ class Status(StrEnum):
 
 @app.command("list")
 def listed(
-    status: Annotated[Status | None, typer.Option(help="Only these.")] = None,
+    state: Annotated[State | None, typer.Option(help="Only these.")] = None,
     limit: options.Limit = 100,
+    workspace: options.Workspace = None,
     json: options.Json = False,
 ) -> None:
-    """List jobs of all workspaces, newest first. Those that succeeded are forgotten."""
-    place.run(_list(status, limit, json))
+    """List jobs, newest first. Those that succeeded are forgotten."""
+    place.run(_list(None if state is None else state.value, limit, workspace, json))
 
 
-async def _list(status: Status | None, limit: int, json: bool) -> None:
-    async with place.house() as house:
-        found = await house.app.job_manager.list_jobs_async(status=None if status is None else status.value)
-    jobs = sorted(found, key=lambda job: job.id or 0, reverse=True)[:limit]
+async def _list(state: str | None, limit: int, workspace: str | None, json: bool) -> None:
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        found = await store_jobs.page(connection, state=state, limit=limit)
     if json:
-        terminal.json([_plain(job) for job in jobs])
+        terminal.json(found)
         return
     terminal.table(
-        ("id", "job", "status", "tries", "about"),
+        ("id", "job", "state", "tries", "asked", "about"),
         (
-            (str(job.id), job.task_name.removeprefix("clarion:"), job.status, job.attempts, _about(job))
-            for job in jobs
+            (
+                str(job["id"]), job["task"], job["state"], job["tries"],
+                terminal.moment(job["asked_at"], here.zone),
+                " ".join(f"{name} {value}" for name, value in job["about"].items()),
+            )
+            for job in found
         ),
         numbers=("tries",),
-    )
+    )  # fmt: skip
 
 
 @app.command()
-def retry(job: Annotated[int, typer.Argument(help="Its id.")]) -> None:
+def retry(
+    job: Annotated[int, typer.Argument(min=1, help="Its id.")], workspace: options.Workspace = None
+) -> None:
     """Run a failed job again. A job that is run twice changes nothing the second time."""
-    place.run(_retry(job))
+    place.run(_retry(job, workspace))
 
 
-async def _retry(job_id: int) -> None:
-    async with place.house() as house:
-        job = await _job(house, job_id)
-        if job.status != Status.FAILED:
-            raise Conflict(f"job {job_id} is {job.status}: only a failed one is run again")
-        try:
-            await house.app.job_manager.retry_job_by_id_async(job_id, house.services.clock.now())
-        except ConnectorException:  # its name is unique among those that wait
-            raise Conflict(
-                "the same job waits already", hint="It will be done; there is nothing to retry."
-            ) from None
+async def _retry(job: int, workspace: str | None) -> None:
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        await store_jobs.retry(connection, job, here.now())
     terminal.say("It runs again as soon as a worker is free.")
-
-
-async def _job(house: House, job_id: int) -> Job:
-    found = list(await house.app.job_manager.list_jobs_async(id=job_id))
-    if not found:
-        raise NotFound(f"there is no job {job_id}", hint="`clarion jobs list` shows them.")
-    return found[0]
 
 
 @workers_app.command()
@@ -106,54 +91,29 @@ def workers(
 
 async def _workers(everything: bool, json: bool) -> None:
     async with place.house() as house:
-        now, lease = house.services.clock.now(), timedelta(seconds=house.services.settings.lease)
-        async with house.services.db.system() as connection:
-            found = await store_workers.lately(connection, now - LATELY)
-    rows = [(one, _state(one, silent=now - one.seen_at > lease * 2)) for one in found]
-    rows = [
-        (one, state) for one, state in rows if everything or state in ("alive", "silent", "suspect clock")
-    ]
+        now = house.services.clock.now()
+        found = [one for one in await crew(house.services) if everything or one.standing in HERE]
     if json:
-        terminal.json([_plain_worker(one, state) for one, state in rows])
+        terminal.json([_plain(one) for one in found])
         return
     terminal.table(
         ("id", "host", "pid", "version", "state", "channels", "in flight", "seen"),
         (
             (
-                one.id, one.host, str(one.pid), one.version,
-                Text(state, style="green" if state == "alive" else "yellow"),
-                one.state.get("channels", 0), one.state.get("in_flight", 0),
-                f"{terminal.ago(now - one.seen_at)} ago",
+                one.worker.id, one.worker.host, str(one.worker.pid), one.worker.version,
+                Text(one.standing, style="green" if one.standing is Standing.ALIVE else "yellow"),
+                one.worker.state.get("channels", 0), one.worker.state.get("in_flight", 0),
+                f"{terminal.ago(now - one.worker.seen_at)} ago",
             )
-            for one, state in rows
+            for one in found
         ),
         numbers=("channels", "in flight"),
     )  # fmt: skip
-    if not rows:
+    if not found:
         terminal.say("No worker is running: `clarion serve` or `clarion worker` starts one.")
 
 
-def _state(one: Worker, *, silent: bool) -> str:
-    if one.stopped_at is not None:
-        return "left"
-    if process.proven_dead(one.host, one.boot, one.pid, one.born):
-        return "dead"
-    if silent:
-        return "silent"
-    return "suspect clock" if one.state.get("suspicion") else "alive"
-
-
-def _plain(job: Job) -> dict[str, Any]:
-    return {
-        "id": job.id, "job": job.task_name.removeprefix("clarion:"), "status": job.status,
-        "tries": job.attempts, "arguments": job.task_kwargs, "scheduled_at": job.scheduled_at,
-    }  # fmt: skip
-
-
-def _plain_worker(one: Worker, state: str) -> dict[str, Any]:
+def _plain(one: Member) -> dict[str, Any]:
     names = ("id", "host", "pid", "version", "started_at", "seen_at", "stopped_at")
-    return {**{name: getattr(one, name) for name in names}, "state": state, **one.state}
-
-
-def _about(job: Job) -> str:
-    return " ".join(f"{name} {value}" for name, value in job.task_kwargs.items())
+    told = {name: getattr(one.worker, name) for name in names}
+    return {**one.worker.state, **told, "state": one.standing}

@@ -14,9 +14,10 @@ from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.providers import registry
 from clarion.store import channel as channels
-from clarion.store import checkup, notice, queue
+from clarion.store import checkup, job, notice, queue
 
-LATE = timedelta(seconds=60)
+LATE, STUCK = timedelta(seconds=60), timedelta(minutes=5)
+MANY = 1_000
 
 
 async def tenant(services: Services, workspace_id: UUID, name: str) -> list[Finding]:
@@ -30,6 +31,7 @@ async def tenant(services: Services, workspace_id: UUID, name: str) -> list[Find
         ]
         found += await _late(services, connection)
         found += await _unknown(services, connection)
+        found += await _jobs(services, connection)
         found += [
             Finding("notice", Level.WARN, each["text"]) for each in await notice.page(connection, None, 100)
             if each["cleared_at"] is None
@@ -116,3 +118,23 @@ async def _unknown(services: Services, connection: Connection) -> list[Finding]:
             "Receipts and look-ups may settle them; `clarion unknown list` shows what a person decides.",
         )
     ]  # fmt: skip
+
+
+async def _jobs(services: Services, connection: Connection) -> list[Finding]:
+    failed = await job.page(connection, state="failed", limit=MANY)
+    now = services.clock.now()
+    stuck = [
+        one
+        for one in await job.page(connection, state="todo", limit=MANY)
+        if now - (one["scheduled_at"] or one["asked_at"] or now) > STUCK
+    ]
+    if failed:
+        return [
+            Finding(
+                "jobs", Level.WARN, f"{len(failed)} failed",
+                "`clarion jobs list` shows them, `clarion jobs retry ID` runs one again.",
+            )
+        ]  # fmt: skip
+    if stuck:
+        return [Finding("jobs", Level.WARN, f"{len(stuck)} wait for long", "Is a worker running?")]
+    return [Finding("jobs", Level.OK, "none failed, none stuck")]
