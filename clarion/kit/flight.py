@@ -42,6 +42,11 @@ class FlightRecorder:
             self._map[slot * SLOT : slot * SLOT + SLOT] = _EMPTY
             self._free.append(slot)
 
+    @property
+    def free(self) -> int:
+        """How many more calls may be marked."""
+        return len(self._free)
+
     def close(self, *, remove: bool) -> None:
         """Give the file up; `remove` it when nothing is under way."""
         self._map.close()

@@ -127,7 +127,7 @@ class Desk:
         most = max(1, int(self.channel.rate * SLICE))
         places = min(self.shared.places, self.channel.config.max_in_flight)
         # Answered calls whose verdict is not yet durable count apart: they hold no connection.
-        places = min(places - len(self._calls), 2 * places - len(self.begun))
+        places = min(places - len(self._calls), 2 * places - len(self.begun), self.shared.recorder.free)
         return max(0, min(self.pacer.free(ticks), most, places, BATCH, self.breaker.allows(ticks)))
 
     async def _rest(self) -> None:
@@ -265,10 +265,10 @@ class Desk:
         shared, waiting = self.shared, call.waiting
         crash_point("call.before_mark")
         if shared.clock.monotonic() > self.valid_until or shared.clock.now() >= waiting.expires_at:
-            self.pacer.unreserve(1)
-            late = not_begun(call.attempt_id, shared.clock.now(), "too_late_to_begin")
-            self.breaker.heard(late, None, shared.clock.monotonic())
-            self._settle(waiting, call.attempt_id, Judgement(late))
+            self._not_begun(call, "too_late_to_begin")
+            return
+        if not shared.recorder.free:  # other desks took the last places; without a mark nothing leaves
+            self._not_begun(call, "no_place")
             return
         shared.recorder.mark(call.attempt_id)
         self.pacer.release(shared.clock.monotonic())
@@ -286,6 +286,13 @@ class Desk:
             judgement = Judgement(unanswered(call.attempt_id, "fault", type(error).__name__))
         self._settle(waiting, call.attempt_id, judgement)
         self._beyond(waiting, judgement, told)
+
+    def _not_begun(self, call: Call, code: str) -> None:
+        """Nothing left: back to the queue, at once."""
+        self.pacer.unreserve(1)
+        verdict = not_begun(call.attempt_id, self.shared.clock.now(), code)
+        self.breaker.heard(verdict, None, self.shared.clock.monotonic())
+        self._settle(call.waiting, call.attempt_id, Judgement(verdict))
 
     def _settle(
         self, waiting: Waiting, attempt_id: UUID, judgement: Judgement, *, doubtful: bool = False

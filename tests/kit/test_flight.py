@@ -1,0 +1,117 @@
+"""What a flight recorder tells after its process was killed in the middle of calls."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clarion.kit.flight import SLOT, FlightRecorder, marked
+
+FIRST, SECOND, THIRD, FOURTH = (UUID(int=n) for n in range(1, 5))
+
+# Begins three calls, ends one, begins another, and says so; then it waits to be killed.
+_PILOT = """
+import sys, time
+from pathlib import Path
+from uuid import UUID
+from clarion.kit.flight import FlightRecorder
+recorder = FlightRecorder(Path(sys.argv[1]), 3)
+for n in (1, 2, 3):
+    recorder.mark(UUID(int=n))
+recorder.clear(UUID(int=2))
+recorder.mark(UUID(int=4))
+print("flying", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_process_leaves_exactly_the_calls_that_had_begun(tmp_path: Path) -> None:
+    path = tmp_path / "flight" / "worker.flight"
+    with subprocess.Popen([sys.executable, "-c", _PILOT, str(path)], stdout=subprocess.PIPE) as pilot:
+        assert pilot.stdout is not None
+        assert pilot.stdout.readline() == b"flying\n"
+        os.kill(pilot.pid, signal.SIGKILL)
+    assert marked(path) == {FIRST, THIRD, FOURTH}
+
+
+def test_a_living_process_can_be_read_too(tmp_path: Path) -> None:
+    recorder = FlightRecorder(tmp_path / "flight", 8)
+    recorder.mark(FIRST)
+    assert marked(recorder.path) == {FIRST}
+    recorder.clear(FIRST)
+    assert marked(recorder.path) == set()
+
+
+def test_of_no_file_nothing_is_known(tmp_path: Path) -> None:
+    """Not the same as a file without marks: nobody may conclude that nothing had begun."""
+    assert marked(tmp_path / "nothing") is None
+    assert marked(tmp_path) is None
+    assert marked(FlightRecorder(tmp_path / "flight", 4).path) == set()
+
+
+def test_a_file_that_was_cut_short_tells_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "flight"
+    path.write_bytes(FIRST.bytes + SECOND.bytes[: SLOT // 2])
+    assert marked(path) == {FIRST}
+
+
+def test_there_are_as_many_places_as_were_asked_for(tmp_path: Path) -> None:
+    recorder = FlightRecorder(tmp_path / "flight", 2)
+    recorder.mark(FIRST)
+    recorder.mark(SECOND)
+    with pytest.raises(IndexError):
+        recorder.mark(THIRD)
+    recorder.clear(FIRST)
+    recorder.mark(THIRD)
+    assert marked(recorder.path) == {SECOND, THIRD}
+
+
+def test_ending_a_call_that_was_never_marked_is_no_error(tmp_path: Path) -> None:
+    recorder = FlightRecorder(tmp_path / "flight", 2)
+    recorder.clear(FIRST)
+    assert recorder.free == 2
+
+
+def test_a_new_recorder_forgets_what_an_old_file_said(tmp_path: Path) -> None:
+    old = FlightRecorder(tmp_path / "flight", 2)
+    old.mark(FIRST)
+    old.close(remove=False)
+    assert marked(old.path) == {FIRST}
+    assert marked(FlightRecorder(tmp_path / "flight", 2).path) == set()
+
+
+def test_who_leaves_in_order_leaves_no_file(tmp_path: Path) -> None:
+    recorder = FlightRecorder(tmp_path / "flight", 2)
+    recorder.close(remove=True)
+    assert marked(recorder.path) is None
+
+
+def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+    assert FlightRecorder(tmp_path / "flight", 2).path.stat().st_mode & 0o077 == 0
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9)), max_size=80))
+def test_the_file_always_holds_what_has_begun_and_not_ended(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[bool, int]]
+) -> None:
+    recorder = FlightRecorder(tmp_path_factory.getbasetemp() / f"flight-{uuid4()}", 5)
+    flying: set[UUID] = set()
+    for begins, n in steps:
+        call = UUID(int=n + 1)
+        if not begins:
+            recorder.clear(call)
+            flying.discard(call)
+        elif call not in flying and len(flying) < 5:
+            recorder.mark(call)
+            flying.add(call)
+        assert marked(recorder.path) == flying
+        assert recorder.free == 5 - len(flying)
+    recorder.close(remove=True)
