@@ -16,8 +16,9 @@ from psycopg.types.json import Jsonb
 from clarion.flow import configure
 from clarion.flow.compose import Composer
 from clarion.flow.dispatch import account
-from clarion.flow.dispatch.desk import Desk, Shared
+from clarion.flow.dispatch.desk import Desk
 from clarion.flow.dispatch.settler import Settler
+from clarion.flow.dispatch.shared import Shared
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock
 from clarion.kit.db import Connection, Database

@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from clarion.domain.message import Skip, State, reference
 from clarion.domain.pace import Pacer
-from clarion.flow.compose import Composer, Unsayable
+from clarion.flow.compose import Unsayable
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.breaker import Breaker
 from clarion.flow.dispatch.judge import Beyond, Judgement, Try, judge, not_begun, unanswered
 from clarion.flow.dispatch.lanes import Lanes
-from clarion.flow.dispatch.settler import Ended, Settler
-from clarion.kit.clock import Clock
+from clarion.flow.dispatch.settler import Ended
+from clarion.flow.dispatch.shared import Call, Shared
 from clarion.kit.crash import crash_point
-from clarion.kit.db import AWAY, Database
-from clarion.kit.flight import FlightRecorder
+from clarion.kit.db import AWAY
 from clarion.kit.ids import uuid7
 from clarion.kit.log import logger
 from clarion.providers.contract import Parcel, Sender, Told
@@ -36,30 +33,6 @@ from clarion.store.queue import Intended, Waiting
 BATCH = 500
 SLICE = 0.25  # one intent covers at most this many seconds of the channel's rate (DESIGN, rule 4)
 log = logger(__name__)
-
-
-@dataclass(slots=True)
-class Shared:
-    """What the desks of one process share."""
-
-    db: Database
-    clock: Clock
-    worker_id: UUID
-    recorder: FlightRecorder
-    settler: Settler
-    composer: Composer
-    places: int  # calls that may be under way at once, over all desks
-    beyond: Callable[[Channel, Waiting, Beyond, Told], None]
-
-
-@dataclass(slots=True)
-class Call:
-    """An attempt that is ours to make: its queue row as read, and what to say."""
-
-    waiting: Waiting
-    attempt_id: UUID
-    parcel: Parcel
-    said: dict[str, Any] | None
 
 
 @dataclass(slots=True)

@@ -14,10 +14,11 @@ from clarion.errors import ClarionError
 from clarion.flow.compose import Composer
 from clarion.flow.dispatch import account
 from clarion.flow.dispatch.beyond import Beyonder
-from clarion.flow.dispatch.desk import Desk, Shared
+from clarion.flow.dispatch.desk import Desk
 from clarion.flow.dispatch.ownership import Watch
 from clarion.flow.dispatch.recover import recover
 from clarion.flow.dispatch.settler import Settler
+from clarion.flow.dispatch.shared import Shared
 from clarion.flow.services import Services
 from clarion.kit import process
 from clarion.kit.clock import ClockGuard
