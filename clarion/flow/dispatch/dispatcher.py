@@ -65,6 +65,8 @@ class Dispatcher:
     _clock_due: float = 0.0
     _dead: dict[UUID, bool] = field(default_factory=dict)
     _alive: int = 1
+    _board: list[Holding] = field(default_factory=list)
+    _crew_due: float = 0.0
 
     def __post_init__(self) -> None:
         services = self.services
@@ -166,10 +168,19 @@ class Dispatcher:
                 desk.valid_until = began + services.settings.lease * 0.6
             if not ours or held.task.done():
                 self._give_up(held, ours=ours)
+        await self._meet_crew()
+
+    async def _meet_crew(self) -> None:
+        """A few times a lease: say that we live, and look who else does."""
+        services, ticks = self.services, self.services.clock.monotonic()
+        if ticks < self._crew_due:
+            return
         async with services.db.system() as connection:
             in_flight = sum(len(held.desk.begun) for held in self.held.values())
             state = {"channels": len(self.held), "in_flight": in_flight, "suspicion": self.suspicion}
             await workers.see(connection, self.worker_id, services.clock.now(), state)
+            await self._learn(connection)
+        self._crew_due = ticks + services.settings.lease / 4
 
     async def _share_out(self) -> None:
         """Take what is free, up to our share; give up what is idle, paused or above it."""
@@ -177,7 +188,7 @@ class Dispatcher:
         ticks = services.clock.monotonic()
         async with services.db.system() as connection:
             board = await owner.board(connection, services.clock.now())
-            await self._learn(connection, board)
+            self._board = board
         self._watch.look(board, ticks)
         share = self._watch.share(board, self._alive)
         staying = [held for held in self.held.values() if held.leaving is None]
@@ -194,13 +205,13 @@ class Dispatcher:
             if holding.channel_id not in self.held and (len(self.held) < share or orphan):
                 await self._take(holding)
 
-    async def _learn(self, connection: Connection, board: list[Holding]) -> None:
-        """Which of the other workers are certainly dead, and how many live."""
+    async def _learn(self, connection: Connection) -> None:
+        """Which of the other workers are certainly dead, and how many live; by the last board read."""
         services = self.services
         recent = timedelta(seconds=services.settings.lease * 2)
         lately = await workers.lately(connection, services.clock.now() - recent)
         known = {worker.id: worker for worker in lately}
-        silent = {h.worker_id for h in board if h.worker_id is not None} - known.keys()
+        silent = {h.worker_id for h in self._board if h.worker_id is not None} - known.keys()
         if silent:
             known |= await workers.some(connection, list(silent))
         self._dead = {
