@@ -187,8 +187,7 @@ class Dispatcher:
         services = self.services
         ticks = services.clock.monotonic()
         async with services.db.system() as connection:
-            board = await owner.board(connection, services.clock.now())
-            self._board = board
+            self._board = board = await owner.board(connection, services.clock.now())
         self._watch.look(board, ticks)
         share = self._watch.share(board, self._alive)
         staying = [held for held in self.held.values() if held.leaving is None]
@@ -207,9 +206,8 @@ class Dispatcher:
 
     async def _learn(self, connection: Connection) -> None:
         """Which of the other workers are certainly dead, and how many live; by the last board read."""
-        services = self.services
-        recent = timedelta(seconds=services.settings.lease * 2)
-        lately = await workers.lately(connection, services.clock.now() - recent)
+        recent = timedelta(seconds=self.services.settings.lease * 2)
+        lately = await workers.lately(connection, self.services.clock.now() - recent)
         known = {worker.id: worker for worker in lately}
         silent = {h.worker_id for h in self._board if h.worker_id is not None} - known.keys()
         if silent:
