@@ -1,0 +1,393 @@
+"""How the hot statements find their rows: by key, whatever the planner believes of the tables.
+
+Statistics are wrong just when it matters: a table that was empty a second ago, one that was analysed
+while it was empty, one that grew to ten million. A look-up by key must stay one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from clarion.domain.message import Outcome, State, Verdict, cohort_of
+from clarion.kit.db import Connection, Database, row
+from clarion.kit.ids import uuid7
+from clarion.store import attempt, campaign, owner, queue, receipt, run
+from clarion.store import workspace as workspaces
+from clarion.store.expansion import Meant, expand_chunk
+from clarion.store.owner import Holding
+from clarion.store.queue import PLANNER, Intended, Waiting
+from clarion.store.receipt import Said
+from tests.house import House
+from tests.store.plans import Plan, heard, tell
+
+NOW = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
+COHORT = cohort_of(NOW)
+NEIGHBOURS = (date(2026, 2, 1), COHORT, date(2026, 4, 1))
+START = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
+PEOPLE = 1200
+BATCH = 100
+BIG = ("contact", "address", "consent", "queue", "message", "attempt", "receipt", "enrollment")
+TABLES = [*BIG, *(f"{table}_{COHORT:%Y%m}" for table in ("message", "attempt", "receipt"))]
+BY_KEY = {"Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Tid Scan"}
+SCANS = {"Seq Scan", "Bitmap Heap Scan", "Index Scan", "Index Only Scan", "Tid Scan", "Tid Range Scan"}
+
+
+@dataclass
+class Scene:
+    """Twelve hundred people who wait on one lane of a channel that a worker owns."""
+
+    workspace: UUID
+    channel: UUID
+    worker: UUID
+    lanes: list[UUID]
+    campaigns: list[UUID]
+    begun: list[UUID] = field(default_factory=list)
+
+    async def read(
+        self, connection: Connection, after: tuple[datetime, UUID] = START, limit: int = BATCH
+    ) -> list[Waiting]:
+        return await queue.read_ahead(connection, self.lanes[0], after, NOW, limit)
+
+    async def intend(self, connection: Connection, waiting: list[Waiting]) -> list[UUID]:
+        tries = [Intended(one, 1, uuid7(NOW), {"name": "Amina"}) for one in waiting]
+        granted = await queue.intend(
+            connection, channel_id=self.channel, worker_id=self.worker, epoch=1, tries=tries, now=NOW
+        )
+        assert len(granted) == len(waiting)
+        self.begun += granted
+        return [one.attempt_id for one in tries]
+
+
+@pytest.fixture(scope="module")
+def database(house: House) -> Iterator[str]:
+    """One of our own: its plans are told, its statistics are ours to spoil."""
+    name = house.new_database()
+    tell(house.superuser(name), name)
+    yield name
+    house.drop(name)
+
+
+def _as_superuser(house: House, name: str, *statements: str) -> None:
+    with psycopg.connect(house.superuser(name), autocommit=True) as connection:
+        connection.add_notice_handler(lambda _: None)
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+@pytest.fixture
+async def db(house: House, database: str) -> AsyncIterator[Database]:
+    """As the worker connects for what is hot. Everything is empty, and nobody analyses by himself."""
+    _as_superuser(
+        house, database,
+        *(f"SELECT clarion_ensure_cohort('{month}')" for month in NEIGHBOURS),
+        "TRUNCATE workspace, worker, lane, channel_owner, message, queue, attempt, receipt, tally, enrollment"
+        " CASCADE",
+        *(f"ALTER TABLE {table} SET (autovacuum_enabled = off)" for table in TABLES if table not in
+          ("message", "attempt", "receipt")),
+        "DELETE FROM pg_statistic WHERE starelid IN (SELECT oid FROM pg_class WHERE relname = ANY "
+        f"(ARRAY{TABLES}))",
+        f"UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relname = ANY (ARRAY{TABLES})",
+    )  # fmt: skip
+    async with Database(house.url(database), size=3, name="plans", planner=PLANNER) as opened:
+        yield opened
+
+
+async def _set_up(db: Database, people: int = PEOPLE, lanes: int = 1) -> Scene:
+    scene = Scene(uuid7(NOW), uuid7(NOW), uuid7(NOW), [], [])
+    async with db.tenant(scene.workspace) as connection:
+        await workspaces.create(connection, scene.workspace, name="Selam Clinic", now=NOW)
+        await connection.execute(
+            """INSERT INTO channel (id, workspace_id, name, provider, created_at, modified_at)
+               VALUES (%s, %s, 'WhatsApp', 'whatsapp', %s, %s)""",
+            (scene.channel, scene.workspace, NOW, NOW),
+        )
+        await connection.execute(
+            """WITH person AS (SELECT clarion_uuid7(%(now)s) AS id, n FROM generate_series(1, %(people)s) n),
+                 contacts AS (INSERT INTO contact (id, workspace_id, name, created_at, modified_at)
+                   SELECT id, %(workspace)s, 'Person ' || n, %(now)s, %(now)s FROM person),
+                 said AS (INSERT INTO consent (workspace_id, consent_key, state, at)
+                   SELECT %(workspace)s, ('key ' || n)::bytea, 'in', %(now)s FROM person)
+               INSERT INTO address (id, workspace_id, contact_id, scheme, value, consent_key, created_at)
+               SELECT clarion_uuid7(%(now)s), %(workspace)s, id, 'whatsapp', '+2547' || (10000000 + n),
+                 ('key ' || n)::bytea, %(now)s FROM person""",
+            {"now": NOW, "people": people, "workspace": scene.workspace},
+        )
+        for _ in range(lanes):
+            await _announce(connection, scene, people)
+        board = Holding(scene.workspace, scene.channel, None, 0, 0, True)
+        assert await owner.take(connection, board, scene.worker, NOW) is not None
+    return scene
+
+
+async def _announce(connection: Connection, scene: Scene, people: int) -> None:
+    campaign_id, content, run_id = uuid7(NOW), uuid7(NOW), uuid7(NOW)
+    await campaign.create(
+        connection, campaign_id, kind="announcement", name="Closed on Monday", definition={},
+        channel_id=scene.channel, similarity_text="", created_by="", now=NOW,
+    )  # fmt: skip
+    await campaign.add_content(connection, content, campaign_id, 1, {}, NOW)
+    lane = await campaign.open_lane(connection, uuid7(NOW), scene.channel, campaign_id, 50)
+    await run.plan(
+        connection, run_id, campaign_id=campaign_id, iteration=1, cohort=COHORT, content_version_id=content,
+        lane_id=lane, due_at=NOW, expires_at=NOW + timedelta(days=1),
+    )  # fmt: skip
+    await expand_chunk(
+        connection, run_id, Meant("true", {}), schemes=["whatsapp"], once_an_address=False,
+        limit=people + 1, now=NOW,
+    )  # fmt: skip
+    scene.lanes.append(lane)
+    scene.campaigns.append(campaign_id)
+
+
+Spoil = Callable[[House, str], None]
+
+
+def _never(house: House, name: str) -> None:
+    """The tables were filled a moment ago and nobody has looked at them."""
+
+
+def _analyse(house: House, name: str) -> None:
+    _as_superuser(house, name, *(f"ANALYZE {table}" for table in BIG))
+
+
+def _ten_million(house: House, name: str) -> None:
+    """Each table claims ten million rows."""
+    _analyse(house, name)
+    claim = f"UPDATE pg_class SET reltuples = 1e7 WHERE relname = ANY (ARRAY{TABLES}) AND relkind = 'r'"
+    _as_superuser(house, name, claim)
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What the planner is made to believe, before the tables are filled and after."""
+
+    before: Spoil
+    after: Spoil
+
+
+BELIEFS = {
+    "never analysed": Belief(_never, _never),
+    "analysed when it was empty": Belief(_analyse, _never),
+    "ten million rows": Belief(_never, _ten_million),
+}
+
+
+@pytest.fixture(params=BELIEFS)
+async def scene(house: House, database: str, db: Database, request: pytest.FixtureRequest) -> Scene:
+    belief = BELIEFS[request.param]
+    belief.before(house, database)
+    made = await _set_up(db)
+    belief.after(house, database)
+    return made
+
+
+def _by_key(plans: list[Plan], batch: int) -> None:
+    """Every big table is read through an index by a condition, or at a place that was found so; never
+    another month's; and nothing is read that is not needed."""
+    assert plans
+    for plan in plans:
+        strangers = {name for name in plan.relations if name.endswith(("_202602", "_202604"))}
+        assert not strangers, plan.text
+        for node in plan.of(*BIG):
+            if node.kind in SCANS:
+                assert node.kind in BY_KEY, (node, plan.text)
+                assert node.condition, (node, plan.text)
+                assert node.read <= 4 * batch, (node, plan.text)
+
+
+# --- the hot statements
+
+
+async def test_reading_ahead_is_by_key(db: Database, scene: Scene) -> None:
+    async with db.tenant(scene.workspace) as connection:
+        for _ in range(4):  # from the third time on it is prepared
+            with heard(connection) as plans:
+                found = await scene.read(connection)
+            assert len(found) == BATCH
+            _by_key(plans, BATCH)
+
+
+async def test_intent_is_by_key(db: Database, scene: Scene) -> None:
+    async with db.tenant(scene.workspace) as connection:
+        for _ in range(4):
+            waiting = await scene.read(connection)
+            with heard(connection) as plans:
+                await scene.intend(connection, waiting)
+            _by_key(plans, BATCH)
+
+
+def _verdicts(ids: list[UUID]) -> list[Verdict]:
+    """A third accepted, a third to be tried again, a third unknown."""
+    ends = [
+        (Outcome.ACCEPTED, State.ACCEPTED, None), (Outcome.UNSENT, State.READY, NOW),
+        (Outcome.UNKNOWN, State.UNKNOWN, None),
+    ]  # fmt: skip
+    return [
+        Verdict(id, outcome, state, retry_at=again)
+        for n, id in enumerate(ids)
+        for outcome, state, again in [ends[n % 3]]
+    ]
+
+
+async def test_settling_is_by_key(db: Database, scene: Scene) -> None:
+    async with db.tenant(scene.workspace) as connection:
+        for _ in range(4):
+            begun = await scene.intend(connection, await scene.read(connection))
+            with heard(connection) as plans:
+                assert await attempt.settle(connection, COHORT, _verdicts(begun), NOW) == BATCH
+            _by_key(plans, BATCH)
+
+
+async def test_receipts_are_applied_by_key(db: Database, scene: Scene) -> None:
+    async with db.tenant(scene.workspace) as connection:
+        for n in range(4):
+            begun = await scene.intend(connection, await scene.read(connection))
+            if n % 2:
+                await attempt.settle(connection, COHORT, _verdicts(begun), NOW)
+            for status in ("accepted", "delivered"):
+                with heard(connection) as plans:
+                    done = await receipt.apply(
+                        connection, COHORT, [Said(id, status, NOW) for id in begun], NOW
+                    )
+                assert done.fresh == {status: BATCH}
+                _by_key(plans, BATCH)
+
+
+async def test_ending_is_by_key(db: Database, scene: Scene) -> None:
+    async with db.tenant(scene.workspace) as connection:
+        for _ in range(4):
+            places = [(w.lane_id, w.due_at, w.message_id, w.cohort) for w in await scene.read(connection)]
+            with heard(connection) as plans:
+                assert await queue.end(connection, places, "expired", "expired", NOW) == BATCH
+            _by_key(plans, BATCH)
+
+
+async def test_the_board_looks_at_one_row_of_a_lane(db: Database, scene: Scene) -> None:
+    async with db.tenant(scene.workspace) as connection:
+        await owner.release(connection, scene.channel, scene.worker, 1)
+    async with db.system() as connection:
+        for _ in range(4):
+            with heard(connection) as plans:
+                board = await owner.board(connection, NOW)
+            assert [one.due for one in board if one.channel_id == scene.channel] == [True]
+            _by_key(plans, 1)
+
+
+async def test_what_an_owner_left_is_found_by_when_it_began(db: Database, scene: Scene) -> None:
+    async with db.tenant(scene.workspace) as connection:
+        begun = await scene.intend(connection, await scene.read(connection))
+        with heard(connection) as plans:
+            left = await attempt.abandoned(connection, scene.channel, 2, NOW - timedelta(minutes=2))
+        assert len(left) == len(begun)
+    for plan in plans:
+        for node in plan.of("attempt"):
+            if node.kind in SCANS:
+                assert node.kind != "Seq Scan", plan.text
+                assert node.condition, plan.text
+
+
+# --- what is written
+
+
+async def _updates(connection: Connection, table: str) -> tuple[int, int]:
+    """Updates of this connection that are not reported yet, and how many of them touched no index."""
+    found = await row(
+        connection,
+        "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = %s",
+        (f"{table}_{COHORT:%Y%m}",),
+    )
+    assert found is not None
+    return found["n_tup_upd"], found["n_tup_hot_upd"]
+
+
+async def test_what_is_accepted_and_what_receipts_say_touches_no_index(db: Database) -> None:
+    """Half of each page is free for it, and no column that changes is in an index of `message`; an attempt
+    that is accepted stays in the index of the effective ones."""
+    scene = await _set_up(db)
+    async with db.tenant(scene.workspace) as connection:
+        begun = await scene.intend(connection, await scene.read(connection, limit=PEOPLE))
+    total, hot = 0, 0
+    for start in range(0, PEOPLE, BATCH):
+        some = begun[start : start + BATCH]
+        async with db.tenant(scene.workspace) as connection:
+            accepted = [Verdict(id, Outcome.ACCEPTED, State.ACCEPTED) for id in some]
+            before = [await _updates(connection, table) for table in ("message", "attempt")]
+            await attempt.settle(connection, COHORT, accepted, NOW)
+            after = [await _updates(connection, table) for table in ("message", "attempt")]
+        assert [_since(*pair) for pair in zip(before, after, strict=True)] == [(BATCH, BATCH)] * 2
+        for status in ("delivered", "read"):
+            async with db.tenant(scene.workspace) as connection:
+                began = await _updates(connection, "message")
+                await receipt.apply(connection, COHORT, [Said(id, status, NOW) for id in some], NOW)
+                updated, untouched = _since(began, await _updates(connection, "message"))
+            total, hot = total + updated, hot + untouched
+    assert total == 2 * PEOPLE
+    assert hot >= 0.9 * total
+
+
+def _since(before: tuple[int, int], after: tuple[int, int]) -> tuple[int, int]:
+    return after[0] - before[0], after[1] - before[1]
+
+
+# --- what is in the way
+
+
+async def _cost(connection: Connection, scene: Scene, after: tuple[datetime, UUID]) -> int:
+    """Pages that reading on from a cursor touches."""
+    with heard(connection) as plans:
+        assert len(await scene.read(connection, after)) == BATCH
+    return plans[-1].buffers
+
+
+def _cursor(waiting: list[Waiting]) -> tuple[datetime, UUID]:
+    return waiting[-1].due_at, waiting[-1].message_id
+
+
+async def test_reading_on_costs_the_same_behind_thousands_that_an_old_snapshot_keeps(db: Database) -> None:
+    """Rows that were sent stay in the index for as long as somebody's snapshot could see them."""
+    scene = await _set_up(db)
+    async with db.tenant(scene.workspace) as connection:
+        await scene.read(connection)
+        fresh = await _cost(connection, scene, START)
+    async with db.pool.connection() as old:
+        await old.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        await old.execute("SELECT count(*) FROM channel")
+        async with db.tenant(scene.workspace) as connection:
+            sent = await scene.read(connection, limit=PEOPLE - 2 * BATCH)
+            await scene.intend(connection, sent)
+        async with db.tenant(scene.workspace) as connection:
+            behind = await _cost(connection, scene, _cursor(sent))
+            blind = await _cost(connection, scene, START)
+        await old.execute("ROLLBACK")
+    assert behind <= fresh * 1.5
+    assert blind > behind * 1.1, "without a cursor the dead rows would be read: the measure sees them"
+
+
+async def test_reading_on_and_the_board_do_not_look_at_a_paused_lane(db: Database) -> None:
+    alone = await _set_up(db)
+    async with db.tenant(alone.workspace) as connection:
+        await alone.read(connection)
+        before = await _cost(connection, alone, START)
+    scene = await _set_up(db, lanes=3)
+    async with db.tenant(scene.workspace) as connection:
+        for paused in scene.campaigns[1:]:
+            await campaign.set_lanes(connection, paused, "paused")
+        assert {lane.id for lane in await queue.lanes(connection, scene.channel)} == {scene.lanes[0]}
+        assert await _cost(connection, scene, START) <= before * 1.5
+        ended = await scene.read(connection, limit=PEOPLE)
+        await queue.end(
+            connection, [(w.lane_id, w.due_at, w.message_id, w.cohort) for w in ended], "expired", None, NOW
+        )
+        await owner.release(connection, scene.channel, scene.worker, 1)
+    async with db.system() as connection:
+        with heard(connection) as plans:
+            board = await owner.board(connection, NOW)
+    assert [one.due for one in board if one.channel_id == scene.channel] == [False]
+    looked = sum(node.read for plan in plans for node in plan.of("queue"))
+    assert looked <= 4, "nothing of the paused lanes, and of each open one at most one row"
