@@ -4,7 +4,8 @@
 
 Starts the newest server below /usr/lib/postgresql (15 or newer) in a folder of its own, on a socket
 that nobody else may enter, and stops it at the end. Where CLARION_TEST_DATABASE_URL names a superuser's
-login to a server that runs already, that one is used. Without arguments it runs what asks a database.
+login to a server that runs already, that one is used; clarion_app and clarion_owner must be able to log in
+there as the superuser does. Without arguments it runs what asks a database.
 """
 
 from __future__ import annotations

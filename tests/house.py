@@ -43,8 +43,9 @@ class House:
         """The URL of one database, as the application logs in or as the schema's owner."""
         if self.embedded is not None:
             return self.embedded.url_for(name, "clarion_owner" if owner else "clarion_app")
-        options = "-c role=clarion_owner" if owner else None
-        return make_conninfo(self.superuser_url, dbname=name, **({"options": options} if options else {}))
+        return make_conninfo(
+            self.superuser_url, dbname=name, user="clarion_owner" if owner else "clarion_app"
+        )
 
     def superuser(self, name: str) -> str:
         return make_conninfo(self.superuser_url, dbname=name)
