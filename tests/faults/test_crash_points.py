@@ -9,6 +9,8 @@ from tests.faults.conftest import World, play_all
 from tests.faults.crew import Crew
 from tests.faults.story import Story, tell
 
+pytestmark = pytest.mark.timeout(900)
+
 # Places that this story passes: it has no receipts and nothing to end or expand.
 QUIET = ("receive.before_commit", "receive.committed", "end.before_commit", "end.committed",
          "expand.before_commit", "expand.committed")  # fmt: skip

@@ -8,6 +8,7 @@ from tests.faults import mutants
 from tests.faults.conftest import World, play_all
 from tests.faults.story import Story, play
 
+pytestmark = pytest.mark.timeout(900)
 FAULTS = {"drop_after_accept": 0.15, "error_after_accept": 0.1, "answer_late": 0.1}
 
 
@@ -24,10 +25,10 @@ def _stories(count: int, **changes: object) -> list[Story]:
 
 
 PROVOKED: dict[str, list[Story]] = {
-    "intent committed after the call": _stories(6, crashes=("call.answered:20", "call.answered:5")),
+    "intent committed after the call": _stories(12, crashes=("call.answered:20", "call.answered:5")),
     "time-out treated as a failure and retried": _stories(2, faults=FAULTS),
     "the HTTP client's own retry let back in": _stories(2, faults=FAULTS),
-    "calls not marked before their first byte": _stories(6, crashes=("call.answered:5", "call.answered:9")),
+    "calls not marked before their first byte": _stories(12, crashes=("call.answered:5", "call.answered:9")),
 }
 
 

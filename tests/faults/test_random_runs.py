@@ -24,6 +24,7 @@ def _judge(worlds: list[World], seeds: range) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seeds", _seeds(0, FEW), ids=str)
 def test_nobody_hears_it_twice_and_nobody_is_lost(worlds: list[World], seeds: range) -> None:
     _judge(worlds, seeds)
