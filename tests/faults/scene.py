@@ -201,7 +201,7 @@ class Scene:
                 """INSERT INTO queue
                    SELECT lane_id, due_at + interval '1 ms', message_id, cohort, workspace_id, contact_id,
                      address_id, consent_key, content_version_id, expires_at, tries, variables
-                   FROM queue WHERE workspace_id = %s AND get_byte(uuid_send(message_id), 15) %% 2 = 0
+                   FROM queue WHERE workspace_id = %s AND get_byte(uuid_send(message_id), 9) & 4 = 0
                    ON CONFLICT DO NOTHING""",
                 (self.workspace_id,),
             )

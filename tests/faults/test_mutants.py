@@ -52,7 +52,7 @@ def test_and_without_it_nothing_is_wrong(worlds: list[World], mutant: str) -> No
 def test_without_the_index_of_effective_attempts_a_retry_pressed_twice_sends_twice(
     worlds: list[World],
 ) -> None:
-    story = _stories(1, workers=1, rate=30.0, people=40, chaos=((0.1, "echo"), (0.2, "echo")))[0]
+    story = _stories(1, workers=1, rate=40.0, people=160, chaos=((0.1, "echo"), (0.2, "echo")))[0]
     world = worlds[0]
     scene = world.scene(story)
     scene.alter(mutants.DROPPED_INDEX)
