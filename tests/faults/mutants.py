@@ -76,9 +76,6 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "calls not marked before their first byte": _forget_marks,
 }
 
-# Mistakes in the database rather than in the code, as the statement that makes them.
-DROPPED_INDEX = "DROP INDEX attempt_effective"
-
 
 def apply(name: str) -> None:
     """Break the code of this process in the way that `name` says. Raises KeyError."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults import mutants
 from tests.faults.conftest import World, play_all
-from tests.faults.story import Story, play
+from tests.faults.story import Story
 
 pytestmark = pytest.mark.timeout(900)
 FAULTS = {"drop_after_accept": 0.15, "error_after_accept": 0.1, "answer_late": 0.1}
@@ -47,14 +47,3 @@ def test_a_mistake_is_found(worlds: list[World], mutant: str) -> None:
 def test_and_without_it_nothing_is_wrong(worlds: list[World], mutant: str) -> None:
     told = play_all(worlds, PROVOKED[mutant][:2])
     assert not [wrong for _, wrong in told if wrong], told
-
-
-def test_without_the_index_of_effective_attempts_a_retry_pressed_twice_sends_twice(
-    worlds: list[World],
-) -> None:
-    story = _stories(1, workers=1, rate=40.0, people=160, chaos=((0.1, "echo"), (0.2, "echo")))[0]
-    world = worlds[0]
-    scene = world.scene(story)
-    scene.alter(mutants.DROPPED_INDEX)
-    assert play(story, scene), "the index was dropped and nobody noticed"
-    world.fresh()
