@@ -122,6 +122,9 @@ class Base(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.2, 7, 100, 2500]))
     def time_passes(self, seconds: float) -> None:
+        self.pass_time(seconds)
+
+    def pass_time(self, seconds: float) -> None:
         limit = min((slow.began for slow in self.open), default=datetime.max.replace(tzinfo=UTC) - LONGEST)
         if self.clock.now() + timedelta(seconds=seconds) < limit + LONGEST:
             self.clock.advance(seconds)

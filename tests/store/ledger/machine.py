@@ -8,15 +8,13 @@ from hypothesis.stateful import initialize, rule
 
 from clarion.domain.message import State
 from tests.store.ledger.base import WHICH, gives_way
-from tests.store.ledger.owning import Owning
-from tests.store.ledger.provider import Worker, verdict
-from tests.store.ledger.sending import Sending
-from tests.store.ledger.wishes import Wishes
+from tests.store.ledger.plots import Plots
+from tests.store.ledger.provider import verdict
 
 ENDS = frozenset(State) - {State.READY, State.UNKNOWN}
 
 
-class Ledger(Owning, Sending, Wishes):
+class Ledger(Plots):
     """All steps together."""
 
     @initialize(start=st.sampled_from(["called", "begun", "owned", "planned"]))
@@ -44,16 +42,12 @@ class Ledger(Owning, Sending, Wishes):
     )
     @gives_way
     def a_worker_works_as_it_should(self, which: int, count: int, answer: str) -> None:
-        self.work(self.worker(which), count, answer)
+        self.work(which, count, answer)
 
-    def work(self, worker: Worker, count: int, answer: str) -> None:
+    def work(self, which: int, count: int, answer: str) -> None:
         """Take the channel if need be, read, end what may not be sent, commit, call, settle."""
-        if worker.epoch is None or not self.model.owns(worker.id, worker.epoch):
-            self.take(worker, self.holding())
-        if not worker.recovered:
-            self.recover(worker, provable=True)
-        for one in self.world.campaigns:
-            self.read(worker, one, fresh=True, restart=True, limit=count)
+        worker = self.owner(which)
+        self.read_all(worker, count)
         self.end(worker)
         if worker.buffer:
             self.intend(worker, count)
@@ -85,16 +79,16 @@ class Ledger(Owning, Sending, Wishes):
             self.set_lanes(one, "open")
             while one.run not in self.model.closed:
                 self.expand(one, 3)
-        self._drain(self.workers[0])
+        self._drain()
         self.the_ledger_tells_the_truth()
         assert len(self.model.owed) == sum(self.model.reached.values())
         for owed in self.model.owed.values():
             assert owed.state in ENDS, f"{owed} was never brought to an end"
 
-    def _drain(self, worker: Worker) -> None:
+    def _drain(self) -> None:
         for _ in range(20):
             self.the_ledger_tells_the_truth()
-            self.work(worker, 12, "accepts")
+            self.work(0, 12, "accepts")
             for tried in self.unknowns():
                 answer = "accepts" if self.provider.accepted(tried.id) else "later"
                 self.settle([verdict(tried.id, answer, self.clock.now())])

@@ -15,7 +15,7 @@ from tests.store.ledger.world import COHORT, impatient, make_partitions, own_dat
 
 NORMAL = settings(
     max_examples=200,
-    stateful_step_count=25,
+    stateful_step_count=20,
     deadline=None,
     print_blob=True,
     suppress_health_check=list(HealthCheck),

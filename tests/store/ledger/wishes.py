@@ -39,12 +39,12 @@ class Wishes(Base):
         elif person.key is not None:
             self.consent(person.key, wish, slow, again)
 
-    def consent(self, key: bytes, wish: str, slow: bool, again: bool) -> None:
+    def consent(self, key: bytes, wish: str, slow: bool = False, again: bool = False) -> None:
         effect, now = self.model.consent(key, wish), self.clock.now()
         say = consent.opt_out if wish == "out" else consent.opt_in
         self.do(lambda c: say(c, [key], now, how="reply"), lambda _: effect(), slow=slow, again=again)
 
-    def erase(self, person: Person, slow: bool, again: bool) -> None:
+    def erase(self, person: Person, slow: bool = False, again: bool = False) -> None:
         if person.name not in STAYING:
             effect, now = self.model.erase(person), self.clock.now()
             self.do(
@@ -74,7 +74,7 @@ class Wishes(Base):
         effect = self.model.set_lane(one.lane, state)
         self.do(lambda c: campaign.set_lanes(c, one.id, state), lambda _: effect(), slow=slow, again=again)
 
-    def cancel(self, one: Campaign, *, slow: bool, again: bool) -> None:
+    def cancel(self, one: Campaign, *, slow: bool = False, again: bool = False) -> None:
         now = self.clock.now()
         effect = all_of(self.model.set_lane(one.lane, "cancelled"), partial(self.model.closed.add, one.run))
 
@@ -116,7 +116,10 @@ class Wishes(Base):
     def what_was_not_sent_is_tried_again(
         self, which: int, undelivered: bool, slow: bool, again: bool
     ) -> None:
-        one, now = self.campaign(which), self.clock.now()
+        self.retry(self.campaign(which), undelivered=undelivered, slow=slow, again=again)
+
+    def retry(self, one: Campaign, *, undelivered: bool, slow: bool = False, again: bool = False) -> None:
+        now = self.clock.now()
         if self.model.lanes[one.lane].state == "cancelled":
             return
         states = OVER if undelivered else OVER - {State.UNDELIVERED}
