@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from clarion.flow.dispatch import deaths
 from clarion.flow.services import Services
-from clarion.kit import process
 from clarion.store import worker as workers
 from clarion.store.worker import Worker
 
@@ -44,7 +44,7 @@ async def crew(services: Services) -> list[Member]:
 def _standing(one: Worker, now: datetime, lease: timedelta) -> Standing:
     if one.stopped_at is not None:
         return Standing.LEFT
-    if process.proven_dead(one.host, one.boot, one.pid, one.born):
+    if one.dead_at is not None or deaths.proven(one, now):
         return Standing.DEAD
     if now - one.seen_at > lease * 2:
         return Standing.SILENT

@@ -2,7 +2,7 @@
 
 What the provider has is evidence at once. That it has nothing proves something only when nothing can
 be under way any more: the call is known to have ended (its own process said so, or is proven dead),
-and since then a lease, the call's longest time and the provider's own lag have passed. Then the
+and since that was known a lease, the call's longest time and the provider's own lag have passed. Then the
 message goes back to the queue (DESIGN, ledger rule 6). All else is left for people to decide.
 """
 
@@ -17,11 +17,10 @@ from uuid import UUID
 
 from clarion.domain.message import Outcome, State, Verdict, reference
 from clarion.errors import ClarionError
-from clarion.flow.dispatch import account
+from clarion.flow.dispatch import account, deaths
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.receive import consequences
 from clarion.flow.services import Services
-from clarion.kit import process
 from clarion.kit.http import Http
 from clarion.kit.log import logger
 from clarion.providers.contract import Evidence, Found, Sender
@@ -76,34 +75,41 @@ async def reconcile(services: Services, http: Http, workspace_id: UUID, channel_
     async with services.db.tenant(workspace_id) as connection:
         doubts = await receipt.doubts(connection, channel_id, ONE_ROUND)
         owners = await worker.some(connection, list({doubt.worker_id for doubt in doubts}))
-    dead = {id for id, owner in owners.items() if await asyncio.to_thread(_over, owner)}
+        ended = await deaths.ended(connection, owners.values(), services.clock.now())
     # judged by the moment before the question, not by the moment of the answer
     asked_at = services.clock.now()
     answers, silent = await _ask(channel.provider.sender(channel.account, http), doubts)
     known = [(doubt, found) for doubt, found in answers if found.known]
     missing = [doubt for doubt, found in answers if not found.known]
-    ripe = [doubt for doubt in missing if _proves(services, channel, doubt, dead, asked_at)]
+    ripe = [
+        doubt for doubt in missing if _proves(services, channel, doubt, ended.get(doubt.worker_id), asked_at)
+    ]
     if known:
         await _believe(services, workspace_id, channel_id, known)
     returned = await _return(services, channel, ripe) if ripe else 0
     return Reconciled(len(answers) + silent, len(known), len(missing), returned, silent)
 
 
-def _over(owner: worker.Worker) -> bool:
-    """Whether that process certainly makes no call any more; one that is stopped may wake."""
-    return owner.stopped_at is not None or process.proven_dead(owner.host, owner.boot, owner.pid, owner.born)
+def _proves(
+    services: Services, channel: Channel, doubt: Doubt, ended: datetime | None, asked_at: datetime
+) -> bool:
+    """Whether a look-up of `asked_at` that found nothing proves that there is nothing and will be.
 
-
-def _proves(services: Services, channel: Channel, doubt: Doubt, dead: set[UUID], asked_at: datetime) -> bool:
-    """Whether a look-up of `asked_at` that found nothing proves that there is nothing and will be."""
-    ended = doubt.code != VANISHED or doubt.worker_id in dead
+    `ended`: since when it is known that the doubt's worker makes no call any more.
+    """
+    if doubt.code != VANISHED:  # its own process wrote that the call was over
+        since = doubt.since
+    elif ended is not None:
+        since = max(doubt.since, ended)
+    else:
+        return False
     patience = timedelta(
         seconds=services.settings.lease
         + channel.config.total_timeout
         + channel.config.lookup_lag
         + services.settings.clock_tolerance
     )
-    return ended and asked_at - doubt.since >= patience
+    return asked_at - since >= patience
 
 
 async def _ask(sender: Sender, doubts: Sequence[Doubt]) -> tuple[Answers, int]:

@@ -36,11 +36,11 @@ class Ticks:
         poll = self.services.settings.poll
         await asyncio.gather(
             self._every(poll, self.due, stop),
-            self._every(poll * 2, self._each_workspace(self._finish), stop),
-            self._every(5.0, self._each_workspace(self._reconcile), stop),
-            self._every(10.0, self._each_workspace(self._notify), stop),
+            self._every(poll * 2, self._each_with("finish", self._finish), stop),
+            self._every(poll * 10, self._each_with("reconcile", self._reconcile), stop),
+            self._every(10.0, self._each_with("notify", self._notify), stop),
             self._every(10.0, self.sweep, stop),
-            self._every(60.0, self._each_workspace(self._housekeeping), stop),
+            self._every(60.0, self._each_with("tidy", self._housekeeping), stop),
         )
 
     async def due(self) -> None:
@@ -67,12 +67,16 @@ class Ticks:
         async with self.services.db.tenant(workspace_id) as connection:
             await housekeeping.tidy(connection, self.services.clock.now())
 
-    def _each_workspace(self, verb: Callable[[UUID], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    def _each_with(
+        self, errand: str, verb: Callable[[UUID], Awaitable[None]]
+    ) -> Callable[[], Awaitable[None]]:
+        """A visit of every workspace that has such an errand; the others cost nothing."""
+
         async def visit() -> None:
             async with self.services.db.system() as connection:
-                found = await workspace.names(connection)
+                found = await workspace.errands(connection, errand)
             for each in found:
-                await verb(each["workspace_id"])
+                await verb(each)
 
         return visit
 

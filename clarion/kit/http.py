@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,6 +54,10 @@ def _socket(info: tuple[Any, ...]) -> socket.socket:
     family, kind, protocol = info[0], info[1], info[2]
     made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A connection that is given up (a time-out, a killed process) is reset, and what the other side has
+    # not acknowledged is dropped: else the kernel would go on delivering a request that we hold for
+    # ended, up to the user time-out later (docs/decisions/http-out.md).
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
     return made

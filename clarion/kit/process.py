@@ -35,27 +35,48 @@ def born(pid: int) -> str:
 
     A pid is given again to later processes; pid and birth together are not.
     """
+    return _birth(pid) or ""
+
+
+def _birth(pid: int) -> str | None:
+    """As `born`; None where the system does not say: /proc may hide others' processes (hidepid)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None if _numbered(pid) else ""
     except OSError:
-        return ""
+        return None
     fields = stat.rpartition(")")[2].split()
     return "" if fields[0] in ("Z", "X") else f"{fields[19]} {namespace()}"
 
 
-def proven_dead(host_name: str, boot_id: str, pid: int, birth: str) -> bool:
+def _numbered(pid: int) -> bool:
+    """Whether the kernel knows a process of this number, also one that is not ours to see."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def proven_dead(host_name: str, boot_id: str, pid: int, birth: str, *, silent: bool = False) -> bool:
     """Whether that process certainly sends nothing any more.
 
     Only the machine that it ran on can tell, and of a container's process only that container (they may
     share the machine's name, and never its pids). A stopped process (SIGSTOP) is not dead: it may wake.
+    One of another boot of this machine ended with that boot; but a copy of the machine has its name too,
+    so that counts only where the process was also `silent` for long.
     """
     if not boot_id or not birth or host_name != host():
         return False
     if boot_id != boot():
-        return True
+        return silent
     if birth.partition(" ")[2] != namespace():
         return False
-    return born(pid) != birth
+    found = _birth(pid)
+    return found is not None and found != birth
 
 
 def settle_memory() -> None:

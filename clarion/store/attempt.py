@@ -39,7 +39,7 @@ WITH said AS (
     %(counts)s::boolean[])
     AS s(id, outcome, state, reason, provider_id, code, detail, retry_at, counts)
   CROSS JOIN LATERAL (
-    SELECT t.ctid AS place FROM {attempt} t WHERE t.id = s.id AND t.state IN ('in_flight', 'unknown')
+    SELECT t.ctid AS place FROM {attempt} t WHERE t.id = s.id AND t.state = ANY (%(from)s::attempt_state[])
     LIMIT 1) a
 ), ended AS (
   UPDATE {attempt} a SET state = s.outcome, effective = s.outcome IN ('accepted', 'unknown'),
@@ -90,8 +90,18 @@ SELECT count(*) FROM ended
 )
 
 
-async def settle(connection: Connection, cohort: date, verdicts: Sequence[Verdict], now: datetime) -> int:
+async def settle(
+    connection: Connection,
+    cohort: date,
+    verdicts: Sequence[Verdict],
+    now: datetime,
+    *,
+    unknown_too: bool = True,
+) -> int:
     """Write how attempts of one cohort ended; returns how many this call settled.
+
+    Without `unknown_too` only those in flight: for who speaks of another process's calls, and read that
+    they were in flight before it could know that the process was dead.
 
     An attempt that is settled already (by a receipt, a look-up, another settle) is left as it is; only
     that the provider took what was held for not sent is believed even then, as of a receipt. A verdict
@@ -102,6 +112,7 @@ async def settle(connection: Connection, cohort: date, verdicts: Sequence[Verdic
     params = {
         "cohort": cohort,
         "now": now,
+        "from": "{in_flight,unknown}" if unknown_too else "{in_flight}",
         "id": array(v.attempt_id.hex for v in verdicts),
         "outcome": array(v.outcome.value for v in verdicts),
         "state": array(v.state.value for v in verdicts),

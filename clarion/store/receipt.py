@@ -66,14 +66,14 @@ _APPLY = (
     """
 WITH found AS MATERIALIZED (
   SELECT s.*, a.place, a.message_id, a.stands, r.at AS told_at, coalesce(r.code, '') AS told_code,
-    -- it failed, as we know: that it was accepted before is no news, and must not undo a retry
-    CASE WHEN s.status = 'accepted' AND NOT a.stands THEN EXISTS (
+    -- it failed, and is retried for that: that it was accepted before is no news, and must not undo it
+    CASE WHEN s.status = 'accepted' AND a.state = 'settled_not_sent' THEN EXISTS (
       SELECT FROM {receipt} f WHERE f.attempt_id = s.attempt_id AND f.status = 'failed')
       ELSE s.status = 'failed' END AS weak
   FROM unnest(%(attempt)b::uuid[], %(status)b::text[], %(at)b::timestamptz[], %(code)b::text[],
     %(provider)b::text[]) AS s(attempt_id, status, at, code, provider_id)
   CROSS JOIN LATERAL (
-    SELECT t.ctid AS place, t.message_id, t.state = 'accepted' AND t.effective AS stands
+    SELECT t.ctid AS place, t.message_id, t.state, t.state = 'accepted' AND t.effective AS stands
     FROM {attempt} t WHERE t.id = s.attempt_id LIMIT 1) a
   LEFT JOIN LATERAL (
     SELECT t.at, t.code FROM {receipt} t WHERE t.attempt_id = s.attempt_id AND t.status = s.status

@@ -16,7 +16,10 @@ from clarion.kit.db import Connection
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A process: where it runs, which boot and birth tell it from a later one with its pid."""
+    """A process: where it runs, which boot and birth tell it from a later one with its pid.
+
+    `stopped_at`: it drained and said so. `dead_at`: when somebody first proved that it is dead.
+    """
 
     id: UUID
     host: str
@@ -29,6 +32,12 @@ class Worker:
     seen_at: datetime
     stopped_at: datetime | None
     state: dict[str, Any]
+    dead_at: datetime | None = None
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """From when on it certainly makes no call; None where that is not known."""
+        return self.stopped_at or self.dead_at
 
 
 async def enter(connection: Connection, worker: Worker) -> None:
@@ -56,6 +65,13 @@ async def leave(connection: Connection, worker_id: UUID, now: datetime) -> None:
     """The worker has drained and gone."""
     await connection.execute(
         "UPDATE worker SET stopped_at = %s, seen_at = %s WHERE id = %s", (now, now, worker_id)
+    )
+
+
+async def bury(connection: Connection, ids: Sequence[UUID], now: datetime) -> None:
+    """These are proven dead: every machine may count on it from now on. The first proof stands."""
+    await connection.execute(
+        "UPDATE worker SET dead_at = %s WHERE id = ANY (%s) AND dead_at IS NULL", (now, list(ids))
     )
 
 

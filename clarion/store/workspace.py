@@ -55,6 +55,12 @@ async def names(connection: Connection) -> list[Row]:
     return await rows(connection, "SELECT workspace_id, name FROM clarion_workspaces()")
 
 
+async def errands(connection: Connection, errand: str) -> list[UUID]:
+    """The workspaces that have something to `finish`, `reconcile`, `notify` or `tidy`; needs no tenant."""
+    found = await rows(connection, "SELECT workspace_id FROM clarion_errands(%s)", (errand,))
+    return [one["workspace_id"] for one in found]
+
+
 async def change(
     connection: Connection,
     *,

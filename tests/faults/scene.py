@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ TEMPLATE = {"kind": "template", "name": "hello", "language": "en", "parameters":
 CONTENT = {"variants": [{"content": TEMPLATE}]}
 DEFINITION = {"audience": {"include": {"everyone": True}}, "content": CONTENT}
 SENDER = "106540352242922"
+_first_numbers = itertools.count(10_000_000, 1_000)  # no two scenes share a phone, so none colours another
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Scene:
     people: int
     options: dict[str, Any] = field(default_factory=dict)
     rate: float = 100_000
+    first_number: int = field(init=False, default_factory=lambda: next(_first_numbers))
     workspace_id: UUID = field(init=False)
     campaign_id: UUID = field(init=False)
     run_id: UUID = field(init=False)
@@ -61,6 +64,7 @@ class Scene:
             "CLARION_DRAIN": "5",
             "CLARION_LOG_FORMAT": "json",
             "CLARION_DATABASE_POOL": "4",
+            "CLARION_CLOCK_TOLERANCE": "1.0",
         }
 
     def set_up(self, *, launch: bool = True) -> None:
@@ -106,10 +110,10 @@ class Scene:
         )
         await connection.execute(
             """INSERT INTO address (id, workspace_id, contact_id, scheme, value, consent_key, created_at)
-               SELECT clarion_uuid7(%s), %s, id, 'whatsapp', '+2547' || (10000000 + n),
+               SELECT clarion_uuid7(%s), %s, id, 'whatsapp', '+2547' || (%s::bigint + n),
                  sha256(id::text::bytea), %s
                FROM unnest(%s::uuid[]) WITH ORDINALITY AS p(id, n)""",
-            (now, self.workspace_id, now, ids),
+            (now, self.workspace_id, self.first_number, now, ids),
         )
 
     async def _announce(self, connection: Any) -> None:
@@ -141,14 +145,16 @@ class Scene:
         with psycopg.connect(self.superuser_url, row_factory=dict_row, autocommit=True) as connection:
             return connection.execute(sql.encode(), params).fetchall()
 
-    def waiting(self) -> int:
-        """Messages that still wait or are in flight."""
+    def waiting(self, *, unknown_too: bool = False) -> int:
+        """Messages that still wait or are in flight, with `unknown_too` also those of which nobody knows."""
         found = self.query(
             """SELECT (SELECT count(*) FROM message WHERE workspace_id = %s AND state = 'ready')
-                 + (SELECT count(*) FROM attempt WHERE workspace_id = %s AND state = 'in_flight')
+                 + (SELECT count(*) FROM attempt WHERE workspace_id = %s
+                      AND (state = 'in_flight' OR unknown_since IS NOT NULL AND %s))
                  + (SELECT count(*) FROM queue WHERE workspace_id = %s) AS n""",
             self.workspace_id,
             self.workspace_id,
+            unknown_too,
             self.workspace_id,
         )
         return int(found[0]["n"])
@@ -183,7 +189,8 @@ class Scene:
         """Wait until evidence has settled every unknown, and what it sent back to ready is done."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if self.unknown() == 0 and self.waiting() == 0:
+            # in one look: what waits now and is unknown a moment later would be seen by neither of two
+            if self.waiting(unknown_too=True) == 0:
                 return True
             step()
             time.sleep(0.05)
@@ -212,9 +219,10 @@ class Scene:
         """Everything that is wrong, as sentences: the sandbox's record of the truth against the ledger."""
         wrong: list[str] = []
         shown = self.sandbox.people()
-        twice = {who: n for who, n in shown.items() if n > 1}
+        twice = [who for who, n in shown.items() if n > 1]
         if twice:
             wrong.append(f"{len(twice)} people hold two effective messages")
+            wrong += [self._history(who) for who in twice[:3]]
         messages = self.query(
             """SELECT m.id, m.state::text, m.reason, a.value, m.run_id FROM message m
                LEFT JOIN address a ON a.id = m.address_id WHERE m.workspace_id = %s""",
@@ -245,6 +253,20 @@ class Scene:
         if left:
             wrong.append(f"{left} rows are left in the queue")
         return wrong
+
+    def _history(self, phone: str) -> str:
+        """Everything that both sides know of one person, for whoever must explain it."""
+        tries = self.query(
+            """SELECT a.id, a.worker_id, a.epoch, a.number, a.state::text, a.effective, a.code, a.provider_id,
+                 a.unknown_since::time::text, a.settled_at::time::text, w.pid, w.stopped_at::time::text
+               FROM attempt a JOIN address d ON d.id = a.address_id LEFT JOIN worker w ON w.id = a.worker_id
+               WHERE a.workspace_id = %s AND d.value = %s ORDER BY a.id""",
+            self.workspace_id,
+            f"+{phone}",
+        )
+        lines = [f"  ours: { {key: str(value) for key, value in one.items()} }" for one in tries]
+        lines += [f"  theirs: {one}" for one in self.sandbox.messages(to=phone)]
+        return "\n".join([f"+{phone} ({self.folder}):", *lines])
 
     def _tally(self, states: Counter[tuple[str, str | None]]) -> list[str]:
         kept = Counter(

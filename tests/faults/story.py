@@ -99,6 +99,8 @@ def play(story: Story, scene: Scene, mutant: str = "", seconds: float = 40.0) ->
         wrong = [] if done else [f"not done after {seconds} s: {dict(scene.states())}"]
         if any(code is None for code in codes):
             wrong.append(f"a worker did not end within its time: {codes}")
+        if done and story.look_up and (left := scene.unknown()):
+            wrong.append(f"{left} are left unknown although the provider can be asked")
         return wrong + scene.judge()
     finally:
         crew.stop(timeout=0.0)

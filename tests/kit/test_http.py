@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -233,6 +234,33 @@ async def test_an_answer_that_takes_too_long_is_unanswered(http: Http, begun: by
         with pytest.raises(Unanswered):
             await ask(http, server.url, total_timeout=0.3)
         assert len(server.requests) == 1
+
+
+async def test_what_the_other_side_has_not_taken_of_a_call_that_is_over_never_arrives(http: Http) -> None:
+    """Else a provider that was cut off for a while gets a request that was looked up meanwhile, found
+    missing and sent again."""
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # takes little before it reads
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        url = URL(f"http://127.0.0.1:{listening.getsockname()[1]}/")
+        body = b"x" * 60_000
+        with pytest.raises(Unanswered):
+            await http.call("POST", url, headers={}, body=body, total_timeout=0.3)
+        await asyncio.sleep(0.1)
+        taken, _ = listening.accept()
+        with taken:
+            taken.settimeout(2.0)
+            assert await asyncio.to_thread(_all_of, taken) < len(body)
+
+
+def _all_of(taken: socket.socket) -> int:
+    """How many bytes can be read until the end."""
+    count = 0
+    with suppress(ConnectionResetError):
+        while part := taken.recv(65_536):
+            count += len(part)
+    return count
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +44,20 @@ def test_who_has_a_dead_ones_number_is_not_it() -> None:
     host, pid, boot, birth = process.me()
     ticks, _, where = birth.partition(" ")
     assert process.proven_dead(host, boot, pid, f"{int(ticks) - 1} {where}")
+
+
+def test_another_boot_proves_something_only_of_who_was_silent_for_long() -> None:
+    """A machine's copy has its name, and a boot of its own."""
+    host, pid, _, birth = process.me()
+    assert not process.proven_dead(host, "another boot", pid, birth)
+    assert process.proven_dead(host, "another boot", pid, birth, silent=True)
+
+
+def test_what_the_system_hides_is_not_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hidepid, /proc shows no process of other users."""
+    host, pid, boot, birth = process.me()
+    monkeypatch.setattr(process, "Path", lambda _: Path("/proc/there/is/no/such"))
+    assert not process.proven_dead(host, boot, pid, birth)
 
 
 def test_another_machine_cannot_tell() -> None:

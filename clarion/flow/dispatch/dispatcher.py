@@ -12,7 +12,7 @@ from uuid import UUID
 from clarion import __version__
 from clarion.errors import ClarionError
 from clarion.flow.compose import Composer
-from clarion.flow.dispatch import account
+from clarion.flow.dispatch import account, deaths
 from clarion.flow.dispatch.beyond import Beyonder
 from clarion.flow.dispatch.desk import Desk
 from clarion.flow.dispatch.ownership import Watch
@@ -63,7 +63,7 @@ class Dispatcher:
     _shared: Shared = field(init=False)
     _beyonder: Beyonder = field(init=False)
     _clock_due: float = 0.0
-    _dead: dict[UUID, bool] = field(default_factory=dict)
+    _dead: set[UUID] = field(default_factory=set)
     _alive: int = 1
     _board: list[Holding] = field(default_factory=list)
     _crew_due: float = 0.0
@@ -199,7 +199,7 @@ class Dispatcher:
             self._give_up(staying[-1], ours=True)
         if self.suspicion is not None:
             return
-        for holding in self._watch.free(board, ticks, self._is_dead):
+        for holding in self._watch.free(board, ticks, self._dead.__contains__):
             orphan = holding.worker_id is not None
             if holding.channel_id not in self.held and (len(self.held) < share or orphan):
                 await self._take(holding)
@@ -212,14 +212,8 @@ class Dispatcher:
         silent = {h.worker_id for h in self._board if h.worker_id is not None} - known.keys()
         if silent:
             known |= await workers.some(connection, list(silent))
-        self._dead = {
-            id: w.stopped_at is not None or process.proven_dead(w.host, w.boot, w.pid, w.born)
-            for id, w in known.items()
-        }
-        self._alive = sum(1 for worker in lately if not self._dead[worker.id])
-
-    def _is_dead(self, worker_id: UUID) -> bool:
-        return self._dead.get(worker_id, False)
+        self._dead = set(await deaths.ended(connection, known.values(), self.services.clock.now()))
+        self._alive = sum(1 for worker in lately if worker.id not in self._dead)
 
     async def _unchanged(self, held: Held) -> bool:
         """Whether the channel is as when the desk was opened; an edit opens it anew."""

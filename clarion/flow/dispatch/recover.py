@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import UUID
 
 from clarion.domain.message import Verdict
+from clarion.flow.dispatch import deaths
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.judge import not_begun, unanswered
 from clarion.flow.services import Services
@@ -34,16 +35,17 @@ async def recover(services: Services, channel: Channel, epoch: int, settled_thro
         async with services.db.tenant(channel.workspace_id) as connection:
             left = await attempt.abandoned(connection, channel.id, epoch, settled_through - SLACK)
             owners = await worker.some(connection, list({a.worker_id for a in left}))
+            now = services.clock.now()
+            dead = await deaths.ended(connection, owners.values(), now)
         if not left:
             return total
-        begun = {id: await asyncio.to_thread(_begun, owner) for id, owner in owners.items()}
-        now = services.clock.now()
+        begun = {id: await asyncio.to_thread(_begun, owners[id]) for id in dead}
         verdicts: dict[date, list[Verdict]] = defaultdict(list)
         for one in left:
             verdicts[one.cohort].append(_verdict(one.id, begun.get(one.worker_id), now))
         async with services.db.tenant(channel.workspace_id) as connection:
             for cohort, some in verdicts.items():
-                await attempt.settle(connection, cohort, some, now)
+                await attempt.settle(connection, cohort, some, now, unknown_too=False)
             crash_point("recover.before_commit")
         crash_point("recover.committed")
         total += len(left)
@@ -51,9 +53,8 @@ async def recover(services: Services, channel: Channel, epoch: int, settled_thro
 
 
 def _begun(owner: worker.Worker) -> set[UUID] | None:
-    """The calls that a dead owner had begun; None when nothing can be proven."""
-    dead = process.proven_dead(owner.host, owner.boot, owner.pid, owner.born)
-    if not dead or owner.boot != process.boot() or not owner.flight:
+    """The calls that a dead owner had begun; None where its recorder proves nothing or is elsewhere."""
+    if owner.host != process.host() or owner.boot != process.boot() or not owner.flight:
         return None
     return flight.marked(Path(owner.flight))
 

@@ -95,6 +95,7 @@ worker = table(
     moment("seen_at"),
     moment("stopped_at", null=True),
     document("state", default="{}"),
+    moment("dead_at", null=True),
     storage={"fillfactor": 50},
 )
 

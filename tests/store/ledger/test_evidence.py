@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from clarion.domain.message import Outcome, State, Verdict
+from clarion.flow.dispatch.judge import not_begun
 from clarion.kit.db import Connection, Database
 from clarion.store import attempt, receipt
 from clarion.store.receipt import Said
@@ -44,6 +45,20 @@ async def test_an_answer_that_comes_after_somebody_decided_otherwise_still_count
         assert (message["state"], message["reason"]) == ("accepted", None)
         assert (tried["state"], tried["effective"], tried["provider_id"]) == ("accepted", True, "wamid.1")
         assert await sent.tally_agrees(connection)
+
+
+async def test_what_a_process_found_unknown_itself_is_not_undone_by_its_death(
+    db: Database, workspace: UUID
+) -> None:
+    """Its successor reads a call in flight; the owner writes that nobody knows how it ended, takes its
+    mark away and dies. That there is no mark says nothing any more."""
+    sent, begun = await sent_once(db, workspace, NOW)
+    async with db.tenant(workspace) as connection:
+        await sent.settle(connection, begun, Outcome.UNKNOWN)
+        unmarked = [not_begun(begun, NOW, "owner_died_before_the_call")]
+        assert await attempt.settle(connection, sent.cohort, unmarked, NOW, unknown_too=False) == 0
+        assert (await sent.message(connection))["state"] == "unknown"
+        assert await sent.waiting(connection) == 0
 
 
 async def test_an_answer_that_comes_before_it_is_sent_again_stops_that(db: Database, workspace: UUID) -> None:
