@@ -27,6 +27,7 @@ from clarion.kit.postgres import EmbeddedServer
 from clarion.kit.secrets import SecretBox
 from clarion.settings import Settings
 from clarion.store import migrate
+from clarion.store.failover import Greeter
 from clarion.store.queue import PLANNER
 
 log = logger(__name__)
@@ -92,7 +93,7 @@ async def house(
     """Everything that a command or the API works with. Raises Unavailable, Misconfigured."""
     async with (
         database(settings, progress) as url,
-        Database(url, size=settings.database_pool, name=name) as db,
+        Database(url, size=settings.database_pool, name=name, greet=Greeter(clock or Clock())) as db,
     ):
         await db.wait_ready()
         app = jobs.app(url, tasks)
@@ -112,8 +113,9 @@ async def work(house: House, stop: asyncio.Event) -> None:
     settings = house.services.settings
     process.settle_memory()
     dispatch_db = Database(
-        house.services.db.url, size=settings.database_pool, name="clarion dispatch", planner=PLANNER
-    )
+        house.services.db.url, size=settings.database_pool, name="clarion dispatch", planner=PLANNER,
+        greet=Greeter(house.services.clock),
+    )  # fmt: skip
     async with (
         dispatch_db as db,
         Http(connections=settings.max_in_flight * 2, allow_private=settings.allow_private_addresses) as http,

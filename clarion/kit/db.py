@@ -8,7 +8,7 @@ few security-definer functions of the migrations answer.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString
 from uuid import UUID
@@ -25,6 +25,7 @@ from clarion.errors import Unavailable
 
 Connection = psycopg.AsyncConnection[TupleRow]
 Row = dict[str, Any]
+Greeting = Callable[[Connection], Awaitable[None]]
 
 APP_ROLE = "clarion_app"
 
@@ -51,9 +52,22 @@ async def become_app(connection: Connection) -> None:
 class Database:
     """A pool of connections to one database. Open it with `async with`."""
 
-    def __init__(self, url: str, *, size: int = 10, name: str = "clarion", planner: str = "") -> None:
-        """`url` is a libpq URL; `name` shows in pg_stat_activity; `planner` is libpq `options`."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        size: int = 10,
+        name: str = "clarion",
+        planner: str = "",
+        greet: Greeting | None = None,
+    ) -> None:
+        """`url` is a libpq URL; `name` shows in pg_stat_activity; `planner` is libpq `options`.
+
+        `greet` meets each new connection before anything else uses it; when it raises, the connection
+        is not used and the next is tried.
+        """
         self.url = url
+        self._greet = greet
         options = conninfo_to_dict(url).get("options")
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             make_conninfo(
@@ -69,11 +83,16 @@ class Database:
             min_size=1,
             max_size=size,
             open=False,
-            configure=become_app,
+            configure=self._welcome,
             timeout=10.0,
             reconnect_timeout=20.0,
             kwargs={"prepare_threshold": 2},
         )
+
+    async def _welcome(self, connection: Connection) -> None:
+        await become_app(connection)
+        if self._greet is not None:
+            await self._greet(connection)
 
     async def __aenter__(self) -> Database:
         await self.pool.open(wait=False)

@@ -31,7 +31,7 @@ DOORS = {
 }
 TENANTS = sorted(table.name for table in metadata.tables.values() if "workspace_id" in table.columns)
 # Tables that say nothing of a tenant: the machines of the house, and the schema's revision.
-SHARED = {"worker", "alembic_version"}
+SHARED = {"server", "worker", "alembic_version"}
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Date,
     Identity,
@@ -80,6 +81,13 @@ channel_owner = table(
     Column("beat", BigInteger, nullable=False, server_default=text("0")),
     moment("settled_through", null=True),
     storage={"fillfactor": 20},
+)
+
+server = table(
+    "server",
+    Column("one", Boolean, CheckConstraint("one", name="one"), primary_key=True, server_default=text("true")),
+    words("identity"),
+    moment("since"),
 )
 
 worker = table(
