@@ -31,6 +31,9 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = 8600
+    health_port: int | None = Field(
+        default=None, ge=0, le=65_535, description="health and metrics of `clarion worker`; absent: no port"
+    )
     public_url: str | None = Field(default=None, description="how providers reach /hooks/…")
     allow_private_addresses: bool = Field(
         default=False, description="development: channels may point to loopback and private addresses"

@@ -6,10 +6,14 @@ import asyncio
 from functools import cache
 from typing import Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import BaseModel
+from starlette.middleware import Middleware
 
+from clarion.api import problems
 from clarion.api.auth import services_of
+from clarion.api.shell import Limits, Shell
+from clarion.flow.measure import Measurer
 from clarion.flow.services import Services
 from clarion.kit.db import AWAY
 from clarion.kit.metrics import CONTENT_TYPE
@@ -52,8 +56,32 @@ async def readyz(request: Request, response: Response) -> Readiness:
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
 async def metrics(request: Request) -> Response:
-    """Gauges by channel, counters and histograms of this process, in Prometheus' text format."""
+    """Prometheus' text format. Counters, histograms and what is in flight are this process's own: sum
+    them over processes. What waits on a channel is the database's word, at most ten seconds old, and the
+    same everywhere: take the maximum."""
+    await _measurer(request).refresh()
     return Response(services_of(request).metrics.render(), media_type=CONTENT_TYPE)
+
+
+def small_app(services: Services) -> FastAPI:
+    """These three addresses and nothing else: for a process that serves no API."""
+    app = FastAPI(
+        title="Clarion", docs_url=None, redoc_url=None, openapi_url=None,
+        middleware=[Middleware(Shell, services=services, limits=Limits())],
+    )  # fmt: skip
+    app.state.services = services
+    problems.install(app)
+    app.include_router(router)
+    return app
+
+
+def _measurer(request: Request) -> Measurer:
+    """The application's one: everybody who asks shares what it measured."""
+    state = request.app.state
+    measurer: Measurer | None = getattr(state, "measurer", None)
+    if measurer is None:
+        measurer = state.measurer = Measurer(state.services)
+    return measurer
 
 
 async def _checks(services: Services) -> dict[str, str]:

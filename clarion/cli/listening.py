@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
 from clarion.api.app import create_app
 from clarion.errors import Misconfigured
@@ -19,8 +20,11 @@ LAST_REQUESTS = 10  # seconds that requests under way have to end
 
 
 @contextlib.contextmanager
-def listen(host: str, port: int) -> Iterator[socket.socket]:
-    """A listening socket; port 0 takes a free one. Raises Misconfigured where that cannot be."""
+def listen(host: str, port: int, option: str = "--port") -> Iterator[socket.socket]:
+    """A listening socket; port 0 takes a free one. Raises Misconfigured where that cannot be.
+
+    `option` is how the port was chosen, for what is told then.
+    """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -36,8 +40,8 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
         except OSError as error:
             raise Misconfigured(
                 f"cannot listen on {host} port {port}: {error.strerror}",
-                where="--port",
-                hint="Is Clarion running there already? Choose another with --port, or 0 for a free one.",
+                where=option,
+                hint=f"Is Clarion running there already? Choose another with {option}, or 0 for a free one.",
             ) from error
         yield listener
 
@@ -59,13 +63,13 @@ class _Uvicorn(uvicorn.Server):
 
 
 class ApiServer:
-    """The API of a process. `run` until `stop`."""
+    """The API of a process, or a smaller `app`. `run` until `stop`."""
 
-    def __init__(self, services: Services, listener: socket.socket) -> None:
+    def __init__(self, services: Services, listener: socket.socket, app: FastAPI | None = None) -> None:
         self._listener = listener
         self._server = _Uvicorn(
             uvicorn.Config(
-                create_app(services), log_config=None, access_log=False, server_header=False,
+                app or create_app(services), log_config=None, access_log=False, server_header=False,
                 timeout_graceful_shutdown=LAST_REQUESTS,
             )
         )  # fmt: skip

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 import typer
 
 from clarion import wiring
+from clarion.api.health import small_app
 from clarion.cli import place, terminal
 from clarion.cli.commands import single
 from clarion.cli.listening import ApiServer, listen
@@ -24,8 +27,22 @@ EndWithStdin = Annotated[
 Concurrency = Annotated[int | None, typer.Option(min=1, help="Housekeeping jobs at once.", show_default="4")]
 
 
+HealthPort = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65_535,
+        help="Serve /healthz, /readyz and /metrics there, on this machine alone unless CLARION_HOST says "
+        "otherwise; 0 takes a free port.",
+        show_default="CLARION_HEALTH_PORT, else no port",
+    ),
+]
+
+
 @worker_app.command()
-def worker(concurrency: Concurrency = None, end_with_stdin: EndWithStdin = False) -> None:
+def worker(
+    concurrency: Concurrency = None, health_port: HealthPort = None, end_with_stdin: EndWithStdin = False
+) -> None:
     """Send what is due, read what comes in, do the jobs. Start as many as wanted, on any machine.
 
     SIGTERM drains: no further call begins, those under way end, then the process exits (within
@@ -33,9 +50,12 @@ def worker(concurrency: Concurrency = None, end_with_stdin: EndWithStdin = False
     to be started anew by its supervisor.
 
     [dim]$[/] clarion worker
+    [dim]$[/] clarion worker --health-port 9601
     [dim]$[/] CLARION_DATABASE_URL=postgresql://clarion_app:…@db/clarion clarion worker --concurrency 8
     """
     present = _settings(concurrency)
+    if health_port is not None:
+        present = present.model_copy(update={"health_port": health_port})
     place.run(_work(present, end_with_stdin), logs_to_file=False)
 
 
@@ -78,8 +98,32 @@ async def _work(present: Settings, end_with_stdin: bool) -> None:
     on_signals(stop)
     if end_with_stdin:
         on_end_of_stdin(stop.set)
-    async with wiring.house(present, progress=terminal.say, name="clarion worker") as house:
-        await wiring.work(house, stop)
+    with _listening(present) as listener:
+        async with wiring.house(present, progress=terminal.say, name="clarion worker") as house:
+            if listener is None:
+                await wiring.work(house, stop)
+            else:
+                await _work_and_tell(house, listener, stop)
+
+
+def _listening(present: Settings) -> AbstractContextManager[socket.socket | None]:
+    if present.health_port is None:
+        return nullcontext()
+    return listen(present.host, present.health_port, "--health-port")
+
+
+async def _work_and_tell(house: wiring.House, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Work until `stop`, and answer about it until the work has ended."""
+    server = ApiServer(house.services, listener, small_app(house.services))
+    telling = asyncio.create_task(server.run())
+    working = asyncio.create_task(wiring.work(house, stop))
+    await server.listening()
+    terminal.say(f"The worker's health and metrics: {server.url}/metrics")
+    await asyncio.wait({working, telling}, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    await asyncio.wait({working})
+    server.stop()
+    await finish([working, telling])
 
 
 async def _serve(present: Settings, *, with_worker: bool) -> None:

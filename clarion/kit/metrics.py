@@ -2,7 +2,8 @@
 
 Names follow https://prometheus.io/docs/practices/naming/: base units (seconds), `_total` for what only
 grows. Labels are identifiers and closed sets of words, never a person's data. Where several processes
-work, each says what it owns; sum over instances.
+work, counters, histograms and `in_flight` are each process's own: sum them over instances. What the
+database knows (`_database`) every process says alike: take the maximum by channel.
 """
 
 from __future__ import annotations
@@ -27,21 +28,32 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._database()
         self._channels()
         self._requests()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 
-    def _channels(self) -> None:
+    def _database(self) -> None:
+        self.database_up = Gauge(
+            "clarion_database_up",
+            "1 when the database told what follows, 0 when it did not answer",
+            registry=self.registry,
+        )
         gauge = self._gauge
-        self.due = gauge("clarion_messages_due", "messages that may be sent now and wait for their turn")
+        self.due = gauge("clarion_messages_due", "messages whose moment has come")
         self.queued = gauge("clarion_messages_queued", "messages that wait, due or not")
-        self.in_flight = gauge("clarion_messages_in_flight", "calls to the provider under way")
         self.unknown = gauge("clarion_messages_unknown", "messages of which nobody knows whether they went")
         self.unknown_age = gauge("clarion_unknown_oldest_seconds", "age of the oldest unknown")
         self.rate_limit = gauge("clarion_channel_rate_limit", "configured messages a second")
         self.paused = gauge("clarion_channel_paused", "1 while the channel is paused")
         self.inbox = gauge("clarion_inbox_waiting", "calls from the provider that wait to be read")
+        self._told = (
+            self.due, self.queued, self.unknown, self.unknown_age, self.rate_limit, self.paused, self.inbox,
+        )  # fmt: skip
+
+    def _channels(self) -> None:
+        self.in_flight = self._gauge("clarion_messages_in_flight", "calls to the provider under way")
         self.lateness = Histogram(
             "clarion_message_lateness_seconds",
             "from the moment a message was due to its first byte",
@@ -60,7 +72,7 @@ class Metrics:
         self.attempts = counter("clarion_attempts_total", "tries by outcome", "channel", "outcome")
         self.receipts = counter("clarion_receipts_total", "receipts by what they say", "channel", "status")
         self.inbound = counter("clarion_inbound_total", "messages from people", "channel")
-        self.takeovers = counter("clarion_takeovers_total", "channels taken from a dead owner", "channel")
+        self.takeovers = counter("clarion_takeovers_total", "channels taken from a silent owner", "channel")
 
     def _requests(self) -> None:
         self.requests = self._counter(
@@ -81,10 +93,19 @@ class Metrics:
         self.jobs = self._counter("clarion_jobs_total", "housekeeping jobs by outcome", "task", "outcome")
 
     def forget(self, channel: str) -> None:
-        """A channel that this process no longer owns: its gauges would stand still and mislead."""
-        gauges = (self.due, self.queued, self.in_flight, self.unknown, self.unknown_age, self.rate_limit)
-        for gauge in (*gauges, self.paused, self.inbox):
-            gauge.remove_by_labels({"channel": channel})
+        """A channel that this process no longer owns: its gauge would stand still and mislead."""
+        self.in_flight.remove_by_labels({"channel": channel})
+
+    def database_answers(self) -> None:
+        """What it told before is gone; the caller sets what it tells now."""
+        self.database_up.set(1)
+        for gauge in self._told:
+            gauge.clear()
+
+    def database_away(self) -> None:
+        """What it told before is not shown any more: nobody knows whether it is still so."""
+        self.database_answers()
+        self.database_up.set(0)
 
     def render(self) -> bytes:
         """All of it in Prometheus' text format (`CONTENT_TYPE`)."""

@@ -22,6 +22,7 @@ from tests.house import House
 DOORS = {
     "clarion_board",
     "clarion_errands",
+    "clarion_measures",
     "clarion_due_runs",
     "clarion_waiting_inboxes",
     "clarion_channel_workspace",

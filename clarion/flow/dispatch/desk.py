@@ -18,6 +18,7 @@ from clarion.domain.pace import Pacer
 from clarion.flow.compose import Unsayable
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.breaker import Breaker
+from clarion.flow.dispatch.gauges import Gauges
 from clarion.flow.dispatch.judge import Beyond, Judgement, Try, judge, not_begun, unanswered
 from clarion.flow.dispatch.lanes import Lanes
 from clarion.flow.dispatch.settler import Ended
@@ -48,6 +49,7 @@ class Desk:
     lanes: Lanes = field(default_factory=Lanes)
     breaker: Breaker = field(init=False)
     pacer: Pacer = field(init=False)
+    gauges: Gauges = field(init=False)
     idle_since: float = 0.0
     held_until: float = 0.0
     sent: int = 0
@@ -59,6 +61,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.pacer = Pacer(self.channel.rate)
         self.breaker = Breaker(self.channel.config.breaker)
+        self.gauges = Gauges(self.shared.metrics, self.channel.id, lambda: len(self._calls))
         self.idle_since = self.shared.clock.monotonic()
 
     # --- the loop
@@ -237,14 +240,17 @@ class Desk:
     async def _call(self, call: Call) -> None:
         shared, waiting = self.shared, call.waiting
         crash_point("call.before_mark")
-        if shared.clock.monotonic() > self.valid_until or shared.clock.now() >= waiting.expires_at:
+        now = shared.clock.now()
+        if shared.clock.monotonic() > self.valid_until or now >= waiting.expires_at:
             self._not_begun(call, "too_late_to_begin")
             return
         if not shared.recorder.free:  # other desks took the last places; without a mark nothing leaves
             self._not_begun(call, "no_place")
             return
         shared.recorder.mark(call.attempt_id)
-        self.pacer.release(shared.clock.monotonic())
+        began = shared.clock.monotonic()
+        self.pacer.release(began)
+        self.gauges.begins(waiting.due_at, now)
         crash_point("call.marked")
         told: Told | None = None
         try:
@@ -257,6 +263,7 @@ class Desk:
         except Exception as error:  # a fault of ours must not lose the attempt: bytes may have left
             log.exception("a provider's code failed")
             judgement = Judgement(unanswered(call.attempt_id, "fault", type(error).__name__))
+        self.gauges.took(shared.clock.monotonic() - began)
         self._settle(waiting, call.attempt_id, judgement)
         self._beyond(waiting, judgement, told)
 
@@ -279,6 +286,7 @@ class Desk:
             self._wake.set()
 
         self.sent += 1
+        self.gauges.ended(judgement.verdict.outcome)
         self.shared.settler.put(Ended(self.channel.workspace_id, waiting.cohort, judgement.verdict, durable))
 
     def _beyond(self, waiting: Waiting, judgement: Judgement, told: Told | None) -> None:

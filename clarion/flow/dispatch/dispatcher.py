@@ -94,7 +94,7 @@ class Dispatcher:
         settler = Settler(services.db, services.clock)
         self._shared = Shared(
             services.db, services.clock, self.worker_id, recorder, settler, Composer(services),
-            settings.max_in_flight, self._beyonder.put,
+            settings.max_in_flight, self._beyonder.put, services.metrics,
         )  # fmt: skip
         settling = asyncio.create_task(settler.run())
         beyond = asyncio.create_task(self._beyonder.run())
@@ -144,6 +144,7 @@ class Dispatcher:
         if suspicion and suspicion != self.suspicion:
             log.error("the clock is suspect; nothing is sent", why=suspicion)
         self.suspicion = suspicion
+        self.services.metrics.clock_suspect.set(suspicion is not None)
         if suspicion and database_now is None:
             self._clock_due = 0.0
 
@@ -239,6 +240,8 @@ class Dispatcher:
         crash_point("take.committed")
         if taken is None:
             return
+        if holding.worker_id is not None:
+            services.metrics.takeovers.labels(str(channel.id)).inc()
         epoch, settled_through = taken
         await recover(services, channel, epoch, settled_through)
         desk = Desk(self._shared, channel, sender, epoch)
@@ -268,6 +271,7 @@ class Dispatcher:
             log.warning("a channel could not be released", error=type(error).__name__)
         finally:
             self.held.pop(channel_id, None)
+            desk.gauges.forget()
 
     async def _leave(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from clarion.flow.dispatch.settler import Settler
 from clarion.kit.clock import Clock
 from clarion.kit.db import Database
 from clarion.kit.flight import FlightRecorder
+from clarion.kit.metrics import Metrics
 from clarion.providers.contract import Parcel, Told
 from clarion.store.queue import Waiting
 
@@ -30,6 +31,7 @@ class Shared:
     composer: Composer
     places: int  # calls that may be under way at once, over all desks
     beyond: Callable[[Channel, Waiting, Beyond, Told], None]
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 @dataclass(slots=True)
