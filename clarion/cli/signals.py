@@ -6,8 +6,21 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
+
+LAST_MOMENTS = 3.0  # seconds to put away what can be, once somebody has lost patience
+
+
+def _end_at_once() -> NoReturn:
+    """Leave the loop. A task that swallows its cancellation (psycopg's pool does while it connects) would
+    keep the process for ever, so the process ends a moment later however."""
+    last = threading.Timer(LAST_MOMENTS, os._exit, (130,))
+    last.daemon = True
+    last.start()
+    sys.exit(130)
 
 
 def on_signals(stop: asyncio.Event) -> None:
@@ -16,7 +29,7 @@ def on_signals(stop: asyncio.Event) -> None:
 
     def ask() -> None:
         if stop.is_set():
-            sys.exit(130)
+            _end_at_once()
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -31,7 +44,7 @@ def interrupts() -> Iterator[asyncio.Event]:
 
     def ask() -> None:
         if asked.is_set():
-            sys.exit(130)
+            _end_at_once()
         asked.set()
 
     loop.add_signal_handler(signal.SIGINT, ask)

@@ -76,6 +76,9 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "calls not marked before their first byte": _forget_marks,
 }
 
+# A mistake in the database rather than in the code, as the statement that makes it.
+DROPPED_INDEX = "DROP INDEX attempt_effective"
+
 
 def apply(name: str) -> None:
     """Break the code of this process in the way that `name` says. Raises KeyError."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults import mutants
 from tests.faults.conftest import World, play_all
-from tests.faults.story import Story
+from tests.faults.story import Story, play
 
 pytestmark = pytest.mark.timeout(900)
 FAULTS = {"drop_after_accept": 0.15, "error_after_accept": 0.1, "answer_late": 0.1}
@@ -47,3 +47,23 @@ def test_a_mistake_is_found(worlds: list[World], mutant: str) -> None:
 def test_and_without_it_nothing_is_wrong(worlds: list[World], mutant: str) -> None:
     told = play_all(worlds, PROVOKED[mutant][:2])
     assert not [wrong for _, wrong in told if wrong], told
+
+
+@pytest.mark.parametrize("dropped", [True, False])
+def test_only_the_index_of_effective_attempts_keeps_a_row_that_is_queued_twice_from_being_sent_twice(
+    worlds: list[World], dropped: bool
+) -> None:
+    """Somebody pressed retry twice: half of the queue is there a second time. One person's message is due
+    later than the others', because the end of the run takes second rows away too."""
+    story = _stories(1, workers=1)[0]
+    world = worlds[0]
+    scene = world.scene(story)
+    if dropped:
+        scene.alter(mutants.DROPPED_INDEX)
+    scene.echo()
+    scene.alter(
+        """UPDATE queue SET due_at = due_at + interval '3 s'
+           WHERE ctid = (SELECT ctid FROM queue ORDER BY due_at, message_id LIMIT 1)"""
+    )
+    assert any("two effective" in wrong for wrong in play(story, scene)) is dropped
+    world.fresh()
