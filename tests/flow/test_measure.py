@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -12,9 +13,12 @@ import pytest
 
 from clarion.domain.message import Outcome
 from clarion.flow import announce, configure
+from clarion.flow.dispatch.dispatcher import Dispatcher
 from clarion.flow.measure import EVERY, Measurer
 from clarion.flow.services import Services
+from clarion.kit.clock import Clock
 from clarion.kit.db import Database
+from clarion.kit.http import Http
 from clarion.kit.ids import uuid7
 from clarion.kit.metrics import Metrics
 from clarion.store import inbox, measure
@@ -189,8 +193,8 @@ async def test_figures_go_away_with_the_database_and_come_back(
 
 
 @pytest.fixture
-async def told_plans(house: House) -> AsyncIterator[Database]:
-    """A database of its own that tells its plans, and that nobody has analysed."""
+async def own_database(house: House) -> AsyncIterator[Database]:
+    """A database of the test's own; it tells its plans, and nobody has analysed it."""
     name = house.new_database()
     tell(house.superuser(name), name)
     async with Database(house.url(name), size=2) as opened:
@@ -199,14 +203,14 @@ async def told_plans(house: House) -> AsyncIterator[Database]:
 
 
 async def test_measuring_costs_what_is_counted_and_not_what_waits(
-    told_plans: Database, services: Services
+    own_database: Database, services: Services
 ) -> None:
     workspace, now = uuid7(services.clock.now()), services.clock.now()
     numbers = [f"+2547{n:08}" for n in range(300)]
-    async with told_plans.tenant(workspace) as connection:
+    async with own_database.tenant(workspace) as connection:
         await workspaces.create(connection, workspace, name="Selam Clinic", country="KE", now=now)
         await announce_to(connection, workspace, now, numbers)
-    async with told_plans.system() as connection:
+    async with own_database.system() as connection:
         with heard(connection) as plans:
             (found,) = await measure.channels(connection, now, counted=20)
 
@@ -215,3 +219,28 @@ async def test_measuring_costs_what_is_counted_and_not_what_waits(
     assert 20 <= counted <= 40, "twenty that are due, and twenty that wait"
     assert [node for plan in plans for node in plan.of("message")] == []
     assert "Seq Scan" not in {node.kind for plan in plans for node in plan.nodes}
+
+
+async def test_a_suspect_clock_is_shown_for_as_long_as_it_is_one(
+    own_database: Database, services: Services
+) -> None:
+    """The tests' clock stands far from the database's, until somebody sets it."""
+    metrics, clock = services.metrics, at(services)
+    async with Http() as http:
+        dispatcher = Dispatcher(replace(services, db=own_database), http)
+        working = asyncio.create_task(dispatcher.run())
+        try:
+            async with asyncio.timeout(60):
+                seen: list[float | None] = []
+                while 1 not in seen or seen[-1] != 0:
+                    if 1 in seen:
+                        clock.at = Clock().now()
+                    await asyncio.sleep(0.02)
+                    seen.append(suspect(metrics))
+        finally:
+            dispatcher.stop()
+            await working
+
+
+def suspect(metrics: Metrics) -> float | None:
+    return metrics.registry.get_sample_value("clarion_clock_suspect")
