@@ -177,7 +177,7 @@ class Dispatcher:
         if ticks < self._crew_due:
             return
         async with services.db.system() as connection:
-            in_flight = sum(len(held.desk.begun) for held in self.held.values())
+            in_flight = sum(len(held.desk.calls.begun) for held in self.held.values())
             state = {"channels": len(self.held), "in_flight": in_flight, "suspicion": self.suspicion}
             await workers.see(connection, self.worker_id, services.clock.now(), state)
             await self._learn(connection)
@@ -193,7 +193,7 @@ class Dispatcher:
         share = self._watch.share(board, self._alive)
         staying = [held for held in self.held.values() if held.leaving is None]
         for held in staying:
-            idle = ticks - held.desk.idle_since > IDLE and not held.desk.begun
+            idle = ticks - held.desk.idle_since > IDLE and not held.desk.calls.begun
             if idle or not await self._unchanged(held):
                 self._give_up(held, ours=True)
         if len(staying) > share:
@@ -262,7 +262,7 @@ class Dispatcher:
             await asyncio.gather(held.task, return_exceptions=True)
             await desk.drain(self.services.settings.drain if ours else 0.0)
             await desk.settled(SETTLED_WITHIN)
-            if ours and not desk.begun:
+            if ours and not desk.calls.begun:
                 async with self.services.db.tenant(desk.channel.workspace_id) as connection:
                     await owner.release(connection, channel_id, self.worker_id, desk.epoch)
                     crash_point("release.before_commit")
@@ -271,7 +271,7 @@ class Dispatcher:
             log.warning("a channel could not be released", error=type(error).__name__)
         finally:
             self.held.pop(channel_id, None)
-            desk.gauges.forget()
+            desk.calls.gauges.forget()
 
     async def _leave(
         self,

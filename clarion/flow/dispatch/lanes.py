@@ -39,12 +39,14 @@ class LaneReader:
     next_look: float = 0.0
     next_start: float = FROM_THE_START
 
+    def low(self, ticks: float) -> bool:
+        """Whether there is reason to read on, at this monotonic moment."""
+        return len(self.buffer) < AHEAD // 2 and ticks >= self.next_look
+
     async def refill(self, connection: Connection, clock: Clock) -> None:
         """Read on, until the buffer holds AHEAD or the lane is at its end."""
-        if len(self.buffer) >= AHEAD // 2:
-            return
         began = clock.monotonic()
-        if began < self.next_look:
+        if not self.low(began):
             return
         found = await queue.read_ahead(connection, self.lane.id, self.cursor, clock.now(), AHEAD)
         crash_point("refill.read")
@@ -101,6 +103,10 @@ class Lanes:
                     lane, next_start=clock.monotonic() + FROM_THE_START
                 )
             await reader.refill(connection, clock)
+
+    def low(self, ticks: float) -> bool:
+        """Whether there is a lane to read on in, now."""
+        return any(reader.low(ticks) for reader in self.readers.values())
 
     def take(self, limit: int) -> list[Waiting]:
         """The next `limit`: the most urgent priority first, lanes of one priority in turn."""

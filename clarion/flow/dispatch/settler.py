@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +24,7 @@ from clarion.store.receipt import Contended
 
 INTERVAL = 0.05  # at most a tenth of a second from an answer to the start of its commit (DESIGN, rule 4)
 BATCH = 250
+WRITERS = 2  # batches under way at once, so that one is prepared while the other waits for the disk
 log = logger(__name__)
 
 
@@ -63,16 +64,25 @@ class Settler:
 
     async def run(self) -> None:
         """Write batches for as long as there are any."""
+        writing: set[asyncio.Task[None]] = set()
         while not (self._closed and not self._waiting):
             await self._some.wait()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._full.wait(), INTERVAL)
-            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-            if not self._waiting and not self._closed:
-                self._some.clear()
-            if len(self._waiting) < BATCH and not self._closed:
-                self._full.clear()
-            await self._write(batch)
+            if len(writing) >= WRITERS:
+                ended, writing = await asyncio.wait(writing, return_when=asyncio.FIRST_COMPLETED)
+                _raise(ended)
+            writing.add(asyncio.create_task(self._write(self._take())))
+        if writing:
+            _raise((await asyncio.wait(writing))[0])
+
+    def _take(self) -> list[Ended]:
+        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+        if not self._waiting and not self._closed:
+            self._some.clear()
+        if len(self._waiting) < BATCH and not self._closed:
+            self._full.clear()
+        return batch
 
     async def _write(self, batch: list[Ended]) -> None:
         groups: dict[tuple[UUID, date], list[Ended]] = defaultdict(list)
@@ -98,3 +108,8 @@ class Settler:
         crash_point("settle.committed")
         for ended in group:
             ended.durable(ended.verdict.attempt_id)
+
+
+def _raise(ended: Iterable[asyncio.Task[None]]) -> None:
+    for task in ended:
+        task.result()

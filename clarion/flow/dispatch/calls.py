@@ -1,0 +1,139 @@
+"""The calls of one desk: a place to be had, the mark, the first byte, the verdict, until it is durable."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from clarion.domain.pace import Pacer
+from clarion.flow.dispatch.account import Channel
+from clarion.flow.dispatch.breaker import Breaker
+from clarion.flow.dispatch.gauges import Gauges
+from clarion.flow.dispatch.judge import Judgement, Try, judge, not_begun, unanswered
+from clarion.flow.dispatch.settler import Ended
+from clarion.flow.dispatch.shared import Call, Shared
+from clarion.kit.crash import crash_point
+from clarion.kit.log import logger
+from clarion.providers.contract import Sender, Told
+from clarion.store.queue import Waiting
+
+log = logger(__name__)
+
+
+@dataclass(slots=True)
+class Calls:
+    """At most `places` are under way at once; more may be intended and wait for a place.
+
+    `may_begin(ticks)`: whether a call may begin at this monotonic moment. `settled(waiting, doubtful)`
+    is told when a verdict is durable, `heard(waiting, judgement, told)` when an answer came.
+    """
+
+    shared: Shared
+    channel: Channel
+    sender: Sender
+    pacer: Pacer
+    breaker: Breaker
+    places: int
+    may_begin: Callable[[float], bool]
+    settled: Callable[[Waiting, bool], None]
+    heard: Callable[[Waiting, Judgement, Told | None], None]
+    begun: dict[UUID, datetime] = field(default_factory=dict)  # intended, and not yet durably settled
+    gauges: Gauges = field(init=False)
+    _gate: asyncio.Semaphore = field(init=False)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._gate = asyncio.Semaphore(self.places)
+        self.gauges = Gauges(self.shared.metrics, self.channel.id, lambda: len(self._tasks))
+
+    def begin(self, call: Call, intended_at: datetime) -> None:
+        """The intent is committed: make the call as soon as there is a place."""
+        self.begun[call.attempt_id] = intended_at
+        self.breaker.began()
+        task = asyncio.create_task(self._make(call))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def room(self) -> int:
+        """How many more may be intended now. What waits for its place, and what is answered and not yet
+        durable, counts: so much is on its way that neither the database nor the provider waits for the
+        other, and no more. Too little room is none, so that statements do not shrink to a row each."""
+        # A mark is needed for each; other desks may have taken them.
+        free = min(3 * self.places - len(self.begun), self.shared.recorder.free)
+        return free if free >= max(1, self.places // 8) or not self._tasks else 0
+
+    async def drain(self, timeout: float) -> None:
+        """Wait for the calls under way; those that last longer are left to their end as unknown."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=timeout)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    async def _make(self, call: Call) -> None:
+        crash_point("call.before_mark")
+        try:
+            await self._gate.acquire()
+        except asyncio.CancelledError:
+            self._not_begun(call, "drained")
+            return
+        try:
+            await self._made(call)
+        finally:
+            self._gate.release()
+
+    async def _made(self, call: Call) -> None:
+        shared, waiting = self.shared, call.waiting
+        now = shared.clock.now()
+        if not self.may_begin(shared.clock.monotonic()) or now >= waiting.expires_at:
+            self._not_begun(call, "too_late_to_begin")
+            return
+        if not shared.recorder.free:  # other desks took the last places; without a mark nothing leaves
+            self._not_begun(call, "no_place")
+            return
+        shared.recorder.mark(call.attempt_id)
+        began = shared.clock.monotonic()
+        self.pacer.release(began)
+        self.gauges.begins(waiting.due_at, now)
+        crash_point("call.marked")
+        told: Told | None = None
+        try:
+            told = await self.sender.send(call.parcel)
+            crash_point("call.answered")
+            tried = Try(call.attempt_id, waiting.tries, waiting.expires_at)
+            judgement = judge(told, tried, self.channel.config, shared.clock.now(), random.random())  # noqa: S311
+        except asyncio.CancelledError:
+            judgement = Judgement(unanswered(call.attempt_id, "drained"))
+        except Exception as error:  # a fault of ours must not lose the attempt: bytes may have left
+            log.exception("a provider's code failed")
+            judgement = Judgement(unanswered(call.attempt_id, "fault", type(error).__name__))
+        ended = shared.clock.monotonic()
+        self.gauges.took(ended - began)
+        self.breaker.heard(judgement.verdict, told, ended)
+        self.settle(waiting, call.attempt_id, judgement)
+        self.heard(waiting, judgement, told)
+
+    def _not_begun(self, call: Call, code: str) -> None:
+        """Nothing left: back to the queue, at once."""
+        self.pacer.unreserve(1)
+        verdict = not_begun(call.attempt_id, self.shared.clock.now(), code)
+        self.breaker.heard(verdict, None, self.shared.clock.monotonic())
+        self.settle(call.waiting, call.attempt_id, Judgement(verdict))
+
+    def settle(
+        self, waiting: Waiting, attempt_id: UUID, judgement: Judgement, *, doubtful: bool = False
+    ) -> None:
+        """Have a verdict written down. `doubtful`: it is not known whether there is such an attempt."""
+
+        def durable(settled: UUID) -> None:
+            self.shared.recorder.clear(settled)
+            self.begun.pop(settled, None)
+            self.settled(waiting, doubtful)
+
+        self.gauges.ended(judgement.verdict.outcome)
+        self.shared.settler.put(Ended(self.channel.workspace_id, waiting.cohort, judgement.verdict, durable))
