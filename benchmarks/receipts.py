@@ -15,12 +15,8 @@ import asyncio
 import hashlib
 import hmac
 import json
-import os
-import re
 import selectors
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -31,6 +27,7 @@ from uuid import UUID
 import orjson
 
 from benchmarks import machine
+from benchmarks.served import Served
 from clarion.domain.message import cohort_of, reference
 from clarion.flow import configure
 from clarion.flow.receive import Receiver
@@ -178,36 +175,6 @@ def pour(port: int, calls: Sequence[bytes], connections: int) -> float:
     return time.perf_counter() - began
 
 
-class Served:
-    """`clarion serve --no-worker` in a process of its own."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self.log = folder / "serve.log"
-        environment = {
-            **os.environ, "CLARION_DATABASE_URL": url, "CLARION_STATE_DIR": str(folder / "state"),
-            "CLARION_SECRET_KEY": SECRET, "CLARION_LOG_FORMAT": "json",
-        }  # fmt: skip
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "clarion.cli", "serve", "--no-worker", "--port", "0"],
-                env=environment, stdout=log, stderr=log,
-            )  # fmt: skip
-        self.port = self._wait()
-
-    def _wait(self) -> int:
-        end = time.monotonic() + 60
-        while time.monotonic() < end and self.process.poll() is None:
-            found = re.search(rb"http://127\.0\.0\.1:(\d+)", self.log.read_bytes())
-            if found:
-                return int(found[1])
-            time.sleep(0.1)
-        raise SystemExit(f"the API did not come up: {self.log.read_text()[-2000:]}")
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(30)
-
-
 async def measure(house: House, receipts: int, per_call: int, connections: int) -> dict[str, object]:
     """One run in a database of its own."""
     assert house.embedded is not None
@@ -217,7 +184,7 @@ async def measure(house: House, receipts: int, per_call: int, connections: int) 
     async with Database(house.url(name), size=4, name="bench", planner=PLANNER) as db:
         ledger = Ledger(Services(db, Clock(), settings, SecretBox([SECRET])), receipts)
         await ledger.fill()
-        served = Served(house.url(name), folder)
+        served = Served(house.url(name), folder, SECRET)
         try:
             calls = ledger.calls(per_call, f"127.0.0.1:{served.port}")
             pour(served.port, ledger.calls(per_call, "warm")[:50], 10)
