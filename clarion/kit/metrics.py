@@ -53,7 +53,7 @@ class Metrics:
         )  # fmt: skip
 
     def _channels(self) -> None:
-        self.in_flight = self._gauge("clarion_messages_in_flight", "calls to the provider under way")
+        self.in_flight = self._gauge("clarion_messages_in_flight", "tries intended and not answered yet")
         self.lateness = Histogram(
             "clarion_message_lateness_seconds",
             "from the moment a message was due to its first byte",
