@@ -21,7 +21,7 @@ from clarion.store import channel as channels
 from clarion.store import lane, notice, run
 from clarion.store.expansion import Meant, expand_chunk
 
-CHUNK = 20_000
+FIRST, CHUNK = 1_000, 20_000  # people a transaction: few at first, so that sending begins at once
 STREAMS = 2  # connections that one firing writes with
 STEPS = 20  # transactions that one look at a cancelled or expired run spends on it
 log = logger(__name__)
@@ -81,17 +81,19 @@ async def _expand(
     services: Services, workspace_id: UUID, run_id: UUID, firing: _Firing, counted: Counted
 ) -> None:
     """One stream: chunk after chunk of whatever part nobody else is at."""
+    limit = FIRST
     while True:
         async with services.db.tenant(workspace_id) as connection:
             chunk = await expand_chunk(
                 connection, run_id, firing.meant, schemes=firing.schemes,
-                once_an_address=firing.one_an_address, limit=CHUNK, now=services.clock.now(),
+                once_an_address=firing.one_an_address, limit=limit, now=services.clock.now(),
             )  # fmt: skip
             crash_point("expand.before_commit")
         crash_point("expand.committed")
         if chunk is None:
             return
         counted.add(chunk.people)
+        limit = min(CHUNK, limit * 4)
 
 
 async def finish(services: Services, workspace_id: UUID) -> None:

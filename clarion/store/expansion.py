@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from secrets import token_hex
 from typing import Any, LiteralString
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from psycopg.rows import tuple_row
 
 from clarion.kit.db import Connection
+from clarion.kit.ids import uuid7
 from clarion.store import tally
 from clarion.store.cohort import within
 
@@ -37,6 +39,11 @@ class Chunk:
     skipped: int
     done: bool
 
+
+# Identifiers (RFC 9562, version 7) of one statement ascend, so that index pages fill from the right: the
+# moment's 12 hexadecimal digits, the row's number (up to 2^24), and 12 random ones of the statement. They
+# are put together here and not by a function: PostgreSQL plans a function it cannot inline at every call
+# where plans are always made anew (14 µs of a row's 46, measured).
 
 # A run is cut into parts of at least this many contacts of the workspace, at most so many.
 PART = 50_000
@@ -75,9 +82,10 @@ _EXPAND = (
     WHERE address.contact_id = p.id AND address.status = 'active' AND address.scheme = ANY (%(schemes)s)
     ORDER BY array_position(%(schemes)s, address.scheme), address.position, address.id LIMIT 1) a ON true
 ), fresh AS MATERIALIZED (
-  SELECT r.*, clarion_uuid7_nth(%(now)s, r.n, %(noise)s) AS enrollment_id,
-    clarion_uuid7_nth(%(now)s, r.n, %(more_noise)s) AS message_id
-  FROM reach r
+  SELECT r.*, (%(head)s || place || %(enrollments)s)::uuid AS enrollment_id,
+    (%(head)s || place || %(messages)s)::uuid AS message_id
+  FROM reach r, LATERAL (
+    SELECT to_hex(x'7000'::bigint | (r.n >> 12)) || to_hex(x'8000'::bigint | ((r.n & 4095) << 2)) AS place) p
   WHERE NOT EXISTS (SELECT FROM enrollment e
     WHERE e.campaign_id = %(campaign)s AND e.subject_id = r.contact_id)
 ), enrolled AS (
@@ -190,7 +198,8 @@ async def expand_chunk(
                 "run": run_id, "campaign": campaign, "cursor": place, "until": until, "lane": lane,
                 "content": content, "cohort": cohort, "iteration": iteration, "due": due,
                 "expires": expires, "schemes": list(schemes), "once": once_an_address, "limit": limit,
-                "now": now, "noise": uuid4(), "more_noise": uuid4(),
+                "now": now, "head": uuid7(now).hex[:12], "enrollments": token_hex(6),
+                "messages": token_hex(6),
             },
         )  # fmt: skip
         found = await cursor.fetchone()
