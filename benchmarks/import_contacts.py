@@ -27,6 +27,7 @@ from clarion.flow.ingest import import_file, start_import
 from clarion.kit.clock import Clock
 from clarion.kit.db import Database
 from clarion.kit.ids import uuid7
+from clarion.kit.process import settle_memory
 from clarion.store import workspace as workspaces
 from tests.house import House
 
@@ -105,6 +106,7 @@ def main() -> None:
     path = folder / "people.csv"
     write_file(path, chosen.rows)
     house = House(folder / "state")
+    settle_memory()  # as a worker does, in which imports are read
     try:
         result = asyncio.run(measure(house, path))
     finally:

@@ -8,8 +8,10 @@ position, so an import that was killed goes on after the last batch that was com
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -197,11 +199,13 @@ class _Job:
         done: int = self.known["done_rows"]
         columns = columns_of(customs, options)
         table = await asyncio.to_thread(opened, path, options)
-        async with Ahead(batches(table, columns, customs, options, done, size), table.close) as coming:
-            async for ready in coming:
-                if not await self._store(ready, done):
-                    return False
-                done += ready.rows
+        ahead = Ahead(batches(table, columns, customs, options, done, size), table.close)
+        with quick_turns():
+            async with ahead as coming:
+                async for ready in coming:
+                    if not await self._store(ready, done):
+                        return False
+                    done += ready.rows
         await self._tell_ignored(columns)
         return True
 
@@ -250,6 +254,27 @@ class _Job:
                     for column, why in columns.ignored.items()
                 ],
             )
+
+
+_TURN_SECONDS = 0.0005
+_usual_turns: list[float] = []  # of each import that goes on now, the interval from before the first
+
+
+@contextmanager
+def quick_turns() -> Iterator[None]:
+    """While it lasts, threads hand over the interpreter after half a millisecond instead of five.
+
+    The thread that reads would otherwise keep the event loop waiting five milliseconds each time that
+    PostgreSQL has answered: a quarter of an import's time, and the dispatch in the same loop waits as well.
+    """
+    _usual_turns.append(_usual_turns[0] if _usual_turns else sys.getswitchinterval())
+    sys.setswitchinterval(_TURN_SECONDS)
+    try:
+        yield
+    finally:
+        usual = _usual_turns.pop()
+        if not _usual_turns:
+            sys.setswitchinterval(usual)
 
 
 _TWIN = (
