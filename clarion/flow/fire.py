@@ -81,7 +81,7 @@ async def _expand(
     services: Services, workspace_id: UUID, run_id: UUID, firing: _Firing, counted: Counted
 ) -> None:
     """One stream: chunk after chunk of whatever part nobody else is at."""
-    limit = FIRST
+    limit = min(FIRST, CHUNK)
     while True:
         async with services.db.tenant(workspace_id) as connection:
             chunk = await expand_chunk(
