@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 from clarion.errors import Invalid
@@ -95,9 +96,14 @@ class Verdict:
 _REFERENCE = re.compile(r"([1-9][0-9]{3})(0[1-9]|1[0-2])\.([0-9a-fA-F]{32})")
 
 
+@lru_cache(maxsize=64)
+def _month(cohort: date) -> str:
+    return f"{cohort:%Y%m}."
+
+
 def reference(cohort: date, attempt_id: UUID) -> str:
     """What we hand to the provider and read back in receipts: the partition and the attempt."""
-    return f"{cohort:%Y%m}.{attempt_id.hex}"
+    return _month(cohort) + attempt_id.hex
 
 
 def parse_reference(text: str) -> tuple[date, UUID]:

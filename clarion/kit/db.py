@@ -166,4 +166,8 @@ def texts(values: Sequence[str | None]) -> str | None:
     """An array literal of any texts, None as NULL; None when all are (unnest pads it with NULLs)."""
     if not any(value is not None for value in values):
         return None
-    return array("NULL" if v is None else '"' + _SPECIAL.sub(r"\\\g<0>", v) + '"' for v in values)
+    return array("NULL" if v is None else f'"{_escaped(v)}"' for v in values)
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\g<0>", text) if '"' in text or "\\" in text else text

@@ -17,10 +17,15 @@ from types import TracebackType
 from typing import Any
 
 import aiohttp
+from aiohttp.payload import BytesPayload
+from multidict import CIMultiDict
 from yarl import URL
+
+from clarion import __version__
 
 _USER_TIMEOUT_MS = 30_000
 _LARGEST_ANSWER = 1 << 20
+AGENT = f"Clarion/{__version__}"
 
 
 class NeverSent(Exception):
@@ -61,6 +66,11 @@ def _socket(info: tuple[Any, ...]) -> socket.socket:
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
     return made
+
+
+def prepared(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Headers of many calls, made once: the client need neither convert nor complete them each time."""
+    return CIMultiDict({"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "User-Agent": AGENT, **headers})
 
 
 class Http:
@@ -110,9 +120,11 @@ class Http:
         """Make the request once. Raises NeverSent or Unanswered; time-outs are seconds."""
         assert self._session is not None, "open Http with `async with`"
         timeout = _timeout(connect_timeout, total_timeout)
+        # said by the caller, so that the client need not find out what kind of thing a body is
+        data = None if body is None else BytesPayload(body, content_type=headers.get("Content-Type"))
         try:
             async with self._session.request(
-                method, url, data=body, headers=headers, allow_redirects=False, timeout=timeout
+                method, url, data=data, headers=headers, allow_redirects=False, timeout=timeout
             ) as response:
                 return Answer(response.status, response.headers, await _whole(response.content))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:

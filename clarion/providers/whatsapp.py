@@ -17,7 +17,7 @@ import orjson
 from yarl import URL
 
 from clarion.errors import Misconfigured
-from clarion.kit.http import Answer, Http, NeverSent, Unanswered
+from clarion.kit.http import Answer, Http, NeverSent, Unanswered, prepared
 from clarion.providers.contract import (
     Account,
     Answered,
@@ -71,7 +71,7 @@ class _Sender:
             )
         version = str(account.options.get("api_version") or VERSION)
         self._url = URL(f"{account.base_url.rstrip('/')}/{version}/{quote(account.sender)}/messages")
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._headers = prepared({"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
         self._account = account
         self._http = http
 

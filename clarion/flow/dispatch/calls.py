@@ -58,12 +58,15 @@ class Calls:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def room(self) -> int:
-        """How many more may be intended now. What waits for its place, and what is answered and not yet
-        durable, counts: so much is on its way that neither the database nor the provider waits for the
-        other, and no more. Too little room is none, so that statements do not shrink to a row each."""
+    def room(self, intending: int) -> int:
+        """How many more may be intended now, beside `intending`.
+
+        What waits for its place counts, and what is answered and not yet durable: so much is on its way
+        that neither the database nor the provider waits for the other, and no more. Too little room is
+        none, so that statements do not shrink to a row each.
+        """
         # A mark is needed for each; other desks may have taken them.
-        free = min(3 * self.places - len(self.begun), self.shared.recorder.free)
+        free = min(3 * self.places - len(self.begun), self.shared.recorder.free) - intending
         return free if free >= max(1, self.places // 8) or not self._tasks else 0
 
     async def drain(self, timeout: float) -> None:

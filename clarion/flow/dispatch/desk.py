@@ -23,7 +23,7 @@ from clarion.flow.dispatch.lanes import Lanes
 from clarion.flow.dispatch.shared import Call, Shared
 from clarion.kit.crash import crash_point
 from clarion.kit.db import AWAY
-from clarion.kit.ids import uuid7
+from clarion.kit.ids import ascending7
 from clarion.kit.log import logger
 from clarion.providers.contract import Parcel, Sender, Told
 from clarion.store import queue
@@ -51,6 +51,8 @@ class Desk:
     idle_since: float = 0.0
     held_until: float = 0.0
     _look_at: float = 0.0
+    _looking: bool = False
+    _intending: int = 0  # taken, and their intent not yet committed
     _stopping: bool = False
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _doubtful: list[tuple[Waiting, UUID]] = field(default_factory=list)
@@ -68,10 +70,22 @@ class Desk:
     # --- the loop
 
     async def run(self) -> None:
-        """Send until stopped. What is under way then is awaited by `drain`."""
+        """Send until stopped. What is under way then is awaited by `drain`.
+
+        With two hands: while one waits for an intent's commit the other may take the next whole batch.
+        What is less than a batch goes by one hand alone, in order.
+        """
+        try:
+            async with asyncio.TaskGroup() as hands:
+                hands.create_task(self._hand(least=1))
+                hands.create_task(self._hand(least=BATCH))
+        finally:
+            self._recheck()
+
+    async def _hand(self, least: int) -> None:
         while not self._stopping:
             try:
-                busy = await self._round()
+                busy = await self._round(least)
             except AWAY as error:
                 log.warning("a channel waits for the database", error=type(error).__name__)
                 busy = False
@@ -79,36 +93,45 @@ class Desk:
             if not busy:
                 await self._rest()
 
-    async def _round(self) -> bool:
-        """One batch; False when there is nothing to do now."""
-        if self._doubtful:
-            self._recheck()
+    async def _round(self, least: int) -> bool:
+        """One batch of at least so many; False when there is none to send now."""
+        self._recheck()
         ticks = self.shared.clock.monotonic()
         if not self._may_begin(ticks) or ticks < self.held_until:
             return False
-        if ticks >= self._look_at or self.lanes.low(ticks):
+        if not self._looking and (ticks >= self._look_at or self.lanes.low(ticks)):
             await self._look()
         if self.lanes.waiting:
             self.idle_since = ticks
-        room = self._room(ticks)
-        taken = self.lanes.take(room) if room else []
-        if not taken:
+        room = min(self._room(ticks), self.lanes.waiting)
+        if room < least:
             return False
-        await self._send(taken)
+        self._intending += room
+        self.pacer.reserve(room)
+        began = 0
+        try:
+            began = await self._send(self.lanes.take(room))
+        finally:
+            self._intending -= room
+            self.pacer.unreserve(room - began)
         return True
 
     async def _look(self) -> None:
         """Which lanes are open, and what waits in them; and what must be known to say it."""
-        shared = self.shared
-        async with shared.db.tenant(self.channel.workspace_id) as connection:
-            await self.lanes.refill(connection, self.channel.id, shared.clock)
-            await shared.composer.prepare(connection, self.lanes.contents())
+        shared, self._looking = self.shared, True
+        try:
+            async with shared.db.tenant(self.channel.workspace_id) as connection:
+                await self.lanes.refill(connection, self.channel.id, shared.clock)
+                await shared.composer.prepare(connection, self.lanes.contents())
+        finally:
+            self._looking = False
         self._look_at = shared.clock.monotonic() + LOOK
 
     def _room(self, ticks: float) -> int:
         """How many may go now: rate, a slice of it, places, the breaker."""
         most = max(1, int(self.channel.rate * SLICE))
-        return max(0, min(self.pacer.free(ticks), most, self.calls.room(), BATCH, self.breaker.allows(ticks)))
+        room = min(self.calls.room(self._intending), self.breaker.allows(ticks) - self._intending)
+        return max(0, min(self.pacer.free(ticks), most, room, BATCH))
 
     async def _rest(self) -> None:
         """Wait until something may have changed."""
@@ -151,7 +174,8 @@ class Desk:
 
     # --- a batch
 
-    async def _send(self, taken: list[Waiting]) -> None:
+    async def _send(self, taken: list[Waiting]) -> int:
+        """Say it, commit to it, and make the calls; how many were begun."""
         now = self.shared.clock.now()
         try:
             calls = await self._prepare(taken, now)
@@ -160,26 +184,24 @@ class Desk:
                 self._read_again(waiting)
             raise
         if not calls:
-            return
-        self.pacer.reserve(len(calls))
-        granted: set[UUID] = set()
+            return 0
         try:
             granted = await self._intend(calls, now)
-        except AWAY:
+        except (*AWAY, asyncio.CancelledError):
             self._doubtful += [(call.waiting, call.attempt_id) for call in calls]
             raise
-        finally:
-            self.pacer.unreserve(len(calls) - len(granted))
         crash_point("intent.committed")
         for call in calls:
             if call.attempt_id in granted:
                 self.calls.begin(call, now)
             else:
                 self.lanes.forget(call.waiting.lane_id, call.waiting.message_id)
+        return len(granted)
 
     async def _prepare(self, taken: list[Waiting], now: datetime) -> list[Call]:
         """Say it to each; those to whom it cannot be said leave the queue with the reason."""
         calls: list[Call] = []
+        ids = ascending7(now)
         ends: dict[tuple[State, str], list[Waiting]] = {}
         for waiting in taken:
             if waiting.expires_at <= now:
@@ -189,7 +211,7 @@ class Desk:
             elif waiting.opted_out:
                 ends.setdefault((State.SKIPPED, Skip.OPTED_OUT.value), []).append(waiting)
             else:
-                attempt_id = uuid7(now)
+                attempt_id = next(ids)
                 try:
                     content, said = self.shared.composer.compose(self.channel, waiting, now)
                 except Unsayable as error:
