@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 
 from clarion.domain.message import cohort_of
-from clarion.flow.dispatch import lanes as reading
 from clarion.flow.dispatch.lanes import FROM_THE_START, LOOK_BACK, Lanes
 from clarion.kit.clock import FakeClock
 from clarion.kit.db import Database
@@ -101,8 +100,8 @@ async def line(db: Database, workspace: UUID) -> Line:
 
 
 @pytest.fixture
-def few_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "AHEAD", 10)
+def few_ahead(line: Line) -> None:
+    line.lanes.ahead = 10
 
 
 def ids(taken: Sequence[Waiting]) -> list[UUID]:

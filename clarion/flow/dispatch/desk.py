@@ -7,9 +7,11 @@ durable. Whatever kills the process between two of these, the next owner can tel
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from clarion.domain.message import Skip, State, reference
@@ -30,8 +32,9 @@ from clarion.store import queue
 from clarion.store.queue import Intended, Waiting
 
 BATCH = 500
+MOST_AHEAD = 3_000
 SLICE = 0.25  # one intent covers at most this many seconds of the channel's rate (DESIGN, rule 4)
-LOOK = 0.1  # lanes are looked at so often while something else is done
+LOOK, REST = 0.1, 0.25  # seconds between looks at the lanes: while something waits, and while nothing does
 log = logger(__name__)
 
 
@@ -44,21 +47,22 @@ class Desk:
     sender: Sender
     epoch: int
     valid_until: float = 0.0  # monotonic; after it no call begins until a beat succeeds again
-    lanes: Lanes = field(default_factory=Lanes)
+    lanes: Lanes = field(init=False)
     calls: Calls = field(init=False)
     breaker: Breaker = field(init=False)
     pacer: Pacer = field(init=False)
     idle_since: float = 0.0
     held_until: float = 0.0
-    _look_at: float = 0.0
-    _looking: bool = False
     _intending: int = 0  # taken, and their intent not yet committed
     _stopping: bool = False
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _thirst: asyncio.Event = field(default_factory=asyncio.Event)
     _doubtful: list[tuple[Waiting, UUID]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.pacer = Pacer(self.channel.rate)
+        # Read ahead what goes within a second: more would only grow old.
+        self.lanes = Lanes(ahead=min(MOST_AHEAD, max(BATCH // 2, int(self.channel.rate))))
         self.breaker = Breaker(self.channel.config.breaker)
         places = min(self.shared.places, self.channel.config.max_in_flight)
         self.calls = Calls(
@@ -72,26 +76,48 @@ class Desk:
     async def run(self) -> None:
         """Send until stopped. What is under way then is awaited by `drain`.
 
-        With two hands: while one waits for an intent's commit the other may take the next whole batch.
-        What is less than a batch goes by one hand alone, in order.
+        One eye reads ahead. Of two hands, while one waits for an intent's commit the other may take the
+        next whole batch; what is less than a batch goes by one hand alone, in order.
         """
         try:
-            async with asyncio.TaskGroup() as hands:
-                hands.create_task(self._hand(least=1))
-                hands.create_task(self._hand(least=BATCH))
+            async with asyncio.TaskGroup() as body:
+                body.create_task(self._keep_on(self._look, self._blink))
+                body.create_task(self._keep_on(partial(self._round, 1), self._rest))
+                body.create_task(self._keep_on(partial(self._round, BATCH), self._rest))
         finally:
             self._recheck()
 
-    async def _hand(self, least: int) -> None:
+    async def _keep_on(
+        self, act: Callable[[], Awaitable[bool]], pause: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Act for as long as there is something to do, then pause, until stopped."""
         while not self._stopping:
             try:
-                busy = await self._round(least)
+                busy = await act()
             except AWAY as error:
                 log.warning("a channel waits for the database", error=type(error).__name__)
                 busy = False
                 await asyncio.sleep(0.2)
             if not busy:
-                await self._rest()
+                await pause()
+
+    async def _look(self) -> bool:
+        """Which lanes are open, and what waits in them; False, since then there is time for a blink."""
+        if self._may_begin(self.shared.clock.monotonic()):
+            async with self.shared.db.tenant(self.channel.workspace_id) as connection:
+                prepare = self.shared.composer.prepare
+                await self.lanes.refill(connection, self.channel.id, self.shared.clock, prepare)
+                await prepare(connection, self.lanes.contents())  # what waits long stays known, and fresh
+            self._wake.set()
+        return False
+
+    async def _blink(self) -> None:
+        """Wait until there may be more to read."""
+        self._thirst.clear()
+        if self.lanes.low(self.shared.clock.monotonic()):
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._thirst.wait(), LOOK if self.lanes.waiting else REST)
 
     async def _round(self, least: int) -> bool:
         """One batch of at least so many; False when there is none to send now."""
@@ -99,8 +125,6 @@ class Desk:
         ticks = self.shared.clock.monotonic()
         if not self._may_begin(ticks) or ticks < self.held_until:
             return False
-        if not self._looking and (ticks >= self._look_at or self.lanes.low(ticks)):
-            await self._look()
         if self.lanes.waiting:
             self.idle_since = ticks
         room = min(self._room(ticks), self.lanes.waiting)
@@ -110,22 +134,14 @@ class Desk:
         self.pacer.reserve(room)
         began = 0
         try:
-            began = await self._send(self.lanes.take(room))
+            taken = self.lanes.take(room)
+            if self.lanes.low(ticks):
+                self._thirst.set()
+            began = await self._send(taken)
         finally:
             self._intending -= room
             self.pacer.unreserve(room - began)
         return True
-
-    async def _look(self) -> None:
-        """Which lanes are open, and what waits in them; and what must be known to say it."""
-        shared, self._looking = self.shared, True
-        try:
-            async with shared.db.tenant(self.channel.workspace_id) as connection:
-                await self.lanes.refill(connection, self.channel.id, shared.clock)
-                await shared.composer.prepare(connection, self.lanes.contents())
-        finally:
-            self._looking = False
-        self._look_at = shared.clock.monotonic() + LOOK
 
     def _room(self, ticks: float) -> int:
         """How many may go now: rate, a slice of it, places, the breaker."""
@@ -136,7 +152,7 @@ class Desk:
     async def _rest(self) -> None:
         """Wait until something may have changed."""
         ticks = self.shared.clock.monotonic()
-        pause = 0.25
+        pause = REST
         if self.lanes.waiting:
             pause = min(pause, max(0.002, self.pacer.wait(ticks)))
         self._wake.clear()
@@ -145,13 +161,13 @@ class Desk:
 
     def wake(self) -> None:
         """Look again at once."""
-        self._look_at = 0.0
+        self._thirst.set()
         self._wake.set()
 
     def stop(self) -> None:
         """Begin no further call."""
         self._stopping = True
-        self._wake.set()
+        self.wake()
 
     async def drain(self, timeout: float) -> None:
         """Wait for the calls under way; those that last longer are left to their end as unknown."""

@@ -9,7 +9,7 @@ a look takes, the more seldom it is taken.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -25,6 +25,7 @@ LOOK_BACK = timedelta(seconds=30)
 FROM_THE_START = 300.0
 OFTEN, SELDOM = 0.2, 2.0  # seconds between looks back
 AHEAD = 1000
+Prepare = Callable[[Connection, set[UUID]], Awaitable[None]]
 _START = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
@@ -33,6 +34,7 @@ class LaneReader:
     """One lane's cursor and what was read and not yet taken."""
 
     lane: Lane
+    ahead: int = AHEAD
     cursor: tuple[datetime, UUID] = _START
     buffer: deque[Waiting] = field(default_factory=deque)
     held: set[UUID] = field(default_factory=set)  # message ids read and not yet settled by us
@@ -41,20 +43,23 @@ class LaneReader:
 
     def low(self, ticks: float) -> bool:
         """Whether there is reason to read on, at this monotonic moment."""
-        return len(self.buffer) < AHEAD // 2 and ticks >= self.next_look
+        return len(self.buffer) < self.ahead // 2 and ticks >= self.next_look
 
-    async def refill(self, connection: Connection, clock: Clock) -> None:
-        """Read on, until the buffer holds AHEAD or the lane is at its end."""
+    async def refill(self, connection: Connection, clock: Clock, prepare: Prepare | None = None) -> None:
+        """Read `ahead` more rows, or to the lane's end. `prepare` sees to the content versions that they
+        name before anybody can take them."""
         began = clock.monotonic()
         if not self.low(began):
             return
-        found = await queue.read_ahead(connection, self.lane.id, self.cursor, clock.now(), AHEAD)
+        found = await queue.read_ahead(connection, self.lane.id, self.cursor, clock.now(), self.ahead)
         crash_point("refill.read")
+        if prepare is not None and found:
+            await prepare(connection, {waiting.content_version_id for waiting in found})
         for waiting in found:
             if waiting.message_id not in self.held:
                 self.held.add(waiting.message_id)
                 self.buffer.append(waiting)
-        if len(found) == AHEAD:
+        if len(found) == self.ahead:
             self.cursor = (found[-1].due_at, found[-1].message_id)
             return
         self._turn_back(found, began, clock.monotonic())
@@ -87,11 +92,15 @@ def _priority(reader: LaneReader) -> int:
 class Lanes:
     """All open lanes of a channel."""
 
-    def __init__(self) -> None:
+    def __init__(self, ahead: int = AHEAD) -> None:
+        """`ahead`: how many rows of a lane are read at once."""
+        self.ahead = ahead
         self.readers: dict[UUID, LaneReader] = {}
         self._turn = 0
 
-    async def refill(self, connection: Connection, channel_id: UUID, clock: Clock) -> None:
+    async def refill(
+        self, connection: Connection, channel_id: UUID, clock: Clock, prepare: Prepare | None = None
+    ) -> None:
         """Learn which lanes are open, and read ahead in each."""
         lanes = await queue.lanes(connection, channel_id)
         for gone in self.readers.keys() - {lane.id for lane in lanes}:
@@ -100,9 +109,9 @@ class Lanes:
             reader = self.readers.get(lane.id)
             if reader is None or reader.lane.epoch != lane.epoch:
                 reader = self.readers[lane.id] = LaneReader(
-                    lane, next_start=clock.monotonic() + FROM_THE_START
+                    lane, self.ahead, next_start=clock.monotonic() + FROM_THE_START
                 )
-            await reader.refill(connection, clock)
+            await reader.refill(connection, clock, prepare)
 
     def low(self, ticks: float) -> bool:
         """Whether there is a lane to read on in, now."""
