@@ -23,7 +23,7 @@ from clarion.store import attempt
 from clarion.store.receipt import Contended
 
 INTERVAL = 0.05  # at most a tenth of a second from an answer to the start of its commit (DESIGN, rule 4)
-BATCH = 250
+BATCH = 500
 WRITERS = 2  # batches under way at once, so that one is prepared while the other waits for the disk
 log = logger(__name__)
 
