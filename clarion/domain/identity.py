@@ -31,10 +31,12 @@ def consent_hash(pepper: bytes, address: Address) -> bytes:
 
 
 class Marks(NamedTuple):
-    """The hashes that one row carries: of its external id, and of each address with the name."""
+    """The hashes that one row carries: of its external id, of each address with the name, and of each
+    address alone (those of before too), under which an opt-out would be kept."""
 
     id: bytes | None
     places: tuple[bytes, ...]
+    consents: Mapping[Address, bytes] = {}
 
 
 def marks(pepper: bytes, person: Person) -> Marks:
@@ -47,7 +49,8 @@ def marks(pepper: bytes, person: Person) -> Marks:
             f"raw:{''.join(wrong.raw.split()).casefold()}|{fold_name(person.name)}"
             for wrong in person.unreadable
         ]
-    return Marks(known, tuple(pseudonym(pepper, text) for text in texts))
+    consents = {a: consent_hash(pepper, a) for a in (*person.addresses, *person.former)}
+    return Marks(known, tuple(pseudonym(pepper, text) for text in texts), consents)
 
 
 class Known(NamedTuple):

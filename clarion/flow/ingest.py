@@ -199,7 +199,9 @@ class _Job:
         done: int = self.known["done_rows"]
         columns = columns_of(customs, options)
         table = await asyncio.to_thread(opened, path, options)
-        ahead = Ahead(batches(table, columns, customs, options, done, size), table.close)
+        ahead = Ahead(
+            batches(table, columns, customs, options, self.pepper, skip=done, size=size), table.close
+        )
         with quick_turns():
             async with ahead as coming:
                 async for ready in coming:
@@ -216,7 +218,7 @@ class _Job:
                 return False
             if ready.new_fields:
                 await fields.declare_texts(connection, ready.new_fields)
-            taken = await intake.upsert(connection, self.pepper, ready.people, now)
+            taken = await intake.upsert(connection, self.pepper, ready.people, now, rows=ready.marks)
             twins = [
                 imports.Trouble(line, "external_id", _TWIN, "warning")
                 for line, one in zip(ready.lines, taken, strict=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clarion.domain.columns import Columns
+from clarion.domain.identity import Marks, marks
 from clarion.domain.imports import ImportOptions
 from clarion.domain.person import Customs, Person, clean_group, read_person
 from clarion.errors import Invalid, TooLarge
@@ -21,6 +22,7 @@ class Batch:
     """Rows that were read, and what was wrong with others; `rows` counts both."""
 
     people: list[Person] = field(default_factory=list)
+    marks: list[Marks] = field(default_factory=list)  # by what each of them is known
     lines: list[int] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
     refused: int = 0
@@ -78,9 +80,18 @@ class Ahead:
 
 
 def batches(
-    table: Table, columns: Columns, customs: Customs, options: ImportOptions, skip: int, size: int
+    table: Table,
+    columns: Columns,
+    customs: Customs,
+    options: ImportOptions,
+    pepper: bytes,
+    *,
+    skip: int,
+    size: int,
 ) -> Iterator[Batch]:
     """The rows after the first `skip`, read and checked, `size` at a time. Runs in a thread of its own.
+
+    All that needs no database is done here, while PostgreSQL stores the batch before.
 
     Where the file itself turns out to be wrong, what came before is given first, and then Invalid or
     TooLarge is raised.
@@ -95,6 +106,7 @@ def batches(
                 _take(batch, row, columns, customs, everybody)
         except (Invalid, TooLarge) as error:
             wrong = error
+        batch.marks = [marks(pepper, person) for person in batch.people]
         if batch.rows:
             batch.at_byte = table.bytes_read
             batch.new_fields = dict(columns.created)

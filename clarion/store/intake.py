@@ -14,7 +14,7 @@ from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from clarion.domain.address import Address
-from clarion.domain.identity import ID, PLACE, Claim, Found, Known, Marks, consent_hash, marks, resolve
+from clarion.domain.identity import ID, PLACE, Claim, Found, Known, Marks, marks, resolve
 from clarion.domain.person import Person, combine
 from clarion.errors import Conflict, NotFound
 from clarion.kit.db import Connection, row
@@ -59,6 +59,7 @@ async def upsert(
     people: Sequence[Person],
     now: datetime,
     *,
+    rows: Sequence[Marks] | None = None,
     how: str = "import",
     by: str = "",
 ) -> list[Taken]:
@@ -68,21 +69,24 @@ async def upsert(
     it says something. Addresses replace the person's others of the same schemes (those become `retired`,
     their history stays); groups are added, and made when they are new; an opt-out is recorded and takes
     the person's waiting messages out. An erased person who comes back is the same contact again.
-    `how` and `by` go into the consent ledger.
+    `rows` are the people's marks where somebody has made them already; `how` and `by` go into the consent
+    ledger.
     """
     if not people:
         return []
+    if rows is None:
+        rows = [marks(pepper, person) for person in people]
     await take_turn(connection)
-    rows = [marks(pepper, person) for person in people]
     found, claims = resolve(rows, await _known(connection, rows), ascending7(now).__next__)
     fresh = {who.contact_id for who in found if who.fresh}
     merged, again = _combined(people, found)
-    changed, revived = await write(connection, pepper, merged, fresh, claims, now)
+    consents = {address: key for row in rows for address, key in row.consents.items()}
+    changed, revived = await write(connection, consents, merged, fresh, claims, now)
     wishes = [
         (name, who.contact_id) for person, who in zip(people, found, strict=True) for name in person.groups
     ]
     changed |= await group.join_by_name(connection, wishes, now, telling=len(fresh) < len(merged))
-    out = [consent_hash(pepper, a) for p in people if p.opted_out for a in p.addresses]
+    out = [consents[a] for p in people if p.opted_out for a in p.addresses]
     if out:
         await consent.opt_out(connection, out, now, how=how, by=by)
     return _outcomes(found, again, fresh, changed, revived)
@@ -121,7 +125,7 @@ async def edit(
         await connection.execute(
             "UPDATE address SET status = 'retired' WHERE contact_id = %s AND status = 'active'", (contact_id,)
         )
-    await write(connection, pepper, {contact_id: person}, set(), claims, now)
+    await write(connection, mark.consents, {contact_id: person}, set(), claims, now)
     if person.external_id is not None:
         await connection.execute(
             "UPDATE contact SET external_id = %s WHERE id = %s", (person.external_id, contact_id)

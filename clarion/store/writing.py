@@ -6,7 +6,7 @@ turn round: of a table without statistics it believes that a workspace has a han
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -14,8 +14,9 @@ from uuid import UUID
 import orjson
 from psycopg.types.json import Jsonb
 
+from clarion.domain.address import Address
 from clarion.domain.contact import fold_name
-from clarion.domain.identity import Claim, consent_hash
+from clarion.domain.identity import Claim
 from clarion.domain.person import Person
 from clarion.kit.db import Connection, array
 from clarion.kit.ids import ascending7
@@ -29,20 +30,23 @@ def hashes(keys: Iterable[bytes]) -> str:
 
 async def write(
     connection: Connection,
-    pepper: bytes,
+    consents: Mapping[Address, bytes],
     people: dict[UUID, Person],
     fresh: set[UUID],
     claims: Sequence[Claim],
     now: datetime,
 ) -> tuple[set[UUID], set[UUID]]:
-    """Write everything that was resolved; the contacts that changed, and those who had been erased."""
+    """Write everything that was resolved; the contacts that changed, and those who had been erased.
+
+    `consents`: of every address of these people, the hash that opt-outs are kept under.
+    """
     await stage(
         connection,
         "staged_contact",
         _CONTACT,
         (_contact_record(identifier, person, identifier in fresh) for identifier, person in people.items()),
     )
-    await stage(connection, "staged_address", _ADDRESS, _address_records(pepper, people, fresh, now))
+    await stage(connection, "staged_address", _ADDRESS, _address_records(consents, people, fresh, now))
     await connection.execute(_INSERT_CONTACTS, {"now": now}, prepare=True)
     changed: set[UUID] = set()
     revived: set[UUID] = set()
@@ -153,15 +157,15 @@ _ADDRESS = {
 
 
 def _address_records(
-    pepper: bytes, people: dict[UUID, Person], fresh: set[UUID], now: datetime
+    consents: Mapping[Address, bytes], people: dict[UUID, Person], fresh: set[UUID], now: datetime
 ) -> Iterable[tuple[Any, ...]]:
     ids = ascending7(now)
     for who, person in people.items():
         new = who in fresh
         for place, a in enumerate(person.addresses):
-            yield who, new, next(ids), a.scheme, a.path, consent_hash(pepper, a), place, "active"
+            yield who, new, next(ids), a.scheme, a.path, consents[a], place, "active"
         for place, a in enumerate(person.former, len(person.addresses)):
-            yield who, new, next(ids), a.scheme, a.path, consent_hash(pepper, a), place, "retired"
+            yield who, new, next(ids), a.scheme, a.path, consents[a], place, "retired"
 
 
 _INSERT_CONTACTS: LiteralString = """

@@ -38,7 +38,12 @@ def test_a_number_is_one_place_whatever_the_scheme() -> None:
     assert consent_hash(PEPPER, AMINA_TEL) == consent_hash(PEPPER, AMINA_WHATSAPP)
     assert consent_hash(PEPPER, AMINA_TEL) != consent_hash(PEPPER, AMINA_MAIL)
     by_tel = marks(PEPPER, Person(name="Amina", addresses=(AMINA_TEL,)))
-    assert by_tel == marks(PEPPER, Person(name="AMINA", addresses=(AMINA_WHATSAPP,)))
+    assert by_tel.places == marks(PEPPER, Person(name="AMINA", addresses=(AMINA_WHATSAPP,))).places
+
+
+def test_the_marks_hold_what_opt_outs_of_all_addresses_are_kept_under() -> None:
+    moved = marks(PEPPER, Person(name="Amina", addresses=(AMINA_TEL,), former=(AMINA_MAIL,)))
+    assert moved.consents == {a: consent_hash(PEPPER, a) for a in (AMINA_TEL, AMINA_MAIL)}
 
 
 def test_a_row_with_nothing_but_an_unreadable_number_is_known_by_how_it_is_written() -> None:
