@@ -39,7 +39,7 @@ class _Firing:
 
 async def due(services: Services) -> list[tuple[UUID, UUID]]:
     """(workspace, run) of every run whose moment has come, over all workspaces."""
-    async with services.db.system() as connection:
+    async with services.db.glance() as connection:
         return await run.due(connection, services.clock.now())
 
 

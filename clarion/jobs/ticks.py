@@ -73,7 +73,7 @@ class Ticks:
         """A visit of every workspace that has such an errand; the others cost nothing."""
 
         async def visit() -> None:
-            async with self.services.db.system() as connection:
+            async with self.services.db.glance() as connection:
                 found = await workspace.errands(connection, errand)
             for each in found:
                 await verb(each)

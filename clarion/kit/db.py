@@ -86,7 +86,7 @@ class Database:
             configure=self._welcome,
             timeout=10.0,
             reconnect_timeout=20.0,
-            kwargs={"prepare_threshold": 2},
+            kwargs={"prepare_threshold": 2, "autocommit": True},  # transactions are opened by name
         )
 
     async def _welcome(self, connection: Connection) -> None:
@@ -114,6 +114,13 @@ class Database:
     async def system(self) -> AsyncIterator[Connection]:
         """A transaction of no workspace: it sees no tenant's rows."""
         async with self.pool.connection() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[Connection]:
+        """For one statement that only reads, of no workspace: without a transaction around it, which would
+        cost three round trips instead of one to look whether there is anything to do."""
+        async with self.pool.connection() as connection:
             yield connection
 
     async def wait_ready(self, timeout: float = 30.0) -> None:

@@ -137,7 +137,7 @@ class Dispatcher:
         ticks = self.services.clock.monotonic()
         database_now = None
         if ticks >= self._clock_due:
-            async with self.services.db.system() as connection:
+            async with self.services.db.glance() as connection:
                 database_now = await health.database_clock(connection)
             self._clock_due = ticks + CLOCK_EVERY
         suspicion = self._guard.suspicion(database_now)
@@ -187,7 +187,7 @@ class Dispatcher:
         """Take what is free, up to our share; give up what is idle, paused or above it."""
         services = self.services
         ticks = services.clock.monotonic()
-        async with services.db.system() as connection:
+        async with services.db.glance() as connection:
             self._board = board = await owner.board(connection, services.clock.now())
         self._watch.look(board, ticks)
         share = self._watch.share(board, self._alive)

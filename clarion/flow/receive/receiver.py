@@ -77,7 +77,7 @@ class Receiver:
 
     async def round(self) -> int:
         """Read once from every channel that has something; how many bodies."""
-        async with self._services.db.system() as connection:
+        async with self._services.db.glance() as connection:
             waiting = await inbox.waiting(connection)
         ticks = self._services.clock.monotonic()
         total = 0

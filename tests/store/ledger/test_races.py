@@ -289,6 +289,7 @@ async def test_an_intent_whose_process_died_before_the_commit_took_nothing(
     db: Database, scene: Scene
 ) -> None:
     async with db.pool.connection() as dying:
+        await dying.execute("BEGIN")
         await dying.execute("SELECT set_config('clarion.workspace', %s, true)", (str(scene.workspace),))
         assert len(await scene.intend(dying)) == 3
         dying.pgconn.finish()  # the socket closes; the server is told nothing
