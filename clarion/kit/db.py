@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow, dict_row
 from psycopg_pool import AsyncConnectionPool
@@ -25,6 +26,7 @@ from clarion.errors import Unavailable
 
 Connection = psycopg.AsyncConnection[TupleRow]
 Row = dict[str, Any]
+_OPENING = "BEGIN; SELECT set_config('clarion.workspace', {}, true)"
 Greeting = Callable[[Connection], Awaitable[None]]
 
 APP_ROLE = "clarion_app"
@@ -103,12 +105,20 @@ class Database:
 
     @asynccontextmanager
     async def tenant(self, workspace_id: UUID) -> AsyncIterator[Connection]:
-        """A transaction that sees and writes one workspace's rows. Commits at the end."""
-        async with self.pool.connection() as connection, connection.transaction():
-            await connection.execute(
-                "SELECT set_config('clarion.workspace', %s, true)", (str(workspace_id),), prepare=True
-            )
-            yield connection
+        """A transaction that sees and writes one workspace's rows. Commits at the end.
+
+        Begun and told its workspace in one round trip; `connection.transaction()` inside is a savepoint.
+        """
+        opening = sql.SQL(_OPENING).format(sql.Literal(str(workspace_id)))
+        async with self.pool.connection() as connection:
+            await connection.execute(opening, prepare=False)
+            try:
+                yield connection
+            except BaseException:
+                with suppress(*AWAY):
+                    await connection.rollback()
+                raise
+            await connection.commit()
 
     @asynccontextmanager
     async def system(self) -> AsyncIterator[Connection]:
