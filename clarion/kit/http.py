@@ -11,10 +11,11 @@ import ipaddress
 import socket
 import struct
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from aiohttp.payload import BytesPayload
@@ -43,6 +44,37 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Departure(Protocol):
+    """Is told by a call of its context that its first byte is about to leave."""
+
+    def check(self) -> None:
+        """There is a connection. Whatever this raises comes out of the call, and nothing leaves."""
+
+    def leave(self) -> None:
+        """Now. May be called more than once."""
+
+
+departing: ContextVar[Departure | None] = ContextVar("departing", default=None)
+
+
+class _Request(aiohttp.ClientRequest):
+    """Asks before it is written, and tells when: connecting may have taken long, and may have failed."""
+
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        departure = departing.get()
+        if departure is not None:
+            departure.check()
+            if not self.body:
+                departure.leave()
+        return await super().send(conn)
+
+    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
+        departure = departing.get()
+        if departure is not None:
+            departure.leave()
+        await super().write_bytes(writer, conn, content_length)
 
 
 def _public_socket(info: tuple[Any, ...]) -> socket.socket:
@@ -96,6 +128,7 @@ class Http:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
             trust_env=False,
+            request_class=_Request,
         )
         # What aiohttp has no public switch for; a test sends a GET over a dropped connection to hold it.
         self._session._retry_connection = False
@@ -117,7 +150,10 @@ class Http:
         connect_timeout: float = 5.0,
         total_timeout: float = 30.0,
     ) -> Answer:
-        """Make the request once. Raises NeverSent or Unanswered; time-outs are seconds."""
+        """Make the request once. Raises NeverSent or Unanswered; time-outs are seconds.
+
+        A `departing` of the caller's context is asked and told before the first byte.
+        """
         assert self._session is not None, "open Http with `async with`"
         timeout = _timeout(connect_timeout, total_timeout)
         # said by the caller, so that the client need not find out what kind of thing a body is

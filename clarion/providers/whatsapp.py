@@ -182,6 +182,7 @@ class WhatsApp:
     can_look_up: ClassVar[bool] = True  # where the account's option `look_up` says that its service has it
     has_window: ClassVar[bool] = True
     text_limit: ClassVar[int] = 4096
+    speaks_http: ClassVar[bool] = True
 
     def sender(self, account: Account, http: Http) -> Sender:
         return _Sender(account, http)

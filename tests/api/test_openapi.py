@@ -23,6 +23,7 @@ from tests.api.client import Api
 
 EXAMPLES = 10
 BEGINNINGS = 5
+NO_HTTP = b"Invalid HTTP request received."  # what was sent is not HTTP, so it never came to the API
 # That no status is 5xx; and that every answer is of a status, type and shape that the document tells.
 PROMISES = [
     not_a_server_error,
@@ -63,7 +64,10 @@ def _tried(operation: Any, mode: schemathesis.GenerationMode, headers: dict[str,
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def send(case: schemathesis.Case[Any]) -> None:
-        case.call_and_validate(headers=headers, checks=PROMISES)
+        response = case.call(headers=headers)
+        if response.content == NO_HTTP:
+            return
+        case.validate_response(response, checks=PROMISES)
 
     try:
         send()

@@ -11,7 +11,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["clarion.cli.running", "uvloop", "tests.faults.mutants", "tests.faults.crew"])
+_context.set_forkserver_preload(
+    ["clarion.cli.running", "uvloop", "tests.faults.mutants", "tests.faults.crew"]
+)
 
 
 def _worker(environment: dict[str, str], log: str, mutant: str) -> None:

@@ -29,6 +29,18 @@ def _until_some_are_sent(scene: Scene, some: int) -> None:
         time.sleep(0.01)
 
 
+def _workers(scene: Scene) -> int:
+    """How many there ever were in this database."""
+    return len(scene.query("SELECT id FROM worker"))
+
+
+def _until_they_are_there(scene: Scene, workers: int) -> None:
+    end = time.monotonic() + 20
+    while _workers(scene) < workers:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("sent", [5, 90, 170, 260])
 def test_a_kill_leaves_unknown_at_most_what_was_in_flight(worlds: list[World], sent: int) -> None:
     scene = _scene(worlds[0], 40_000 + sent)
@@ -52,10 +64,12 @@ def test_workers_replaced_one_after_the_other_leave_nothing_unknown(worlds: list
     """A rolling upgrade: every worker ends by itself, with exit code 0, while the sending goes on."""
     scene = _scene(worlds[1], 41_000)
     crew = Crew(scene.environment, scene.folder)
+    before = _workers(scene)
     crew.start()
     for round in range(3):
         old = crew.processes[0]
         crew.start()
+        _until_they_are_there(scene, before + round + 2)
         _until_some_are_sent(scene, 100 * (round + 1))
         old.terminate()
         old.join(20)

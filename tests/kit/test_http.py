@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from yarl import URL
 
-from clarion.kit.http import Answer, Http, NeverSent, Unanswered
+from clarion.kit.http import Answer, Http, NeverSent, Unanswered, departing
 from tests.kit.wire import OK, Line, Wire, always, answer, wire
 
 
@@ -289,3 +289,59 @@ async def test_private_addresses_are_refused_at_the_connection_unless_allowed(ho
         with pytest.raises(NeverSent):
             await ask(http, f"http://{host}:{server.port}")
         assert server.connections == 0
+
+
+# --- the last look before the first byte
+
+
+class TooLate(Exception):
+    """What a door that is shut says."""
+
+
+class Door:
+    """Writes down when it is asked and told; keeps everybody in where `shut`."""
+
+    def __init__(self, *, shut: bool = False) -> None:
+        self.told: list[str] = []
+        self.shut = shut
+
+    def check(self) -> None:
+        self.told.append("check")
+        if self.shut:
+            raise TooLate
+
+    def leave(self) -> None:
+        self.told.append("leave")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_departure_is_asked_and_told_before_the_first_byte(http: Http, method: str) -> None:
+    door = Door()
+    seen: list[list[str]] = []
+
+    async def look(line: Line) -> None:
+        await line.request()
+        seen.append(list(door.told))
+        await line.say(OK)
+
+    departing.set(door)
+    async with wire(look) as server:
+        assert (await ask(http, server.url, method)).status == 200
+    assert seen == [["check", "leave"]]
+    assert door.told == ["check", "leave"]
+
+
+async def test_what_is_kept_back_with_a_connection_made_never_leaves(http: Http) -> None:
+    departing.set(Door(shut=True))
+    async with wire(always(OK)) as server:
+        with pytest.raises(TooLate):
+            await ask(http, server.url)
+        assert await settled(server) == 0
+
+
+async def test_a_call_without_a_connection_never_departs(http: Http) -> None:
+    door = Door()
+    departing.set(door)
+    with pytest.raises(NeverSent):
+        await ask(http, f"http://127.0.0.1:{free_port()}/")
+    assert door.told == []

@@ -199,7 +199,9 @@ async def test_a_late_word_of_acceptance_does_not_undo_the_retry_of_a_failure(
 
 async def put_back(connection: Connection, sent: Sent, attempt_id: UUID) -> None:
     """As when a person lets a failed message be tried again."""
-    await connection.execute("UPDATE attempt SET effective = false WHERE id = %s", (attempt_id,))
+    await connection.execute(
+        "UPDATE attempt SET state = 'settled_not_sent', effective = false WHERE id = %s", (attempt_id,)
+    )
     await connection.execute(
         "UPDATE message SET state = 'ready', reason = NULL, settled_at = NULL WHERE run_id = %s",
         (sent.run_id,),

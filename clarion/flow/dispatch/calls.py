@@ -17,6 +17,7 @@ from clarion.flow.dispatch.judge import Judgement, Try, judge, not_begun, unansw
 from clarion.flow.dispatch.settler import Ended
 from clarion.flow.dispatch.shared import Call, Shared
 from clarion.kit.crash import crash_point
+from clarion.kit.http import departing
 from clarion.kit.log import logger
 from clarion.providers.contract import Sender, Told
 from clarion.store.queue import Waiting
@@ -92,29 +93,31 @@ class Calls:
 
     async def _made(self, call: Call) -> None:
         shared, waiting = self.shared, call.waiting
-        now = shared.clock.now()
-        if not self.may_begin(shared.clock.monotonic()) or now >= waiting.expires_at:
-            self._not_begun(call, "too_late_to_begin")
-            return
-        if not shared.recorder.free:  # other desks took the last places; without a mark nothing leaves
-            self._not_begun(call, "no_place")
-            return
-        shared.recorder.mark(call.attempt_id)
-        began = shared.clock.monotonic()
-        self.pacer.release(began)
-        self.gauges.begins(waiting.due_at, now)
-        crash_point("call.marked")
+        departure = _Departure(self, call)
+        departing.set(departure)  # of this task alone
         told: Told | None = None
+        began = shared.clock.monotonic()
         try:
+            departure.check()
+            if not self.channel.provider.speaks_http:
+                departure.leave()
             told = await self.sender.send(call.parcel)
             crash_point("call.answered")
             tried = Try(call.attempt_id, waiting.tries, waiting.expires_at)
             judgement = judge(told, tried, self.channel.config, shared.clock.now(), random.random())  # noqa: S311
+        except _Stays as error:
+            self._not_begun(call, error.code)
+            return
         except asyncio.CancelledError:
+            if not departure.left:
+                self._not_begun(call, "drained")
+                return
             judgement = Judgement(unanswered(call.attempt_id, "drained"))
         except Exception as error:  # a fault of ours must not lose the attempt: bytes may have left
             log.exception("a provider's code failed")
             judgement = Judgement(unanswered(call.attempt_id, "fault", type(error).__name__))
+        if not departure.left:
+            self.pacer.unreserve(1)
         ended = shared.clock.monotonic()
         self.gauges.took(ended - began)
         self.breaker.heard(judgement.verdict, told, ended)
@@ -140,3 +143,40 @@ class Calls:
 
         self.gauges.ended(judgement.verdict.outcome)
         self.shared.settler.put(Ended(self.channel.workspace_id, waiting.cohort, judgement.verdict, durable))
+
+
+class _Stays(Exception):
+    """Nothing of the call has left, and nothing will."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(slots=True)
+class _Departure:
+    """The last look before a call's first byte, and the mark (`kit.http.departing`)."""
+
+    calls: Calls
+    call: Call
+    left: bool = False
+
+    def check(self) -> None:
+        """Raises _Stays when it is too late, or there is no place for the mark."""
+        shared = self.calls.shared
+        late = shared.clock.now() >= self.call.waiting.expires_at
+        if late or not self.calls.may_begin(shared.clock.monotonic()):
+            raise _Stays("too_late_to_begin")
+        if not shared.recorder.free:  # other desks took the last places; without a mark nothing leaves
+            raise _Stays("no_place")
+
+    def leave(self) -> None:
+        """Mark it: whatever happens from now on, it may have gone."""
+        if self.left:
+            return
+        calls, shared = self.calls, self.calls.shared
+        shared.recorder.mark(self.call.attempt_id)
+        self.left = True
+        calls.pacer.release(shared.clock.monotonic())
+        calls.gauges.begins(self.call.waiting.due_at, shared.clock.now())
+        crash_point("call.marked")

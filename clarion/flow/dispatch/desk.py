@@ -114,7 +114,8 @@ class Desk:
     async def _blink(self) -> None:
         """Wait until there may be more to read."""
         self._thirst.clear()
-        if self.lanes.low(self.shared.clock.monotonic()):
+        ticks = self.shared.clock.monotonic()
+        if self._may_begin(ticks) and self.lanes.low(ticks):
             return
         with suppress(TimeoutError):
             await asyncio.wait_for(self._thirst.wait(), LOOK if self.lanes.waiting else REST)
