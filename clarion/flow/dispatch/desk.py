@@ -82,8 +82,8 @@ class Desk:
         try:
             async with asyncio.TaskGroup() as body:
                 body.create_task(self._keep_on(self._look, self._blink))
-                body.create_task(self._keep_on(partial(self._round, 1), self._rest))
-                body.create_task(self._keep_on(partial(self._round, BATCH), self._rest))
+                for least in (1, BATCH):
+                    body.create_task(self._keep_on(partial(self._round, least), partial(self._rest, least)))
         finally:
             self._recheck()
 
@@ -150,11 +150,11 @@ class Desk:
         room = min(self.calls.room(self._intending), self.breaker.allows(ticks) - self._intending)
         return max(0, min(self.pacer.free(ticks), most, room, BATCH))
 
-    async def _rest(self) -> None:
-        """Wait until something may have changed."""
+    async def _rest(self, least: int) -> None:
+        """Wait until something may have changed: read, settled, or for few also the passing of time."""
         ticks = self.shared.clock.monotonic()
         pause = REST
-        if self.lanes.waiting:
+        if self.lanes.waiting and least == 1:
             pause = min(pause, max(0.002, self.pacer.wait(ticks)))
         self._wake.clear()
         with suppress(TimeoutError):
