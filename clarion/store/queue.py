@@ -22,7 +22,10 @@ from clarion.store.cohort import within
 
 # Libpq options for connections that run these statements: whatever the statistics say (empty, stale,
 # of ten million rows), a look-up by key is a look-up by key.
-PLANNER = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_sort=on -c jit=off"
+PLANNER = (
+    "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    " -c enable_sort=on -c jit=off"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ CALL_FAULTS: dict[str, float | None] = {
     "reset": None,
     "refuse_permanent": None,
 }
+WAKING = 0.5  # seconds in which a thawed worker has looked round and written down what it knows
 CHAOS = ("kill", "freeze", "terminate", "echo", "nothing")
 
 
@@ -92,7 +93,11 @@ def play(story: Story, scene: Scene, mutant: str = "", seconds: float = 40.0) ->
                 crew.thaw()
 
         done = scene.wait_done(seconds, step)
-        crew.thaw()
+        if crew.frozen or any(what == "freeze" for _, what in story.chaos):
+            # Who wakes now puts back what it had not begun, though it was held for unknown: to be sent yet.
+            crew.thaw()
+            time.sleep(WAKING)
+            done = done and scene.wait_done(seconds, step)
         if done and story.look_up:
             done = scene.wait_settled(seconds, step)
         codes = crew.stop()
