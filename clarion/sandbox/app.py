@@ -29,6 +29,7 @@ from clarion.sandbox.twins import twins
 from clarion.sandbox.world import World
 
 _FLUSH_EVERY = 0.1
+BACKLOG = 4096  # connections of many channels come at once; what overflows would hang until a time-out
 _NOT_FOUND = response(404, b'{"error":{"message":"Unknown path","type":"OAuthException","code":2500}}')
 
 
@@ -89,7 +90,7 @@ def _listen(options: Options) -> socket.socket:
         raise Misconfigured(
             f"cannot listen on {options.host} port {options.port}: {error.strerror}", where="--port"
         ) from error
-    listener.listen(1024)
+    listener.listen(BACKLOG)
     return listener
 
 
@@ -114,7 +115,7 @@ async def _run(options: Options, config: Config) -> None:
 
     server = Server(route, keep_alive=config.keep_alive)
     routes.append(Control(world, receipts, server).route)
-    listener = await loop.create_server(server.protocol, sock=_listen(options))
+    listener = await loop.create_server(server.protocol, sock=_listen(options), backlog=BACKLOG)
     _announce(options, listener.sockets[0].getsockname()[1])
     ended = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
