@@ -28,6 +28,7 @@ class FlightRecorder:
         self._map = mmap.mmap(self._file, slots * SLOT)
         self._free = list(range(slots - 1, -1, -1))
         self._slot: dict[UUID, int] = {}
+        self._reserved = 0
 
     def mark(self, identifier: UUID) -> None:
         """The call `identifier` is about to begin. Raises IndexError when all slots are taken."""
@@ -44,8 +45,19 @@ class FlightRecorder:
 
     @property
     def free(self) -> int:
-        """How many more calls may be marked."""
-        return len(self._free)
+        """How many more calls may be marked, beside those that a slot is kept for."""
+        return len(self._free) - self._reserved
+
+    def reserve(self) -> bool:
+        """Keep a slot for a call that is on its way to its first byte; False when there is none."""
+        if self.free <= 0:
+            return False
+        self._reserved += 1
+        return True
+
+    def release(self) -> None:
+        """A slot that was kept is to be marked now, or is not needed after all."""
+        self._reserved -= 1
 
     def close(self, *, remove: bool) -> None:
         """Give the file up; `remove` it when nothing is under way."""

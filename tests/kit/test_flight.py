@@ -115,3 +115,12 @@ def test_the_file_always_holds_what_has_begun_and_not_ended(
         assert marked(recorder.path) == flying
         assert recorder.free == 5 - len(flying)
     recorder.close(remove=True)
+
+
+def test_a_place_that_is_kept_is_nobody_elses_until_it_is_given_back(tmp_path: Path) -> None:
+    recorder = FlightRecorder(tmp_path / "one.flight", 1)
+    assert recorder.reserve()
+    assert (recorder.free, recorder.reserve()) == (0, False)
+    recorder.release()
+    assert recorder.reserve()
+    recorder.close(remove=True)

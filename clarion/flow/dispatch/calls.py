@@ -116,6 +116,8 @@ class Calls:
         except Exception as error:  # a fault of ours must not lose the attempt: bytes may have left
             log.exception("a provider's code failed")
             judgement = Judgement(unanswered(call.attempt_id, "fault", type(error).__name__))
+        finally:
+            departure.end()
         if not departure.left:
             self.pacer.unreserve(1)
         ended = shared.clock.monotonic()
@@ -160,14 +162,18 @@ class _Departure:
     calls: Calls
     call: Call
     left: bool = False
+    kept: bool = False  # a place for the mark
+    ended: bool = False  # the call is judged: who still had it to write must not
 
     def check(self) -> None:
-        """Raises _Stays when it is too late, or there is no place for the mark."""
+        """Raises _Stays when it is too late, or there is no place for the mark; keeps one."""
         shared = self.calls.shared
         late = shared.clock.now() >= self.call.waiting.expires_at
         if late or not self.calls.may_begin(shared.clock.monotonic()):
             raise _Stays("too_late_to_begin")
-        if not shared.recorder.free:  # other desks took the last places; without a mark nothing leaves
+        # Kept from here on: other desks take places too, and without a mark nothing leaves.
+        self.kept = self.kept or shared.recorder.reserve()
+        if not self.kept:
             raise _Stays("no_place")
 
     def leave(self) -> None:
@@ -175,8 +181,21 @@ class _Departure:
         if self.left:
             return
         calls, shared = self.calls, self.calls.shared
+        if self.ended:
+            raise _Stays("the call is over")
+        self._give_back()
         shared.recorder.mark(self.call.attempt_id)
         self.left = True
         calls.pacer.release(shared.clock.monotonic())
         calls.gauges.begins(self.call.waiting.due_at, shared.clock.now())
         crash_point("call.marked")
+
+    def end(self) -> None:
+        """From now on nothing of this call leaves. A place that was kept and not marked is another's."""
+        self.ended = True
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self.kept:
+            self.calls.shared.recorder.release()
+            self.kept = False
