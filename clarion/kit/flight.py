@@ -28,36 +28,41 @@ class FlightRecorder:
         self._map = mmap.mmap(self._file, slots * SLOT)
         self._free = list(range(slots - 1, -1, -1))
         self._slot: dict[UUID, int] = {}
-        self._reserved = 0
+        self._kept = 0
 
     def mark(self, identifier: UUID) -> None:
-        """The call `identifier` is about to begin. Raises IndexError when all slots are taken."""
+        """The call `identifier` is about to begin, in one of the places that were reserved."""
         slot = self._free.pop()
+        self._kept -= 1
         self._map[slot * SLOT : slot * SLOT + SLOT] = identifier.bytes
         self._slot[identifier] = slot
 
     def clear(self, identifier: UUID) -> None:
-        """The outcome of `identifier` is durable. Marks that were never set are no error."""
+        """The outcome of `identifier` is durable: its place is free, whether it was marked or not."""
         slot = self._slot.pop(identifier, None)
-        if slot is not None:
+        if slot is None:
+            self._kept -= 1
+        else:
             self._map[slot * SLOT : slot * SLOT + SLOT] = _EMPTY
             self._free.append(slot)
 
     @property
     def free(self) -> int:
-        """How many more calls may be marked, beside those that a slot is kept for."""
-        return len(self._free) - self._reserved
+        """How many more places may be reserved."""
+        return len(self._free) - self._kept
 
-    def reserve(self) -> bool:
-        """Keep a slot for a call that is on its way to its first byte; False when there is none."""
-        if self.free <= 0:
-            return False
-        self._reserved += 1
-        return True
+    def reserve(self, places: int) -> None:
+        """Keep places for calls that are to be made: an intent without a place could not be marked.
 
-    def release(self) -> None:
-        """A slot that was kept is to be marked now, or is not needed after all."""
-        self._reserved -= 1
+        Each is given back once, by `clear` or by `release`. Raises RuntimeError when there are not so many.
+        """
+        if places > self.free:
+            raise RuntimeError(f"{places} places wanted, {self.free} are free")
+        self._kept += places
+
+    def release(self, places: int) -> None:
+        """So many of those that were reserved are not needed."""
+        self._kept -= places
 
     def close(self, *, remove: bool) -> None:
         """Give the file up; `remove` it when nothing is under way."""

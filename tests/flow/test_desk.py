@@ -11,7 +11,6 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from psycopg.types.json import Jsonb
 
 from clarion.flow import configure
 from clarion.flow.compose import Composer
@@ -24,7 +23,6 @@ from clarion.kit.clock import Clock
 from clarion.kit.db import Connection, Database
 from clarion.kit.flight import FlightRecorder
 from clarion.kit.http import Http
-from tests.flow.announcing import saying
 from tests.store.sent import Sent, announce
 
 NOWHERE = {"base_url": "http://127.0.0.1:9", "sender": "1001"}
@@ -73,53 +71,6 @@ async def _until_it_ended(services: Services, workspace: UUID, sent: Sent) -> st
             state = str((await sent.message(connection))["state"])
         if state != "ready":
             return state
-        await asyncio.sleep(0.05)
-
-
-async def test_no_try_is_lost_when_more_desks_than_places_are_at_work(
-    services: Services, workspace: UUID, at_work: tuple[Sent, Desk]
-) -> None:
-    """Another desk's calls took the last place between this one's intent and its call."""
-    sent, desk = at_work
-    recorder = desk.shared.recorder
-    others = [UUID(int=n + 1) for n in range(recorder.free)]
-    async with services.db.tenant(workspace) as connection:
-        later = Clock().now() + timedelta(days=1)
-        await connection.execute("UPDATE queue SET expires_at = %s", (later,))
-        await connection.execute("UPDATE message SET expires_at = %s", (later,))
-        body = saying("Hello").model_dump(mode="json", exclude_none=True)
-        await connection.execute("UPDATE content_version SET body = %s", (Jsonb(body),))
-    settling = asyncio.create_task(desk.shared.settler.run())
-    async with services.db.tenant(workspace) as holding:
-        await holding.execute("SELECT FROM queue WHERE lane_id = %s FOR UPDATE", (sent.lane_id,))
-        working = asyncio.create_task(desk.run())
-        async with services.db.system() as connection:
-            await _until_it_waits(connection)
-        for other in others:
-            recorder.mark(other)
-    try:
-        async with asyncio.timeout(20):
-            assert await _last_code(services, workspace, sent) == "no_place"
-            for other in others:
-                recorder.clear(other)
-            await _last_code(services, workspace, sent, after="no_place")
-    finally:
-        desk.stop()
-        await working
-        await desk.drain(5)
-        desk.shared.settler.close()
-        await settling
-    async with services.db.tenant(workspace) as connection:
-        assert {row["state"] for row in await sent.tries(connection)} == {"unsent"}
-
-
-async def _last_code(services: Services, workspace: UUID, sent: Sent, after: str = "") -> str:
-    """How the latest try that has ended ended, once it is another way than before."""
-    while True:
-        async with services.db.tenant(workspace) as connection:
-            tries = [row for row in await sent.tries(connection) if row["state"] != "in_flight"]
-        if tries and tries[-1]["code"] != after:
-            return str(tries[-1]["code"])
         await asyncio.sleep(0.05)
 
 

@@ -24,13 +24,20 @@ from pathlib import Path
 from uuid import UUID
 from clarion.kit.flight import FlightRecorder
 recorder = FlightRecorder(Path(sys.argv[1]), 3)
+recorder.reserve(3)
 for n in (1, 2, 3):
     recorder.mark(UUID(int=n))
 recorder.clear(UUID(int=2))
+recorder.reserve(1)
 recorder.mark(UUID(int=4))
 print("flying", flush=True)
 time.sleep(60)
 """
+
+
+def begin(recorder: FlightRecorder, call: UUID) -> None:
+    recorder.reserve(1)
+    recorder.mark(call)
 
 
 def test_a_killed_process_leaves_exactly_the_calls_that_had_begun(tmp_path: Path) -> None:
@@ -44,7 +51,7 @@ def test_a_killed_process_leaves_exactly_the_calls_that_had_begun(tmp_path: Path
 
 def test_a_living_process_can_be_read_too(tmp_path: Path) -> None:
     recorder = FlightRecorder(tmp_path / "flight", 8)
-    recorder.mark(FIRST)
+    begin(recorder, FIRST)
     assert marked(recorder.path) == {FIRST}
     recorder.clear(FIRST)
     assert marked(recorder.path) == set()
@@ -65,24 +72,26 @@ def test_a_file_that_was_cut_short_tells_what_it_holds(tmp_path: Path) -> None:
 
 def test_there_are_as_many_places_as_were_asked_for(tmp_path: Path) -> None:
     recorder = FlightRecorder(tmp_path / "flight", 2)
-    recorder.mark(FIRST)
-    recorder.mark(SECOND)
-    with pytest.raises(IndexError):
-        recorder.mark(THIRD)
+    begin(recorder, FIRST)
+    begin(recorder, SECOND)
+    with pytest.raises(RuntimeError, match="1 places wanted, 0 are free"):
+        recorder.reserve(1)
     recorder.clear(FIRST)
-    recorder.mark(THIRD)
+    begin(recorder, THIRD)
     assert marked(recorder.path) == {SECOND, THIRD}
 
 
-def test_ending_a_call_that_was_never_marked_is_no_error(tmp_path: Path) -> None:
+def test_a_call_that_was_never_marked_gives_its_place_back_too(tmp_path: Path) -> None:
     recorder = FlightRecorder(tmp_path / "flight", 2)
+    recorder.reserve(1)
+    kept = recorder.free
     recorder.clear(FIRST)
-    assert recorder.free == 2
+    assert (kept, recorder.free) == (1, 2)
 
 
 def test_a_new_recorder_forgets_what_an_old_file_said(tmp_path: Path) -> None:
     old = FlightRecorder(tmp_path / "flight", 2)
-    old.mark(FIRST)
+    begin(old, FIRST)
     old.close(remove=False)
     assert marked(old.path) == {FIRST}
     assert marked(FlightRecorder(tmp_path / "flight", 2).path) == set()
@@ -98,29 +107,35 @@ def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     assert FlightRecorder(tmp_path / "flight", 2).path.stat().st_mode & 0o077 == 0
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9)), max_size=80))
+@given(st.lists(st.tuples(st.sampled_from(["reserve", "begin", "end"]), st.integers(0, 9)), max_size=80))
 def test_the_file_always_holds_what_has_begun_and_not_ended(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[bool, int]]
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
 ) -> None:
     recorder = FlightRecorder(tmp_path_factory.getbasetemp() / f"flight-{uuid4()}", 5)
+    reserved: set[UUID] = set()
     flying: set[UUID] = set()
-    for begins, n in steps:
+    for step, n in steps:
         call = UUID(int=n + 1)
-        if not begins:
-            recorder.clear(call)
-            flying.discard(call)
-        elif call not in flying and len(flying) < 5:
+        if step == "reserve" and call not in reserved | flying and recorder.free:
+            recorder.reserve(1)
+            reserved.add(call)
+        elif step == "begin" and call in reserved:
             recorder.mark(call)
+            reserved.discard(call)
             flying.add(call)
+        elif step == "end" and call in reserved | flying:
+            recorder.clear(call)
+            reserved.discard(call)
+            flying.discard(call)
         assert marked(recorder.path) == flying
-        assert recorder.free == 5 - len(flying)
+        assert recorder.free == 5 - len(flying) - len(reserved)
     recorder.close(remove=True)
 
 
 def test_a_place_that_is_kept_is_nobody_elses_until_it_is_given_back(tmp_path: Path) -> None:
     recorder = FlightRecorder(tmp_path / "one.flight", 1)
-    assert recorder.reserve()
-    assert (recorder.free, recorder.reserve()) == (0, False)
-    recorder.release()
-    assert recorder.reserve()
+    recorder.reserve(1)
+    kept = recorder.free
+    recorder.release(1)
+    assert (kept, recorder.free) == (0, 1)
     recorder.close(remove=True)

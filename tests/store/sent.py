@@ -115,13 +115,16 @@ async def announce(
     now: datetime,
     numbers: Sequence[str] = (AMINA,),
     channel_id: UUID | None = None,
+    worker_id: UUID | None = None,
 ) -> Sent:
     """People with these numbers, and a message waiting for each; the channel is owned by a worker of ours."""
     people = [person(f"Person {number[-4:]}", number) for number in numbers]
     taken = await store(connection, people, now)
     if channel_id is None:
         channel_id = await _channel(connection, workspace_id, now)
-    sent = Sent(channel_id, uuid7(now), uuid7(now), uuid7(now), cohort_of(now), uuid7(now), 0, now)
+    sent = Sent(
+        channel_id, uuid7(now), uuid7(now), uuid7(now), cohort_of(now), worker_id or uuid7(now), 0, now
+    )
     content_id = uuid7(now)
     await campaign.create(
         connection, sent.campaign_id, kind="announcement", name=f"Closed on Monday {sent.campaign_id}",

@@ -27,7 +27,8 @@ log = logger(__name__)
 
 @dataclass(slots=True)
 class Calls:
-    """At most `places` are under way at once; more may be intended and wait for a place.
+    """At most `places` are under way at once, and at most what the process may have over all its desks;
+    more may be intended and wait for a place.
 
     `may_begin(ticks)`: whether a call may begin at this monotonic moment. `settled(waiting, doubtful)`
     is told when a verdict is durable, `heard(waiting, judgement, told)` when an answer came.
@@ -54,6 +55,7 @@ class Calls:
     def begin(self, call: Call, intended_at: datetime) -> None:
         """The intent is committed: make the call as soon as there is a place."""
         self.begun[call.attempt_id] = intended_at
+        self.shared.busy.add(self.channel.id)
         self.breaker.began()
         task = asyncio.create_task(self._make(call))
         self._tasks.add(task)
@@ -66,9 +68,10 @@ class Calls:
         that neither the database nor the provider waits for the other, and no more. Too little room is
         none, so that statements do not shrink to a row each.
         """
-        # A mark is needed for each; other desks may have taken them.
-        free = min(3 * self.places - len(self.begun), self.shared.recorder.free) - intending
-        return free if free >= max(1, self.places // 8) or not self._tasks else 0
+        places = min(self.places, self.shared.share(self.channel.id))
+        # Each needs a place for its mark; other desks take such places too.
+        free = min(3 * places - len(self.begun) - intending, self.shared.recorder.free)
+        return free if free >= max(1, places // 8) or not self._tasks else 0
 
     async def drain(self, timeout: float) -> None:
         """Wait for the calls under way; those that last longer are left to their end as unknown."""
@@ -81,15 +84,19 @@ class Calls:
 
     async def _make(self, call: Call) -> None:
         crash_point("call.before_mark")
+        entered: list[asyncio.Semaphore] = []
         try:
-            await self._gate.acquire()
-        except asyncio.CancelledError:
-            self._not_begun(call, "drained")
-            return
-        try:
+            for gate in (self._gate, self.shared.gate):
+                await gate.acquire()
+                entered.append(gate)
             await self._made(call)
+        except asyncio.CancelledError:
+            if len(entered) == 2:
+                raise
+            self._not_begun(call, "drained")
         finally:
-            self._gate.release()
+            for gate in entered:
+                gate.release()
 
     async def _made(self, call: Call) -> None:
         shared, waiting = self.shared, call.waiting
@@ -139,8 +146,11 @@ class Calls:
         """Have a verdict written down. `doubtful`: it is not known whether there is such an attempt."""
 
         def durable(settled: UUID) -> None:
-            self.shared.recorder.clear(settled)
+            if not doubtful:
+                self.shared.recorder.clear(settled)
             self.begun.pop(settled, None)
+            if not self.begun:
+                self.shared.busy.discard(self.channel.id)
             self.settled(waiting, doubtful)
 
         self.gauges.ended(judgement.verdict.outcome)
@@ -162,19 +172,14 @@ class _Departure:
     calls: Calls
     call: Call
     left: bool = False
-    kept: bool = False  # a place for the mark
     ended: bool = False  # the call is judged: who still had it to write must not
 
     def check(self) -> None:
-        """Raises _Stays when it is too late, or there is no place for the mark; keeps one."""
+        """Raises _Stays when it is too late."""
         shared = self.calls.shared
         late = shared.clock.now() >= self.call.waiting.expires_at
         if late or not self.calls.may_begin(shared.clock.monotonic()):
             raise _Stays("too_late_to_begin")
-        # Kept from here on: other desks take places too, and without a mark nothing leaves.
-        self.kept = self.kept or shared.recorder.reserve()
-        if not self.kept:
-            raise _Stays("no_place")
 
     def leave(self) -> None:
         """Mark it: whatever happens from now on, it may have gone."""
@@ -183,7 +188,6 @@ class _Departure:
         calls, shared = self.calls, self.calls.shared
         if self.ended:
             raise _Stays("the call is over")
-        self._give_back()
         shared.recorder.mark(self.call.attempt_id)
         self.left = True
         calls.pacer.release(shared.clock.monotonic())
@@ -191,11 +195,5 @@ class _Departure:
         crash_point("call.marked")
 
     def end(self) -> None:
-        """From now on nothing of this call leaves. A place that was kept and not marked is another's."""
+        """From now on nothing of this call leaves."""
         self.ended = True
-        self._give_back()
-
-    def _give_back(self) -> None:
-        if self.kept:
-            self.calls.shared.recorder.release()
-            self.kept = False

@@ -133,6 +133,7 @@ class Desk:
             return False
         self._intending += room
         self.pacer.reserve(room)
+        self.shared.recorder.reserve(room)
         began = 0
         try:
             taken = self.lanes.take(room)
@@ -142,6 +143,7 @@ class Desk:
         finally:
             self._intending -= room
             self.pacer.unreserve(room - began)
+            self.shared.recorder.release(room - began)
         return True
 
     def _room(self, ticks: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,16 @@ class Shared:
     places: int  # calls that may be under way at once, over all desks
     beyond: Callable[[Channel, Waiting, Beyond, Told], None]
     metrics: Metrics = field(default_factory=Metrics)
+    busy: set[UUID] = field(default_factory=set)  # channels with something intended and not yet durable
+    gate: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gate = asyncio.Semaphore(self.places)
+
+    def share(self, channel_id: UUID) -> int:
+        """The places of one channel while others are busy: equal shares, so that a slow provider's
+        calls do not keep everybody else's from being made."""
+        return max(1, self.places // len(self.busy | {channel_id}))
 
 
 @dataclass(slots=True)
