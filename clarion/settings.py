@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     lease: float = Field(default=5.0, gt=0.5, description="an owner silent for this long may be replaced")
     poll: float = Field(default=0.5, gt=0.01, description="how often a worker looks for what is due")
     drain: float = Field(default=20.0, gt=0, description="longest wait of SIGTERM for calls under way")
-    max_in_flight: int = Field(default=512, ge=1, description="calls under way at once, a process; channels that are busy share them equally")
+    max_in_flight: int = Field(default=512, ge=1, description="calls under way at once, a process")
     clock_tolerance: float = Field(default=2.0, gt=0, description="wall clock against the database's")
     job_concurrency: int = Field(default=4, ge=1, description="housekeeping jobs at once, a process")
 

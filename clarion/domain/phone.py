@@ -119,7 +119,7 @@ def _by_plan(text: str, country: str | None) -> str | Refusal:
         return _HAS_EXTENSION
     if not phonenumbers.is_valid_number(number):
         return _not_valid(number)
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return f"+{number.country_code}{phonenumbers.national_significant_number(number)}"
 
 
 def _other_spelling(text: str, country: str | None) -> str | None:

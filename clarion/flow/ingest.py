@@ -218,7 +218,7 @@ class _Job:
                 return False
             if ready.new_fields:
                 await fields.declare_texts(connection, ready.new_fields)
-            taken = await intake.upsert(connection, self.pepper, ready.people, now, rows=ready.marks)
+            taken = await intake.upsert(connection, self.pepper, ready.people, now, rows=ready.said)
             twins = [
                 imports.Trouble(line, "external_id", _TWIN, "warning")
                 for line, one in zip(ready.lines, taken, strict=True)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clarion.domain.columns import Columns
-from clarion.domain.identity import Marks, marks
 from clarion.domain.imports import ImportOptions
 from clarion.domain.person import Customs, Person, clean_group, read_person
 from clarion.errors import Invalid, TooLarge
 from clarion.kit.tabular import Row, RowProblem, Table, open_table
 from clarion.store.imports import Trouble
+from clarion.store.writing import Said, said
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Batch:
     """Rows that were read, and what was wrong with others; `rows` counts both."""
 
     people: list[Person] = field(default_factory=list)
-    marks: list[Marks] = field(default_factory=list)  # by what each of them is known
+    said: list[Said] = field(default_factory=list)  # of each of them
     lines: list[int] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
     refused: int = 0
@@ -106,7 +106,7 @@ def batches(
                 _take(batch, row, columns, customs, everybody)
         except (Invalid, TooLarge) as error:
             wrong = error
-        batch.marks = [marks(pepper, person) for person in batch.people]
+        batch.said = [said(pepper, person) for person in batch.people]
         if batch.rows:
             batch.at_byte = table.bytes_read
             batch.new_fields = dict(columns.created)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
@@ -144,29 +144,34 @@ async def members(
     return [found[0] for found in await cursor.fetchall()]
 
 
-async def join_by_name(
-    connection: Connection, wishes: Sequence[tuple[str, UUID]], now: datetime, *, telling: bool = True
+async def join(
+    connection: Connection,
+    groups: Mapping[str, UUID],
+    wishes: Sequence[tuple[str, UUID]],
+    *,
+    telling: bool = True,
 ) -> set[UUID]:
-    """Put each contact into the group of that name, made where it is new; those not in it before, unless
-    not `telling`.
-
-    Names are compared without regard to case; a new group is called as it was first written.
-    """
+    """Put each contact into the group of that name, one of `by_name`; those not in it before, unless
+    not `telling`."""
     if not wishes:
         return set()
-    groups = await _by_name(connection, dict.fromkeys(name for name, _ in wishes), now)
+    hexes = {name: groups[name.casefold()].hex for name in {name for name, _ in wishes}}
     cursor = await connection.execute(
         """INSERT INTO group_member (workspace_id, group_id, contact_id)
            SELECT clarion_workspace(), * FROM unnest(%s::uuid[], %s::uuid[])
            ON CONFLICT DO NOTHING"""
         + (" RETURNING contact_id" if telling else ""),
-        (array(groups[name.casefold()].hex for name, _ in wishes), array(who.hex for _, who in wishes)),
+        (array(hexes[name] for name, _ in wishes), array(who.hex for _, who in wishes)),
         prepare=True,
     )
     return {found[0] for found in await cursor.fetchall()} if telling else set()
 
 
-async def _by_name(connection: Connection, names: dict[str, None], now: datetime) -> dict[str, UUID]:
+async def by_name(connection: Connection, names: Iterable[str], now: datetime) -> dict[str, UUID]:
+    """The groups of these names and all others, by the casefolded name; made where they are new.
+
+    Names are compared without regard to case; a new group is called as it was first written.
+    """
     await _take_turn(connection)
     cursor = await connection.execute("SELECT name, id FROM contact_group ORDER BY id DESC")
     known = {name.casefold(): identifier for name, identifier in await cursor.fetchall()}

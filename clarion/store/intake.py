@@ -20,7 +20,7 @@ from clarion.errors import Conflict, NotFound
 from clarion.kit.db import Connection, row
 from clarion.kit.ids import ascending7
 from clarion.store import consent, group
-from clarion.store.writing import hashes, write
+from clarion.store.writing import Said, hashes, said, stage_people, write
 
 
 class Outcome(StrEnum):
@@ -59,7 +59,7 @@ async def upsert(
     people: Sequence[Person],
     now: datetime,
     *,
-    rows: Sequence[Marks] | None = None,
+    rows: Sequence[Said] | None = None,
     how: str = "import",
     by: str = "",
 ) -> list[Taken]:
@@ -69,24 +69,35 @@ async def upsert(
     it says something. Addresses replace the person's others of the same schemes (those become `retired`,
     their history stays); groups are added, and made when they are new; an opt-out is recorded and takes
     the person's waiting messages out. An erased person who comes back is the same contact again.
-    `rows` are the people's marks where somebody has made them already; `how` and `by` go into the consent
-    ledger.
+    `rows` are what is said of the people where somebody has made it ready; `how` and `by` go into the
+    consent ledger.
     """
     if not people:
         return []
     if rows is None:
-        rows = [marks(pepper, person) for person in people]
+        rows = [said(pepper, person) for person in people]
     await take_turn(connection)
-    found, claims = resolve(rows, await _known(connection, rows), ascending7(now).__next__)
+    known = await _known(connection, [row.marks for row in rows])
+    found, claims = resolve((row.marks for row in rows), known, ascending7(now).__next__)
     fresh = {who.contact_id for who in found if who.fresh}
-    merged, again = _combined(people, found)
-    consents = {address: key for row in rows for address, key in row.consents.items()}
-    changed, revived = await write(connection, consents, merged, fresh, claims, now)
-    wishes = [
-        (name, who.contact_id) for person, who in zip(people, found, strict=True) for name in person.groups
+    merged, again = _combined(pepper, people, rows, found)
+    names = dict.fromkeys(name for person in people for name in person.groups)
+    groups = await group.by_name(connection, names, now) if names else {}
+    await stage_people(connection, merged, fresh, now)
+    async with connection.pipeline():  # PostgreSQL writes one part while the next is made
+        changed, revived = await write(connection, merged, fresh, claims, now)
+        wishes = [
+            (name, who.contact_id)
+            for person, who in zip(people, found, strict=True)
+            for name in person.groups
+        ]
+        changed |= await group.join(connection, groups, wishes, telling=len(fresh) < len(merged))
+    out = [
+        row.marks.consents[a]
+        for person, row in zip(people, rows, strict=True)
+        if person.opted_out
+        for a in person.addresses
     ]
-    changed |= await group.join_by_name(connection, wishes, now, telling=len(fresh) < len(merged))
-    out = [consents[a] for p in people if p.opted_out for a in p.addresses]
     if out:
         await consent.opt_out(connection, out, now, how=how, by=by)
     return _outcomes(found, again, fresh, changed, revived)
@@ -125,7 +136,9 @@ async def edit(
         await connection.execute(
             "UPDATE address SET status = 'retired' WHERE contact_id = %s AND status = 'active'", (contact_id,)
         )
-    await write(connection, mark.consents, {contact_id: person}, set(), claims, now)
+    written = {contact_id: (person, said(pepper, person))}
+    await stage_people(connection, written, set(), now)
+    await write(connection, written, set(), claims, now)
     if person.external_id is not None:
         await connection.execute(
             "UPDATE contact SET external_id = %s WHERE id = %s", (person.external_id, contact_id)
@@ -139,15 +152,21 @@ SELECT c.status, c.name, ARRAY(
 FROM contact c WHERE c.id = %s"""
 
 
-def _combined(people: Sequence[Person], found: Sequence[Found]) -> tuple[dict[UUID, Person], list[bool]]:
+def _combined(
+    pepper: bytes, people: Sequence[Person], rows: Sequence[Said], found: Sequence[Found]
+) -> tuple[dict[UUID, tuple[Person, Said]], list[bool]]:
     """Each contact as all its rows say; and of each row, whether it changed what an earlier one said."""
-    merged: dict[UUID, Person] = {}
+    merged: dict[UUID, tuple[Person, Said]] = {}
     differs = []
-    for person, who in zip(people, found, strict=True):
+    for person, its, who in zip(people, rows, found, strict=True):
         before = merged.get(who.contact_id)
-        after = person if before is None else combine(before, person)
-        merged[who.contact_id] = after
-        differs.append(before is not None and after != before)
+        if before is None:
+            merged[who.contact_id] = person, its
+            differs.append(False)
+        else:
+            after = combine(before[0], person)
+            merged[who.contact_id] = after, said(pepper, after)
+            differs.append(after != before[0])
     return merged, differs
 
 

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from psycopg import sql
 
 from clarion.kit.db import Connection
 
+AT_ONCE = 1_000  # lines that are sent together: PostgreSQL reads these while the next are made
+_SPECIAL = re.compile(r"[\\\t\n\r]")
+_WRITTEN = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 
-async def stage(
-    connection: Connection, name: str, columns: Mapping[str, str], records: Iterable[Sequence[Any]]
-) -> None:
-    """Fill the temporary table `name` (columns: name → SQL type), which lives as long as the transaction.
+
+def line(*values: str | None) -> str:
+    """Values as one line of COPY's text format, or as a part of one, without its end; None is NULL.
+
+    A line is made of text, and not of typed values, so that most of it can be made before the row's
+    identifier is known, by another thread than the one that talks to PostgreSQL.
+    """
+    return "\t".join([r"\N" if v is None else _escaped(v) for v in values])
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(_as_written, text) if _SPECIAL.search(text) else text
+
+
+def _as_written(found: re.Match[str]) -> str:
+    return _WRITTEN[found[0]]
+
+
+async def stage(connection: Connection, name: str, columns: Mapping[str, str], lines: Iterable[str]) -> None:
+    """Fill the temporary table `name` (columns: name → SQL type), which lives as long as the transaction,
+    with lines as `line` makes them.
 
     Staging under a name again empties it first.
     """
@@ -26,10 +47,11 @@ async def stage(
     )
     await connection.execute(sql.SQL("TRUNCATE {}").format(table))
     names = sql.SQL(", ").join(sql.Identifier(column) for column in columns)
+    rest = iter(lines)
     async with (
         connection.cursor() as cursor,
-        cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, names)) as copy,
+        cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(table, names)) as copy,
     ):
-        copy.set_types([kind.split()[0] for kind in columns.values()])
-        for record in records:
-            await copy.write_row(record)
+        while some := list(islice(rest, AT_ONCE)):
+            some.append("")
+            await copy.write("\n".join(some))

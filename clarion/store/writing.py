@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 import orjson
-from psycopg.types.json import Jsonb
 
-from clarion.domain.address import Address
 from clarion.domain.contact import fold_name
-from clarion.domain.identity import Claim
+from clarion.domain.identity import Claim, Marks, marks
 from clarion.domain.person import Person
 from clarion.kit.db import Connection, array
 from clarion.kit.ids import ascending7
-from clarion.store.staging import stage
+from clarion.store.staging import line, stage
 
 
 def hashes(keys: Iterable[bytes]) -> str:
@@ -28,29 +26,55 @@ def hashes(keys: Iterable[bytes]) -> str:
     return array('"\\\\x' + key.hex() + '"' for key in keys)
 
 
-async def write(
-    connection: Connection,
-    consents: Mapping[Address, bytes],
-    people: dict[UUID, Person],
-    fresh: set[UUID],
-    claims: Sequence[Claim],
-    now: datetime,
-) -> tuple[set[UUID], set[UUID]]:
-    """Write everything that was resolved; the contacts that changed, and those who had been erased.
+class Said(NamedTuple):
+    """What is said of one person, made for writing as far as it can be before anybody knows who it is."""
 
-    `consents`: of every address of these people, the hash that opt-outs are kept under.
-    """
-    await stage(
-        connection,
-        "staged_contact",
-        _CONTACT,
-        (_contact_record(identifier, person, identifier in fresh) for identifier, person in people.items()),
+    marks: Marks
+    contact: str  # the rest of a line of `staged_contact`
+    addresses: tuple[str, ...]  # the rests of lines of `staged_address`
+
+
+def said(pepper: bytes, person: Person) -> Said:
+    """All that needs no database."""
+    mark = marks(pepper, person)
+    contact = line(
+        person.external_id,
+        person.name,
+        None if person.name is None else fold_name(person.name),
+        person.language,
+        person.country,
+        person.timezone,
+        orjson.dumps(person.fields).decode() if person.fields else "{}",
     )
-    await stage(connection, "staged_address", _ADDRESS, _address_records(consents, people, fresh, now))
-    await connection.execute(_INSERT_CONTACTS, {"now": now}, prepare=True)
+    places = [(address, "active") for address in person.addresses]
+    places += [(address, "retired") for address in person.former]
+    return Said(
+        mark,
+        contact,
+        tuple(
+            line(a.scheme, a.path, "\\x" + mark.consents[a].hex(), str(place), status)
+            for place, (a, status) in enumerate(places)
+        ),
+    )
+
+
+People = Mapping[UUID, tuple[Person, Said]]
+
+
+async def stage_people(connection: Connection, people: People, fresh: set[UUID], now: datetime) -> None:
+    """What `write` will write."""
+    await stage(connection, "staged_contact", _CONTACT, _contact_lines(people, fresh))
+    await stage(connection, "staged_address", _ADDRESS, _address_lines(people, fresh, now))
+
+
+async def write(
+    connection: Connection, people: People, fresh: set[UUID], claims: Sequence[Claim], now: datetime
+) -> tuple[set[UUID], set[UUID]]:
+    """Write everything that was staged; the contacts that changed, and those who had been erased."""
     changed: set[UUID] = set()
     revived: set[UUID] = set()
     some_known = len(fresh) < len(people)
+    await connection.execute(_INSERT_CONTACTS, {"now": now}, prepare=True)
     if some_known:
         revived = await _contacts(connection, _REVIVED)
         changed |= await _contacts(connection, _UPDATE_CONTACTS, {"now": now})
@@ -58,16 +82,20 @@ async def write(
     await _claim(connection, claims)
     # whose rows they are is asked only where somebody was known: it is as dear as writing them
     telling: LiteralString = " RETURNING contact_id" if some_known else ""
-    changed |= await _contacts(connection, _ADDRESSES + telling, {"now": now})
+    changed |= await _contacts(connection, _ADDRESSES + telling, {"now": now}, telling=some_known)
     changed |= await _unreadable(connection, people, some_known, now)
     return changed, revived
 
 
 async def _contacts(
-    connection: Connection, statement: LiteralString, params: dict[str, Any] | None = None
+    connection: Connection,
+    statement: LiteralString,
+    params: dict[str, Any] | None = None,
+    *,
+    telling: bool = True,
 ) -> set[UUID]:
     cursor = await connection.execute(statement, params or {}, prepare=True)
-    return {found[0] for found in await cursor.fetchall()} if cursor.description else set()
+    return {found[0] for found in await cursor.fetchall()} if telling else set()
 
 
 async def _retire(connection: Connection) -> set[UUID]:
@@ -95,14 +123,12 @@ async def _claim(connection: Connection, claims: Sequence[Claim]) -> None:
     )
 
 
-async def _unreadable(
-    connection: Connection, people: dict[UUID, Person], some_known: bool, now: datetime
-) -> set[UUID]:
+async def _unreadable(connection: Connection, people: People, some_known: bool, now: datetime) -> set[UUID]:
     """What could not be read is kept as it was written, until a row says something else."""
-    wrong = {(who, bad.raw): bad.reason for who, person in people.items() for bad in person.unreadable}
+    wrong = {(who, bad.raw): bad.reason for who, (person, _) in people.items() for bad in person.unreadable}
     kept: set[tuple[UUID, str]] = set()
     if some_known:
-        spoke = [who for who, person in people.items() if person.addresses or person.unreadable]
+        spoke = [who for who, (person, _) in people.items() if person.addresses or person.unreadable]
         cursor = await connection.execute(
             """SELECT i.contact_id, i.raw FROM unnest(%s::uuid[]) AS spoke(id) CROSS JOIN LATERAL (
                  SELECT contact_id, raw FROM invalid_address WHERE contact_id = spoke.id) i""",
@@ -135,37 +161,24 @@ _CONTACT = {
 }  # fmt: skip
 
 
-def _contact_record(identifier: UUID, person: Person, fresh: bool) -> tuple[Any, ...]:
-    return (
-        identifier,
-        fresh,
-        person.external_id,
-        person.name,
-        None if person.name is None else fold_name(person.name),
-        person.language,
-        person.country,
-        person.timezone,
-        _NO_FIELDS if not person.fields else Jsonb(person.fields, dumps=orjson.dumps),
-    )
+def _contact_lines(people: People, fresh: set[UUID]) -> Iterable[str]:
+    for who, (_, one) in people.items():
+        yield f"{who.hex}\t{who in fresh}\t{one.contact}"
 
 
-_NO_FIELDS = Jsonb({})
 _ADDRESS = {
     "contact_id": "uuid", "fresh": "boolean", "id": "uuid", "scheme": "text", "value": "text",
     "consent_key": "bytea", "position": "int2", "status": "text",
 }  # fmt: skip
 
 
-def _address_records(
-    consents: Mapping[Address, bytes], people: dict[UUID, Person], fresh: set[UUID], now: datetime
-) -> Iterable[tuple[Any, ...]]:
+def _address_lines(people: People, fresh: set[UUID], now: datetime) -> Iterable[str]:
     ids = ascending7(now)
-    for who, person in people.items():
-        new = who in fresh
-        for place, a in enumerate(person.addresses):
-            yield who, new, next(ids), a.scheme, a.path, consents[a], place, "active"
-        for place, a in enumerate(person.former, len(person.addresses)):
-            yield who, new, next(ids), a.scheme, a.path, consents[a], place, "retired"
+    for who, (_, one) in people.items():
+        if one.addresses:
+            whose = f"{who.hex}\t{who in fresh}"
+            for address in one.addresses:
+                yield f"{whose}\t{next(ids).hex}\t{address}"
 
 
 _INSERT_CONTACTS: LiteralString = """
