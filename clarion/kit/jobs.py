@@ -7,20 +7,21 @@ never one message (docs/decisions/not-one-job-a-message.md). Jobs carry identifi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from procrastinate import App, Blueprint, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.worker import Worker
 from psycopg.conninfo import make_conninfo
 
-from clarion.kit.db import Connection, become_app
+from clarion.kit.db import AWAY, Connection, become_app
 from clarion.kit.log import logger
 
 FETCH_EVERY = 2.0  # seconds; NOTIFY wakes it sooner
 STALLED_AFTER = 20.0
+BACK_AFTER = 1.0  # seconds between two looks whether the database is back
 log = logger(__name__)
 
 
@@ -43,8 +44,15 @@ async def defer(
 ) -> bool:
     """Ask for a job, inside `connection`'s transaction where one is given.
 
-    `once` names it: while one of that name waits, another is not added (False).
+    `once` names it: while one of that name waits, another is not added (False). Raises `kit.db.AWAY`.
     """
+    with _as_away():
+        return await _defer(app, task, arguments, once, connection)
+
+
+async def _defer(
+    app: App, task: str, arguments: Mapping[str, Any], once: str, connection: Connection | None
+) -> bool:
     if connection is not None:
         # AlreadyEnqueued aborts the transaction that it comes in, so ask in a savepoint.
         with suppress(AlreadyEnqueued):
@@ -64,18 +72,34 @@ async def defer(
 async def work(
     app: App, *, concurrency: int, context: Mapping[str, Any], stop: asyncio.Event, drain: float
 ) -> None:
-    """Run jobs until `stop`, then give those under way `drain` seconds. Raises what the worker raises."""
-    worker = Worker(
-        app,
-        concurrency=concurrency,
-        install_signal_handlers=False,
-        fetch_job_polling_interval=FETCH_EVERY,
-        shutdown_graceful_timeout=drain,
-        update_heartbeat_interval=5.0,
-        stalled_worker_timeout=STALLED_AFTER,
-        delete_jobs="successful",
-        additional_context=dict(context),
-    )
+    """Run jobs until `stop`, then give those under way `drain` seconds.
+
+    Procrastinate's worker ends when it loses the database; here another takes its place, for as long as
+    that lasts. Raises what else a worker raises.
+    """
+    while not stop.is_set():
+        worker = Worker(
+            app,
+            concurrency=concurrency,
+            install_signal_handlers=False,
+            fetch_job_polling_interval=FETCH_EVERY,
+            shutdown_graceful_timeout=drain,
+            update_heartbeat_interval=5.0,
+            stalled_worker_timeout=STALLED_AFTER,
+            delete_jobs="successful",
+            additional_context=dict(context),
+        )
+        try:
+            with _as_away():
+                await _until(worker, stop)
+        except AWAY as error:
+            log.warning("jobs wait for the database", error=type(error).__name__)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), BACK_AFTER)
+
+
+async def _until(worker: Worker, stop: asyncio.Event) -> None:
+    """Run a worker until `stop`, or until it ends by itself."""
     run: Callable[[], Coroutine[Any, Any, None]] = worker.run
     end: Callable[[], None] = worker.stop
     running = asyncio.create_task(run())
@@ -87,10 +111,22 @@ async def work(
     await running
 
 
+@contextmanager
+def _as_away() -> Iterator[None]:
+    """A database that is away is told as everywhere else, and not as a fault of Procrastinate's."""
+    try:
+        yield
+    except ConnectorException as error:
+        if isinstance(error.__cause__, AWAY):
+            raise error.__cause__ from error
+        raise
+
+
 async def sweep(app: App) -> int:
-    """Put jobs of workers that died back into line; returns how many."""
-    stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER))
-    for job in stalled:
-        await app.job_manager.retry_job(job)
-        log.warning("a job's worker died; it runs again", task=job.task_name, job=job.id)
+    """Put jobs of workers that died back into line; returns how many. Raises `kit.db.AWAY`."""
+    with _as_away():
+        stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER))
+        for job in stalled:
+            await app.job_manager.retry_job(job)
+            log.warning("a job's worker died; it runs again", task=job.task_name, job=job.id)
     return len(stalled)
