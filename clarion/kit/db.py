@@ -41,6 +41,25 @@ _dialect: Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
+# Seconds: how long a caller waits for a connection, and how long a pool tries for one before it begins
+# anew. It tries ever more seldom: after a long time without the database, this is how soon it is noticed.
+WAIT_FOR_ONE, TRY_FOR = 10.0, 5.0
+
+
+def conninfo(url: str, name: str, **more: str) -> str:
+    """Where and how to connect; a connection whose other end is gone is noticed within half a minute."""
+    return make_conninfo(
+        url,
+        application_name=name,
+        keepalives_idle="10",
+        keepalives_interval="5",
+        keepalives_count="3",
+        tcp_user_timeout="20000",
+        connect_timeout="10",
+        **more,
+    )
+
+
 async def become_app(connection: Connection) -> None:
     """Take the application role, which cannot bypass row-level security, whoever logged in."""
     async with connection.cursor() as cursor:
@@ -72,22 +91,13 @@ class Database:
         self._greet = greet
         options = conninfo_to_dict(url).get("options")
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            make_conninfo(
-                url,
-                application_name=name,
-                options=" ".join(str(part) for part in (options, _SESSION, planner) if part),
-                keepalives_idle="10",
-                keepalives_interval="5",
-                keepalives_count="3",
-                tcp_user_timeout="20000",
-                connect_timeout="10",
-            ),
+            conninfo(url, name, options=" ".join(str(part) for part in (options, _SESSION, planner) if part)),
             min_size=1,
             max_size=size,
             open=False,
             configure=self._welcome,
-            timeout=10.0,
-            reconnect_timeout=20.0,
+            timeout=WAIT_FOR_ONE,
+            reconnect_timeout=TRY_FOR,
             kwargs={"prepare_threshold": 2, "autocommit": True},  # transactions are opened by name
         )
 

@@ -14,9 +14,8 @@ from typing import Any
 from procrastinate import App, Blueprint, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.worker import Worker
-from psycopg.conninfo import make_conninfo
 
-from clarion.kit.db import AWAY, Connection, become_app
+from clarion.kit.db import AWAY, TRY_FOR, WAIT_FOR_ONE, Connection, become_app, conninfo
 from clarion.kit.log import logger
 
 FETCH_EVERY = 2.0  # seconds; NOTIFY wakes it sooner
@@ -29,10 +28,12 @@ def app(url: str, tasks: Blueprint) -> App:
     """The job application on a database, not yet open (`async with app.open_async()`)."""
     made = App(
         connector=PsycopgConnector(
-            conninfo=make_conninfo(url, application_name="clarion jobs"),
+            conninfo=conninfo(url, "clarion jobs"),
             configure=become_app,
             min_size=1,
             max_size=4,
+            timeout=WAIT_FOR_ONE,
+            reconnect_timeout=TRY_FOR,
         )
     )
     made.add_tasks_from(tasks, namespace="clarion")
