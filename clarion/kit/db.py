@@ -7,7 +7,6 @@ few security-definer functions of the migrations answer.
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, LiteralString
@@ -186,9 +185,6 @@ def array(values: Iterable[str]) -> str:
     return "{" + ",".join(values) + "}"
 
 
-_SPECIAL = re.compile(r'["\\]')
-
-
 def texts(values: Sequence[str | None]) -> str | None:
     """An array literal of any texts, None as NULL; None when all are (unnest pads it with NULLs)."""
     if not any(value is not None for value in values):
@@ -197,4 +193,6 @@ def texts(values: Sequence[str | None]) -> str | None:
 
 
 def _escaped(text: str) -> str:
-    return _SPECIAL.sub(r"\\\g<0>", text) if '"' in text or "\\" in text else text
+    if '"' not in text and "\\" not in text:
+        return text
+    return text.replace("\\", "\\\\").replace('"', '\\"')

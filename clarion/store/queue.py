@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from psycopg.rows import class_row, dict_row, tuple_row
+from psycopg.rows import args_row, class_row, dict_row, tuple_row
 
 from clarion.kit.db import Connection, Row, array, texts
 from clarion.store import tally
@@ -43,6 +43,7 @@ class Waiting:
     """One queue row with what is needed to say it: the address and the person as they are now.
 
     `erased`: the address was forgotten while the row was being written; there is nobody to send it to.
+    The fields stand in the order in which the statements name them.
     """
 
     lane_id: UUID
@@ -94,7 +95,7 @@ async def read_ahead(
     connection: Connection, lane_id: UUID, after: tuple[datetime, UUID], now: datetime, limit: int
 ) -> list[Waiting]:
     """What is due in a lane after the cursor `(due_at, message_id)`, in order, at most `limit`."""
-    async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
+    async with connection.cursor(row_factory=args_row(Waiting)) as cursor:
         await cursor.execute(
             """SELECT q.lane_id, q.due_at, q.message_id, q.cohort, q.contact_id, q.address_id,
                  q.consent_key, q.content_version_id, q.expires_at, q.tries, q.variables,

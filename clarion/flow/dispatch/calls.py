@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -28,7 +30,8 @@ log = logger(__name__)
 @dataclass(slots=True)
 class Calls:
     """At most `places` are under way at once, and at most what the process may have over all its desks;
-    more may be intended and wait for a place.
+    more may be intended and wait in line. A caller holds each place and makes one call after the other: a
+    task a call would cost more than its verdict does.
 
     `may_begin(ticks)`: whether a call may begin at this monotonic moment. `settled(waiting, doubtful)`
     is told when a verdict is durable, `heard(waiting, judgement, told)` when an answer came.
@@ -45,21 +48,31 @@ class Calls:
     heard: Callable[[Waiting, Judgement, Told | None], None]
     begun: dict[UUID, datetime] = field(default_factory=dict)  # intended, and not yet durably settled
     gauges: Gauges = field(init=False)
-    _gate: asyncio.Semaphore = field(init=False)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _line: deque[Call] = field(default_factory=deque)
+    _under_way: int = 0
+    _callers: set[asyncio.Task[None]] = field(default_factory=set)
+    _idle: list[asyncio.Future[None]] = field(default_factory=list)
+    _quiet: asyncio.Event = field(default_factory=asyncio.Event)
+    _over: bool = False
 
     def __post_init__(self) -> None:
-        self._gate = asyncio.Semaphore(self.places)
-        self.gauges = Gauges(self.shared.metrics, self.channel.id, lambda: len(self._tasks))
+        self.gauges = Gauges(self.shared.metrics, self.channel.id, lambda: self._under_way + len(self._line))
 
     def begin(self, call: Call, intended_at: datetime) -> None:
         """The intent is committed: make the call as soon as there is a place."""
         self.begun[call.attempt_id] = intended_at
         self.shared.busy.add(self.channel.id)
         self.breaker.began()
-        task = asyncio.create_task(self._make(call))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if self._over:
+            self._not_begun(call, "drained")
+            return
+        self._line.append(call)
+        if self._idle:
+            self._idle.pop().set_result(None)
+        elif len(self._callers) < self.places:
+            caller = asyncio.create_task(self._call_on())
+            self._callers.add(caller)
+            caller.add_done_callback(self._callers.discard)
 
     def room(self, intending: int) -> int:
         """How many more may be intended now, beside `intending`.
@@ -71,37 +84,48 @@ class Calls:
         places = min(self.places, self.shared.share(self.channel.id))
         # Each needs a place for its mark; other desks take such places too.
         free = min(3 * places - len(self.begun) - intending, self.shared.recorder.free)
-        return free if free >= max(1, places // 8) or not self._tasks else 0
+        return free if free >= max(1, places // 8) or not (self._under_way or self._line) else 0
 
     async def drain(self, timeout: float) -> None:
-        """Wait for the calls under way; those that last longer are left to their end as unknown."""
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=timeout)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+        """Wait for the calls under way and in line; of those that last longer, what has begun is left to
+        its end as unknown, and the rest goes back to the queue. No call can be made afterwards."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._under_way or self._line:
+                    self._quiet.clear()
+                    await self._quiet.wait()
+        self._over = True
+        for caller in self._callers:
+            caller.cancel()
+        if self._callers:
+            await asyncio.wait(set(self._callers))
+        while self._line:
+            self._not_begun(self._line.popleft(), "drained")
+
+    async def _call_on(self) -> None:
+        """Hold one place: make a call after the other, and wait for the next."""
+        while not self._over:
+            while self._line and not self._over:
+                async with self.shared.gate:
+                    if self._line:
+                        await self._make(self._line.popleft())
+            if not self._under_way:
+                self._quiet.set()
+            self._idle.append(idle := asyncio.get_running_loop().create_future())
+            await idle
 
     async def _make(self, call: Call) -> None:
         crash_point("call.before_mark")
-        entered: list[asyncio.Semaphore] = []
+        self._under_way += 1
         try:
-            for gate in (self._gate, self.shared.gate):
-                await gate.acquire()
-                entered.append(gate)
             await self._made(call)
-        except asyncio.CancelledError:
-            if len(entered) == 2:
-                raise
-            self._not_begun(call, "drained")
         finally:
-            for gate in entered:
-                gate.release()
+            self._under_way -= 1
 
     async def _made(self, call: Call) -> None:
         shared, waiting = self.shared, call.waiting
         departure = _Departure(self, call)
-        departing.set(departure)  # of this task alone
+        departing.set(departure)  # of this caller alone, until its next call
         told: Told | None = None
         began = shared.clock.monotonic()
         try:
