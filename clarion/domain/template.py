@@ -5,7 +5,7 @@
 The language is Liquid as python-liquid implements it, in a closed form: no file, no clock and no random
 number can be reached, loops and growth are bounded, and a template is refused at creation (`check`) for
 whatever would fail at sending. A known variable that a person lacks is empty, as Liquid has it; an
-unknown variable is refused. A render costs about 8 µs.
+unknown variable is refused. A render costs about 6 µs.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from liquid import BoundTemplate, Environment
+from liquid import BoundTemplate, Environment, RenderContext
 from liquid.exceptions import LiquidError
+from liquid.output import LimitedStringIO
 from liquid.parser import get_parser
 from liquid.static_analysis import TemplateAnalysis, Variable
 from liquid.stream import TokenStream
@@ -77,7 +78,7 @@ _LIQUID = _Closed()
 class Template:
     """A compiled template. `variables` are the paths that it reads ("contact.name")."""
 
-    __slots__ = ("_bound", "analysis", "source", "variables")
+    __slots__ = ("_bound", "_plain", "analysis", "source", "variables")
 
     def __init__(self, source: str, bound: BoundTemplate | None) -> None:
         self.source = source
@@ -85,6 +86,8 @@ class Template:
         self.analysis: TemplateAnalysis | None = (
             None if bound is None else bound.analyze(include_partials=False)
         )
+        # Without tags nothing is assigned, repeated or left early: half of the library's frame is for those.
+        self._plain = self.analysis is not None and not self.analysis.tags
         self.variables: frozenset[str] = frozenset(str(variable) for variable in self._globals())
 
     def render(self, values: Mapping[str, object]) -> str | Refusal:
@@ -96,7 +99,7 @@ class Template:
         if self._bound is None:
             return self.source
         try:
-            return str(self._bound.render(values))
+            return _plainly(self._bound, values) if self._plain else str(self._bound.render(values))
         except LiquidError as error:
             return Refusal(FAILED, f"the template fails for this person: {error.message}")
         except (ArithmeticError, ValueError, TypeError, LookupError, RecursionError):
@@ -105,6 +108,13 @@ class Template:
     def _globals(self) -> Iterable[Variable]:
         found = self.analysis.globals.values() if self.analysis else ()
         return (variable for variables in found for variable in variables)
+
+
+def _plainly(bound: BoundTemplate, values: Mapping[str, object]) -> str:
+    context, output = RenderContext(bound, globals=values), LimitedStringIO(_Closed.output_stream_limit)
+    for node in bound.nodes:
+        node.render(context, output)
+    return output.getvalue()
 
 
 @lru_cache(maxsize=2048)

@@ -157,6 +157,18 @@ def test_any_source_that_passes_the_check_can_be_said(source: str) -> None:
         assert isinstance(template.render(samples(template.variables, KNOWN)), str)
 
 
+NO_TAG = 'Hello {{ contact.name | default: "colleague" }}, {{ contact.age | plus: 1 }} {{ contact.active }}'
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.just(NO_TAG) | st.text("{}|'\"-. \nabcontact.name:", max_size=60))
+def test_what_holds_no_tag_says_the_same_as_with_one(source: str) -> None:
+    """Such a template is rendered by a shorter way."""
+    if check(source, KNOWN) == []:
+        short, long = compile_template(source), compile_template(source + "{% if true %}{% endif %}")
+        assert [short.render(v) for v in (AMINA, NOBODY, {})] == [long.render(v) for v in (AMINA, NOBODY, {})]
+
+
 @given(st.text(max_size=60).filter(lambda t: "{{" not in t and "{%" not in t))
 def test_plain_text_is_said_as_it_is(text: str) -> None:
     assert check(text, KNOWN) == []
