@@ -47,8 +47,11 @@ async def healthz() -> Alive:
     responses={503: {"description": "not now", "model": Readiness}},
 )
 async def readyz(request: Request, response: Response) -> Readiness:
-    """Whether the database answers and has the schema that this version needs."""
+    """Whether the database answers and has the schema that this version needs, and the process stays."""
     checks = await _checks(services_of(request))
+    stop: asyncio.Event | None = getattr(request.app.state, "stop", None)
+    if stop is not None and stop.is_set():
+        checks["process"] = "ends when its calls under way have ended"
     ready = all(said == "ok" for said in checks.values())
     response.status_code = 200 if ready else 503
     return Readiness(ready=ready, checks=checks)
@@ -63,13 +66,14 @@ async def metrics(request: Request) -> Response:
     return Response(services_of(request).metrics.render(), media_type=CONTENT_TYPE)
 
 
-def small_app(services: Services) -> FastAPI:
-    """These three addresses and nothing else: for a process that serves no API."""
+def small_app(services: Services, stop: asyncio.Event) -> FastAPI:
+    """These three addresses and nothing else: for a process that serves no API. It is not ready once
+    `stop` is set."""
     app = FastAPI(
         title="Clarion", docs_url=None, redoc_url=None, openapi_url=None,
         middleware=[Middleware(Shell, services=services, limits=Limits())],
     )  # fmt: skip
-    app.state.services = services
+    app.state.services, app.state.stop = services, stop
     problems.install(app)
     app.include_router(router)
     return app

@@ -7,8 +7,9 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -32,6 +33,8 @@ _ENDINGS = {
 _ENDING = re.compile(r"\.[a-z]{3,6}")
 _AT_ONCE = 1024 * 1024
 _MOST_FIELDS = 500
+_PART = ".part"  # not whole yet
+_LEFT_AFTER = 86_400.0  # seconds: nobody sends one file for so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +50,41 @@ class Received:
 async def received(request: Request, path: Path) -> AsyncIterator[Received]:
     """The request's file at `path` with a fitting ending. It is deleted when what is done with it fails.
 
-    Raises Invalid: no form that can be read, not one file in it, or it broke off.
+    What a killed process had half received goes away when a file is received a day later. Raises Invalid:
+    no form that can be read, not one file in it, or it broke off.
     """
-    await asyncio.to_thread(path.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
+    await asyncio.to_thread(_make_room, path.parent)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    target = path
+    target, part = path, path.with_suffix(_PART)
     try:
         if kind == FORM:
             async with request.form(max_files=1, max_fields=_MOST_FIELDS) as form:
                 file, fields = _parts(list(form.multi_items()))
                 target = path.with_suffix(_ending(file.filename or "", file.content_type or ""))
-                await asyncio.to_thread(_copy, file.file, target)
+                await asyncio.to_thread(_copy, file.file, part)
+                part.rename(target)
             yield Received(target, file.filename or "", fields)
         else:
             target = path.with_suffix(_ending("", kind))
-            await _write(request, target)
+            await _write(request, part)
+            part.rename(target)
             yield Received(target, "")
     except BaseException as error:
-        await asyncio.to_thread(target.unlink, missing_ok=True)
+        for one in (part, target):
+            await asyncio.to_thread(one.unlink, missing_ok=True)
         if isinstance(error, ClientDisconnect):
             raise Invalid("the file broke off", where="body", hint="Send it again.") from None
         if isinstance(error, HTTPException):
             raise Invalid(f"the form cannot be read: {error.detail}", where="body") from None
         raise
+
+
+def _make_room(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for part in folder.glob(f"*{_PART}"):
+        with suppress(FileNotFoundError):  # somebody else received a file at the same moment
+            if time.time() - part.stat().st_mtime > _LEFT_AFTER:
+                part.unlink()
 
 
 def _parts(items: list[tuple[str, UploadFile | str]]) -> tuple[UploadFile, Mapping[str, list[str]]]:

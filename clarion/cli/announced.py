@@ -7,7 +7,7 @@ from uuid import UUID
 
 from clarion.cli.following import Seen
 from clarion.cli.send import whom
-from clarion.domain.campaign import KIND
+from clarion.domain.campaign import KIND, State
 from clarion.domain.content import Content, Form, TemplateForm, TextForm
 from clarion.domain.wording import why
 from clarion.errors import Invalid, NotFound
@@ -20,12 +20,15 @@ SEARCHED = 2_000  # of the newest, for a name
 
 
 async def find(connection: Connection, named: str) -> Row:
-    """An announcement by id, or by its name where only one has it. Raises NotFound, Invalid."""
+    """An announcement by id, or by its name where only one has it, or only one that is not cancelled
+    (what `clarion send` refused is there, cancelled, under the same name). Raises NotFound, Invalid."""
     try:
         identifier = UUID(named)
     except ValueError:
         recent = await campaigns.page(connection, KIND, None, SEARCHED)
         found = [row for row in recent if row["name"] == named and not is_test(row)]
+        if len(found) > 1:
+            found = [row for row in found if row["state"] != State.CANCELLED] or found
         if len(found) > 1:
             ids = ", ".join(str(row["id"]) for row in found[:10])
             raise Invalid(

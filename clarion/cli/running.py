@@ -114,7 +114,7 @@ def _listening(present: Settings) -> AbstractContextManager[socket.socket | None
 
 async def _work_and_tell(house: wiring.House, listener: socket.socket, stop: asyncio.Event) -> None:
     """Work until `stop`, and answer about it until the work has ended."""
-    server = ApiServer(house.services, listener, small_app(house.services))
+    server = ApiServer(house.services, listener, small_app(house.services, stop))
     telling = asyncio.create_task(server.run())
     working = asyncio.create_task(wiring.work(house, stop))
     await server.listening()

@@ -14,6 +14,7 @@ from clarion.cli import channel as channel_command
 from clarion.cli import contacts, following, options, place, terminal
 from clarion.cli.commands import single
 from clarion.cli.contacts import Imported
+from clarion.cli.given import pairs_from
 from clarion.cli.moment import parse_moment
 from clarion.cli.place import Place
 from clarion.cli.saying import content_of
@@ -59,6 +60,7 @@ class Wish:
     name: str | None = None
     one_per_address: bool = False
     country: str | None = None
+    columns: tuple[str, ...] = ()
     confirm_similar: bool = False
     ask: bool = False
 
@@ -89,6 +91,7 @@ def send(
         bool, typer.Option("--one-per-address", help="People who share a phone get one message.")
     ] = False,
     country: contacts.Country = None,
+    column: contacts.Column = None,
     confirm_similar: Annotated[
         bool, typer.Option("--confirm-similar", help="Send although a similar one is there.")
     ] = False,
@@ -107,7 +110,7 @@ def send(
     """
     wish = Wish(
         to, text, template, tuple(param or ()), language, at, channel, name, one_per_address, country,
-        confirm_similar, ask=terminal.asks() and not yes,
+        tuple(column or ()), confirm_similar, ask=terminal.asks() and not yes,
     )  # fmt: skip
     place.run(_send(wish, workspace, wait=not no_wait, json=json))
 
@@ -155,14 +158,18 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
     Raises what the parts raise; nothing is left scheduled then.
     """
     moment = None if wish.at is None else _moment(here, wish)
+    columns = pairs_from(wish.columns, "--column")
     async with here.tenant() as connection:
         found = await channel_command.only(connection, wish.channel)
         provider = registry.get(found["provider"])
         if problems := await draft.content_problems(connection, content, provider):
             raise Invalid("this cannot be said", problems=tuple(problems))
     _warn_of_the_window(provider, content)
-    title = wish.name or f"{wish.file.name}, {here.now().astimezone(here.zone):%Y-%m-%d %H:%M:%S}"
-    chosen = ImportOptions(groups=(f"Sent to: {title}",), country=wish.country)
+    now = here.now().astimezone(here.zone)
+    title = wish.name or f"{wish.file.name}, {now:%Y-%m-%d %H:%M:%S}"
+    # A group of its own: under a name that was used before, the people of that time would hear this too.
+    group_name = f"Sent {now:%Y-%m-%d %H:%M:%S.%f} to: {title}"
+    chosen = ImportOptions(columns=columns, groups=(group_name,), country=wish.country)
     done = await contacts.take_in(here, wish.file, chosen)
     contacts.say_refused(done)
     async with here.tenant() as connection:

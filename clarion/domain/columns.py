@@ -1,7 +1,8 @@
 """What the columns of a file of people mean: by their names, or as the import says.
 
 Names are compared folded ("E-Mail Address" = "e_mail_address"). A target is one of `TARGETS`, a scheme
-(`tel`, `whatsapp`, `mailto`, …), `urn`, `field:KEY` or `ignore`.
+(`tel`, `whatsapp`, `mailto`, …), `urn`, `field:KEY` or `ignore`. Who maps a column may also say a name
+that is understood as a heading ("phone").
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Columns:
     _targets: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.mapping = {column: self._meant(target) for column, target in self.mapping.items()}
         wrong = [
             Problem(column, f"{target!r} is nothing that a column can mean", f"one of {_choices()}")
             for column, target in self.mapping.items()
@@ -143,6 +145,12 @@ class Columns:
         if target is not None:
             return self.number_scheme if target == "tel" else target
         return self._unknown(column)
+
+    def _meant(self, target: str) -> str:
+        if _is_target(target, self.fields):
+            return target
+        known = _MEANING.get(_folded(target), target)
+        return self.number_scheme if known == "tel" else known
 
     def _unknown(self, column: str) -> str:
         key = field_key(column)

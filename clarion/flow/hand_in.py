@@ -8,6 +8,7 @@ from uuid import UUID
 from clarion.domain.imports import ImportOptions
 from clarion.flow.ingest import start_import
 from clarion.flow.services import Services
+from clarion.kit.db import Connection
 
 
 async def hand_in(
@@ -15,14 +16,14 @@ async def hand_in(
 ) -> UUID:
     """Register a file and ask for the job that reads it; the import's identifier.
 
-    A worker on this machine reads `path`, or any where the folder is shared (see `ingest.ingest`). The
-    caller keeps all this in one transaction. Raises NotFound, Invalid or TooLarge for a file or options
-    that are wrong; then nothing is kept.
+    A worker on this machine reads `path`, or any where the folder is shared (see `ingest.ingest`). Raises
+    NotFound, Invalid or TooLarge for a file or options that are wrong; then nothing is kept.
     """
-    identifier = await start_import(
-        services.db, services.clock, workspace_id, path, name=name, options=options
-    )
-    async with services.db.tenant(workspace_id) as connection:
+
+    async def ask(connection: Connection, identifier: UUID) -> None:
         arguments = {"workspace": str(workspace_id), "file": str(identifier)}
         await services.defer("ingest", arguments, once=f"ingest:{identifier}", connection=connection)
-    return identifier
+
+    return await start_import(
+        services.db, services.clock, workspace_id, path, name=name, options=options, ask=ask
+    )

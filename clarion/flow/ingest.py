@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,18 +25,20 @@ from clarion.domain.field import FieldType
 from clarion.domain.imports import ImportOptions
 from clarion.domain.person import Customs, Finding, Given, read_person
 from clarion.domain.refusal import Refusal
-from clarion.errors import Invalid, NotFound, TooLarge, Unavailable
+from clarion.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from clarion.flow.reading import Ahead, Batch, batches, columns_of, opened
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock
-from clarion.kit.db import Connection, Database, Row
+from clarion.kit.db import AWAY, Connection, Database, Row
 from clarion.kit.ids import uuid7
+from clarion.kit.log import logger
 from clarion.store import field as fields
 from clarion.store import imports, intake, workspace
 
 BATCH = 5_000
 MOST_AT_ONCE = 10_000
 FOUND_WITHIN = timedelta(hours=1)
+log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,11 @@ async def start_import(
     *,
     name: str | None = None,
     options: ImportOptions | None = None,
+    ask: Callable[[Connection, UUID], Awaitable[None]] | None = None,
 ) -> UUID:
     """Register a file to be imported, once it is known that it can be read; its identifier.
 
+    `ask` is told of it in the transaction that registers it, so that both happen or neither.
     Raises NotFound, Invalid or TooLarge when the file or the options are wrong; nothing is kept then.
     """
     chosen = options or ImportOptions()
@@ -119,6 +123,8 @@ async def start_import(
             options=chosen.model_dump(mode="json"),
             now=clock.now(),
         )
+        if ask is not None:
+            await ask(connection, identifier)
     return identifier
 
 
@@ -157,8 +163,9 @@ async def import_file(
     """Read a registered file into contacts, from where it stands; the import's row when it has ended.
 
     Running it again after a crash goes on; running it when it has ended changes nothing. A file that
-    turns out to be wrong ends as failed, with what was stored before. Raises NotFound (no such import),
-    Conflict (somebody else is reading it) and the database's errors, after which it can be run again.
+    turns out to be wrong ends as failed, with what was stored before, and so does one that meets a fault
+    of ours. Raises NotFound (no such import), Conflict (somebody else is reading it) and what the database
+    says when it is away, after which it can be run again.
     """
     async with db.tenant(workspace_id) as connection:
         known = await imports.get(connection, import_id)
@@ -174,6 +181,11 @@ async def import_file(
                 state = "cancelled"
         except (Invalid, TooLarge, NotFound) as wrong:
             state, error = "failed", str(wrong)
+        except (*AWAY, Conflict):
+            raise
+        except Exception as fault:  # of ours: nobody would run it again, so it must not seem to go on
+            log.exception("an import failed", import_id=str(import_id))
+            state, error = "failed", f"a fault of Clarion's ({type(fault).__name__}); the log says more"
         async with db.tenant(workspace_id) as connection:
             await imports.finish(connection, import_id, state, clock.now(), error=error)
     if options.remove_file:  # also where it was cancelled before anybody began

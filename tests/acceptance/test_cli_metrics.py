@@ -132,6 +132,28 @@ def test_a_worker_answers_for_its_health_and_for_nothing_else(selam: Terminal) -
     assert end(worker).code == 0
 
 
+def test_a_worker_that_ends_is_not_ready_while_a_call_is_still_under_way(
+    selam: Terminal, sandbox: SandboxProcess
+) -> None:
+    channel = new_channel(selam, sandbox, "porters")
+    sandbox.fault("slow", 8, to=AMINA)
+    worker = selam.start("worker", "--health-port", "0")
+    base = listening(worker)
+    selam.write("porters.csv", f"name,phone\nAmina,+{AMINA}\n")
+    words = ("--channel", "porters", "--name", "porters", "--confirm-similar", "--no-wait")
+    selam.ok("send", "--to", "porters.csv", "--template", "clinic", "--param", TEXT, *words)
+    until(base, channel, "messages_in_flight", 1)
+    ready = refused(base, "/readyz")
+    worker.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + 5
+    while (draining := refused(base, "/readyz")) == 0:
+        assert time.monotonic() < deadline
+    worker.communicate(timeout=PATIENCE)
+
+    assert (ready, draining, worker.returncode) == (0, 503, 0)
+    assert "porters: was taken by the provider" in selam.ok("explain", AMINA).out
+
+
 def test_a_workers_port_that_is_taken_is_told(selam: Terminal) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ended = selam.run("worker", "--health-port", str(taken.getsockname()[1]))

@@ -54,6 +54,34 @@ def test_the_same_again_is_refused_until_it_is_confirmed(selam: Terminal, sandbo
     assert sandbox.people()["254712000111"] == 2
 
 
+def test_a_name_that_was_used_before_reaches_nobody_of_that_time(
+    selam: Terminal, sandbox: SandboxProcess
+) -> None:
+    selam.write("first.csv", "name,phone\nAchieng,+254712001001\n")
+    selam.write("second.csv", "name,Rununu\nBarasa,+254712001002\n")
+
+    selam.ok("send", "--to", "first.csv", "--template", "week_one", "--name", "Weekly")
+    told = selam.ok(
+        "send", "--to", "second.csv", "--column", "Rununu=phone", "--template", "week_two",
+        "--name", "Weekly", "--json",
+    ).json  # fmt: skip
+
+    assert told["people"] == 1
+    assert (sandbox.people()["254712001001"], sandbox.people()["254712001002"]) == (1, 1)
+
+
+def test_a_name_means_what_was_sent_and_not_what_was_refused(selam: Terminal) -> None:
+    selam.write("named.csv", "name,phone\nMwangi,+254712001003\n")
+    words = ("send", "--to", "named.csv", "--template", "named", "--name", "Said once")
+    sent = selam.ok(*words, "--json").json
+    refused = selam.run(*words)
+
+    shown = selam.ok("announcement", "show", "Said once", "--json").json
+
+    assert refused.code == 75
+    assert shown["id"] == sent["announcement"]
+
+
 def test_a_moment_that_is_past_is_refused_and_now_is_offered(selam: Terminal) -> None:
     selam.write("staff.csv", STAFF)
 

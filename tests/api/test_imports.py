@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +17,7 @@ from clarion.api.shell import Limits
 from clarion.flow.ingest import ingest
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock
+from clarion.kit.db import Database
 from tests.api.client import Api, Reply, serving
 
 
@@ -185,6 +188,34 @@ async def test_a_file_that_no_machine_has_ends_as_failed(selam: Api, services: S
     assert selam.workspace_id
     failed = await ingest(later, selam.workspace_id, UUID(handed.json["id"]))
     assert (failed["state"], "no such file" in failed["error"]) == ("failed", True)
+
+
+async def test_what_a_killed_process_had_half_received_goes_away_a_day_later(
+    selam: Api, services: Services
+) -> None:
+    folder = services.settings.state_dir / "imports"
+    folder.mkdir(parents=True, exist_ok=True)
+    yesterdays, todays = folder / "killed.part", folder / "coming.part"
+    for half in (yesterdays, todays):
+        half.write_text("E-1,Abe")
+    long_ago = time.time() - 2 * 86_400
+    os.utime(yesterdays, (long_ago, long_ago))
+    assert (await _handed_in(selam)).status == 201
+    left = _left(services)
+    todays.unlink()
+    assert (yesterdays.name in left, todays.name in left) == (False, True)
+
+
+async def test_a_job_that_loses_the_database_is_done_again(
+    selam: Api, services: Services, jobs_app: App, database_url: str
+) -> None:
+    handed = await _handed_in(selam)
+    async with Database(database_url, size=2) as closed:
+        pass
+    await _work(jobs_app, replace(services, db=closed))
+    [job] = (await selam.get("/api/v1/jobs")).json["items"]
+    assert (job["state"], job["tries"]) == ("todo", 1)
+    assert (await selam.get(f"{IMPORTS}/{handed.json['id']}")).json["state"] == "waiting"
 
 
 async def test_another_workspaces_import_answers_as_one_that_does_not_exist(selam: Api, nyota: Api) -> None:

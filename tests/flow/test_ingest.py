@@ -164,7 +164,7 @@ async def test_a_file_that_breaks_off_fails_with_what_came_before_kept(office: O
     assert len(await office.people()) == 2
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """Stands for a process that died."""
 
 
@@ -291,3 +291,14 @@ async def test_everybody_in_a_file_may_join_a_group(office: Office) -> None:
 async def test_people_are_listed_in_the_order_of_their_file(office: Office) -> None:
     await office.bring(crowd(0, 30))
     assert [one["name"] for one in await office.people()] == [f"Person {n}" for n in range(30)]
+
+
+async def test_an_import_that_meets_a_fault_of_ours_does_not_seem_to_go_on(office: Office) -> None:
+    def fault(_: Progress) -> None:
+        raise ZeroDivisionError
+
+    ended = await office.run(await office.start(crowd(0, 10)), progress=fault)
+    assert (ended["state"], ended["error"]) == (
+        "failed",
+        "a fault of Clarion's (ZeroDivisionError); the log says more",
+    )
