@@ -34,9 +34,15 @@ def test_whoever_sends_the_file_has_the_last_word() -> None:
     assert [columns.target(name) for name in ("phone", "ref", "X")] == ["ignore", "tel", "field:ward"]
 
 
+def test_a_mapping_may_say_what_a_heading_would() -> None:
+    said = {"Rununu": "Mobile No", "Barua": "e-mail", "Ref": "tel", "Jina": "name"}
+    columns = Columns({}, mapping=said, number_scheme="whatsapp")
+    assert [columns.target(name) for name in said] == ["whatsapp", "mailto", "tel", "name"]
+
+
 def test_a_mapping_to_nothing_is_refused_with_what_there_is() -> None:
     with pytest.raises(Invalid) as refused:
-        Columns({}, mapping={"a": "phone", "b": "field:none"}, number_scheme="carrier pigeon")
+        Columns({}, mapping={"a": "shoe size", "b": "field:none"}, number_scheme="carrier pigeon")
     assert [problem.where for problem in refused.value.problems] == ["a", "b", "scheme"]
 
 
