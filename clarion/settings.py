@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -56,6 +56,19 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(default=512, ge=1, description="calls under way at once, a process")
     clock_tolerance: float = Field(default=2.0, gt=0, description="wall clock against the database's")
     job_concurrency: int = Field(default=4, ge=1, description="housekeeping jobs at once, a process")
+
+    @field_validator("database_url")
+    @classmethod
+    def _for_libpq(cls, url: str | None) -> str | None:
+        if url is not None:
+            from psycopg import ProgrammingError
+            from psycopg.conninfo import conninfo_to_dict
+
+            try:
+                conninfo_to_dict(url)
+            except ProgrammingError:  # its words repeat the URL, which may hold a password
+                raise ValueError("not a libpq URL: write postgresql://user:password@host/database") from None
+        return url
 
 
 @lru_cache(maxsize=1)

@@ -40,7 +40,7 @@ def results(
     """Write who got it and who did not, each with the reason, to a file."""
     if file.exists() and not force:
         raise Conflict("the file is there already", where=str(file), hint="Choose another name, or --force.")
-    place.run(_results(which, file, tuple(state or ()), workspace))
+    place.run(_results(which, options.in_a_folder(file), tuple(state or ()), workspace))
 
 
 async def _results(which: str, file: Path, states: tuple[State, ...], workspace: str | None) -> None:

@@ -93,7 +93,7 @@ def contacts(
         columns=pairs_from(column or [], "--column"), country=country, groups=tuple(group_ or ()),
         create_fields=create_fields, encoding=encoding, sheet=sheet,
     )  # fmt: skip
-    place.run(_import(file, chosen, report, workspace, json))
+    place.run(_import(file, chosen, report and options.in_a_folder(report), workspace, json))
 
 
 async def _import(

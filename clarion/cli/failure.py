@@ -10,7 +10,7 @@ from rich.text import Text
 from sqlalchemy.exc import OperationalError
 
 from clarion.cli import terminal
-from clarion.errors import ClarionError, Misconfigured, Problem, Unavailable
+from clarion.errors import ClarionError, Invalid, Misconfigured, Problem, Unavailable
 from clarion.kit.db import AWAY
 from clarion.kit.log import configure, logger
 from clarion.settings import settings
@@ -22,6 +22,11 @@ def tell(error: Exception) -> int:
     """Print an error to standard error; the exit code that the process ends with."""
     told = _as_ours(error)
     if told is not None:
+        _print(told)
+        return told.exit_code
+    if isinstance(error, OSError) and error.filename is not None:
+        log.warning("a file or folder cannot be used", exc_info=error)
+        told = Invalid(error.strerror or type(error).__name__, where=str(error.filename))
         _print(told)
         return told.exit_code
     if not logging.getLogger().handlers:  # it failed before it had a log

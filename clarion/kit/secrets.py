@@ -51,11 +51,19 @@ class SecretBox:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> SecretBox:
-        """The box of this installation; makes the key file where no key is set."""
+        """The box of this installation; makes the key file where no key is set. Raises Misconfigured."""
         if settings.secret_key is not None:
             present = settings.secret_key.get_secret_value()
         else:
-            present = _key_file(settings.state_dir / KEY_FILE)
+            path = settings.state_dir / KEY_FILE
+            try:
+                present = _key_file(path)
+            except OSError as error:
+                raise Misconfigured(
+                    f"the secret key's file cannot be used: {error.strerror}",
+                    where=str(path),
+                    hint="Set CLARION_SECRET_KEY, or CLARION_STATE_DIR to a folder of your own.",
+                ) from None
         return cls([present, *(key.get_secret_value() for key in settings.previous_secret_keys)])
 
     def seal(self, plain: bytes, *, bound_to: bytes) -> bytes:

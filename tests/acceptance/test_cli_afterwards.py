@@ -51,6 +51,7 @@ def test_results_name_everybody_who_was_meant_with_the_reason(told: Terminal) ->
     told.ok("announcement", "results", "Hello", "who.xlsx")
     again = told.run("announcement", "results", "Hello", "who.csv")
     other = told.run("announcement", "results", "Hello", "who.pdf")
+    nowhere = told.run("announcement", "results", "Hello", "no/such/folder/who.csv")
 
     with (told.folder / "who.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = {row["external_id"]: row for row in csv.DictReader(file)}
@@ -59,7 +60,8 @@ def test_results_name_everybody_who_was_meant_with_the_reason(told: Terminal) ->
     assert (rows["A5"]["state"], rows["A5"]["reason"]) == ("skipped", "no_address")
     sheet = load_workbook(told.folder / "who.xlsx", read_only=True).worksheets[0]
     assert sum(1 for _ in sheet.iter_rows()) == len(rows) + 1
-    assert (again.code, other.code) == (75, 65)
+    assert (again.code, other.code, nowhere.code) == (75, 65, 66)
+    assert "no such folder" in nowhere.err
 
 
 def test_a_person_is_explained_by_number_and_by_external_id(told: Terminal) -> None:

@@ -36,6 +36,25 @@ def test_a_channel_whose_credentials_do_not_open_is_a_failure(selam: Terminal) -
     assert found["Selam Clinic / channel staff"] == "fail"
 
 
+def test_a_state_folder_that_cannot_be_made_is_told_and_not_stumbled_over(selam: Terminal) -> None:
+    code, found = levels(selam, CLARION_STATE_DIR="/dev/null/clarion")
+
+    assert code == 1
+    assert (found["state"], found["secret key"]) == ("fail", "fail")
+
+
+def test_a_database_url_that_is_none_is_told_by_the_name_of_its_setting_and_not_repeated(
+    selam: Terminal,
+) -> None:
+    by_setting = selam.run("doctor", CLARION_DATABASE_URL="mysql://me:hush@db/clarion")
+    by_option = selam.run("migrate", "--database-url", "mysql://me:hush@db/clarion")
+
+    assert (by_setting.code, by_option.code) == (78, 78)
+    assert "CLARION_DATABASE_URL" in by_setting.err
+    assert "postgresql://" in by_option.err
+    assert "hush" not in by_setting.err + by_option.err
+
+
 def test_a_paused_channel_is_told_with_its_reason(selam: Terminal) -> None:
     selam.ok("channel", "pause", "staff", "--reason", "the number is being moved")
     said = selam.run("doctor")

@@ -200,12 +200,16 @@ def test_every_refused_row_is_told_with_its_line_and_the_reason(selam: Terminal)
 
     told = selam.ok("import", "contacts", "messy.csv", "--report", "report.csv", "--group", "Nurses")
     again = selam.ok("import", "contacts", "messy.csv", "--json").json
+    nowhere = selam.run("import", "contacts", "messy.csv", "--report", "no/such/folder/report.csv")
+    itself = selam.run("import", "contacts", "messy.csv", "--report", ".")
 
     with (selam.folder / "report.csv").open(encoding="utf-8-sig", newline="") as file:
         report = {row["line"]: row["severity"] for row in csv.DictReader(file)}
     assert report == {"3": "refused", "4": "warning"}
     assert "refused" in told.out
     assert (again["unchanged"], again["refused"]) == (2, 1)
+    assert (nowhere.code, itself.code) == (66, 65)
+    assert "importing" not in nowhere.err
 
 
 def test_a_file_that_is_none_is_refused_whole(selam: Terminal) -> None:

@@ -33,9 +33,13 @@ class Facts:
 
 
 def connect(url: str) -> psycopg.Connection[Any]:
-    """A connection to `url`. Raises Unavailable when it cannot be had."""
+    """A connection to `url`. Raises Unavailable when it cannot be had, Misconfigured when it is no URL."""
     try:
         return psycopg.connect(url, connect_timeout=30)
+    except psycopg.ProgrammingError:  # its words repeat the URL, which may hold a password
+        raise Misconfigured(
+            "this is not the URL of a PostgreSQL", hint="Write postgresql://user:password@host/database."
+        ) from None
     except psycopg.OperationalError as error:
         raise Unavailable(
             f"the database cannot be reached: {error}",
