@@ -13,7 +13,8 @@ from tests.faults.story import Story, tell
 
 pytestmark = pytest.mark.timeout(900)
 
-# Places that this story passes: it has no receipts and nothing to end or expand.
+# Places that this story does not pass: it has no receipts and nothing to end or expand. They are visited by
+# tests/flow/test_receive.py and tests/flow/test_killed.py.
 QUIET = ("receive.before_commit", "receive.committed", "end.before_commit", "end.committed",
          "expand.before_commit", "expand.committed")  # fmt: skip
 
