@@ -41,19 +41,28 @@ class Pacer:
         """These will not go after all."""
         self._reserved -= count
 
-    def release(self, ticks: float) -> None:
-        """One that was reserved goes now."""
-        self._reserved -= 1
-        self._sum += 1
+    def release(self, ticks: float, count: int = 1) -> None:
+        """So many that were reserved go now. What is more than the limit counts for as long as it would
+        have taken."""
+        self._reserved -= count
+        self._sum += count
+        late = max(0.0, count / self.limit - 1.0) * self.window
         # Whole milliseconds, rounded up: few entries, and a release never leaves its window early.
-        ticks = math.ceil(ticks * 1000) / 1000
+        ticks = math.ceil((ticks + late) * 1000) / 1000
         if self._released and self._released[-1][0] == ticks:
-            self._released[-1] = (ticks, self._released[-1][1] + 1)
+            self._released[-1] = (ticks, self._released[-1][1] + count)
         else:
-            self._released.append((ticks, 1))
+            self._released.append((ticks, count))
 
-    def wait(self, ticks: float) -> float:
-        """Seconds until one is free again: 0 when one is, a window when all are only reserved."""
-        if self.free(ticks) > 0:
+    def wait(self, ticks: float, count: int = 1) -> float:
+        """Seconds until so many are free: 0 when they are, a window when all are only reserved. What is
+        more than the limit waits until nothing else is there."""
+        free = self.free(ticks)
+        needed = min(count, self.limit) - free
+        if needed <= 0:
             return 0.0
-        return max(0.0, self._released[0][0] + self.window - ticks) if self._released else self.window
+        for released, gone in self._released:
+            needed -= gone
+            if needed <= 0:
+                return max(0.0, released + self.window - ticks)
+        return self.window
