@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from clarion.api import routers
+from clarion.cli import EX_USAGE
 from clarion.cli.commands import COMMANDS, load
 from clarion.domain.channel import ChannelConfig
+from clarion.errors import ClarionError
 from clarion.settings import Settings
 from tests import external
 
@@ -132,6 +134,12 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
         f"CLARION_{name.upper()}": _default(field.get_default(call_default_factory=True, validated_data={}))
         for name, field in Settings.model_fields.items()
     }
+
+
+def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
+    told = {int(code) for code in re.findall(r"^\| `(\d+)` \|", RUNNING.read_text(encoding="utf-8"), re.M)}
+    ours = {kind.exit_code for kind in ClarionError.__subclasses__()} | {ClarionError.exit_code}
+    assert told == ours | {0, 1, EX_USAGE}
 
 
 def _default(value: object) -> str:

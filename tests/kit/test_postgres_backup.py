@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from clarion.errors import Conflict, Invalid, Misconfigured, Unavailable
+from clarion.errors import Conflict, Invalid, Misconfigured, NotFound, Unavailable
 from clarion.kit.postgres import backup, restore
 from clarion.kit.postgres.binaries import Binaries, installed
 from clarion.kit.postgres.client import Facts, dump_programs, without_password
@@ -247,7 +247,7 @@ def test_a_damaged_backup_is_told_and_restores_nothing(
 
 def test_a_file_that_is_no_backup_is_told(databases: Databases, tmp_path: Path) -> None:
     target = databases.superuser(databases.empty())
-    with pytest.raises(Invalid, match="no such file"):
+    with pytest.raises(NotFound, match="no such file"):
         restore(tmp_path / "nothing", target)
     (tmp_path / "letter").write_text("Dear all")
     with pytest.raises(Invalid, match="the backup cannot be read"):

@@ -16,7 +16,7 @@ from typing import IO, Any
 import psycopg
 from psycopg import sql
 
-from clarion.errors import Conflict, Invalid, Misconfigured, Unavailable
+from clarion.errors import Conflict, Invalid, Misconfigured, NotFound, Unavailable
 from clarion.kit.postgres.binaries import installed
 from clarion.kit.postgres.client import connect
 from clarion.kit.postgres.roles import APP, DEFINER, OWNER
@@ -35,13 +35,13 @@ def restore(path: Path, url: str, progress: Progress | None = None, *, after: Af
 
     `after` runs at the end of that transaction, to mark the channels as paused until reconciled.
     `url` is a superuser's or that of clarion_owner who owns the database; the roles must exist
-    (`ensure_roles`). Raises Conflict when the database holds anything, Invalid when the file is
-    damaged or does not fit this server, Misconfigured when roles are missing, Unavailable when the
+    (`ensure_roles`). Raises NotFound, Conflict when the database holds anything, Invalid when the file
+    is damaged or does not fit this server, Misconfigured when roles are missing, Unavailable when the
     connection is lost. In every such case the database is as empty as before.
     """
     tell = progress or (lambda _: None)
     if not path.exists():
-        raise Invalid("there is no such file", where=str(path))
+        raise NotFound("there is no such file", where=str(path))
     with connect(url) as connection:
         _check_roles(connection)
         _check_empty(connection)
