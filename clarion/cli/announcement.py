@@ -21,7 +21,7 @@ from clarion.domain.content import Content
 from clarion.errors import Conflict
 from clarion.flow import announce, draft
 from clarion.flow.preview import Preview, preview
-from clarion.kit.db import Connection
+from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
 from clarion.store import channel as channels
 
@@ -121,17 +121,18 @@ def edit(
     channel: Annotated[str | None, typer.Option(help="Over this channel instead.")] = None,
     confirm_similar: ConfirmSimilar = False,
     workspace: options.Workspace = None,
+    json: options.Json = False,
 ) -> None:
     """Change an announcement that has not begun; what is not given stays."""
     content = None
     if text is not None or template is not None or param:
         content = content_of(text, template, tuple(param or ()), language)
-    place.run(_edit(which, workspace, name, content, at, channel, confirm_similar))
+    place.run(_edit(which, workspace, name, content, at, channel, confirm_similar, json))
 
 
 async def _edit(
     which: str, workspace: str | None, name: str | None, content: Content | None, at: str | None,
-    channel: str | None, confirm_similar: bool,
+    channel: str | None, confirm_similar: bool, json: bool,
 ) -> None:  # fmt: skip
     async with place.opened(workspace) as here, here.tenant() as connection:
         row = await announced.find(connection, which)
@@ -146,7 +147,8 @@ async def _edit(
             )  # fmt: skip
         except Conflict as error:
             raise similar(error, here) from None
-    terminal.say("Changed.")
+        row = await campaigns.get(connection, row["id"], KIND)
+    _done(row, "Changed.", json)
 
 
 @app.command()
@@ -240,45 +242,57 @@ def pause(
     which: Which,
     reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
     workspace: options.Workspace = None,
+    json: options.Json = False,
 ) -> None:
     """Send nothing more of it until it is resumed; calls under way end by themselves."""
 
     async def verb(connection: Connection, here: Place, campaign_id: UUID) -> bool:
         return await announce.pause(connection, here.services, campaign_id, reason=reason)
 
-    place.run(_do(which, workspace, verb, "Paused.", "It was paused already."))
+    place.run(_do(which, workspace, verb, "Paused.", "It was paused already.", json))
 
 
 @app.command()
-def resume(which: Which, workspace: options.Workspace = None) -> None:
+def resume(which: Which, workspace: options.Workspace = None, json: options.Json = False) -> None:
     """Go on with a paused announcement."""
 
     async def verb(connection: Connection, here: Place, campaign_id: UUID) -> bool:
         return await announce.resume(connection, here.services, campaign_id)
 
-    place.run(_do(which, workspace, verb, "It goes on.", "It was not paused."))
+    place.run(_do(which, workspace, verb, "It goes on.", "It was not paused.", json))
 
 
 @app.command()
-def cancel(which: Which, workspace: options.Workspace = None) -> None:
+def cancel(which: Which, workspace: options.Workspace = None, json: options.Json = False) -> None:
     """End an announcement for good: nobody who waits is sent to, calls under way end by themselves."""
-    place.run(_cancel(which, workspace))
+    place.run(_cancel(which, workspace, json))
 
 
-async def _cancel(which: str, workspace: str | None) -> None:
+async def _cancel(which: str, workspace: str | None, json: bool) -> None:
     async with place.opened(workspace) as here:
         async with here.tenant() as connection:
             row = await announced.find(connection, which)
             changed = await announce.cancel(connection, here.services, row["id"])
+            row = await campaigns.get(connection, row["id"], KIND)
         ended = await announce.withdraw_cancelled(here.services, here.id, row["id"])
-    terminal.say(f"Cancelled; {ended:,} people will not hear it." if changed else "It was cancelled already.")
+    words = f"Cancelled; {ended:,} people will not hear it." if changed else "It was cancelled already."
+    _done(row, words, json)
 
 
-async def _do(which: str, workspace: str | None, verb: Verb, done: str, already: str) -> None:
+async def _do(which: str, workspace: str | None, verb: Verb, done: str, already: str, json: bool) -> None:
     async with place.opened(workspace) as here, here.tenant() as connection:
         row = await announced.find(connection, which)
         changed = await verb(connection, here, row["id"])
-    terminal.say(done if changed else already)
+        row = await campaigns.get(connection, row["id"], KIND)
+    _done(row, done if changed else already, json)
+
+
+def _done(row: Row, words: str, json: bool) -> None:
+    """What became of it: in words, or its row as JSON."""
+    if json:
+        terminal.json({name: row[name] for name in announced.SHOWN})
+    else:
+        terminal.say(words)
 
 
 afterwards.add_to(app)

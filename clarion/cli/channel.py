@@ -168,29 +168,38 @@ def pause(
     name: Name,
     reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
     workspace: options.Workspace = None,
+    json: options.Json = False,
 ) -> None:
     """Send nothing more over a channel; calls under way end by themselves."""
-    place.run(_pause(name, reason, workspace))
+    place.run(_pause(name, reason, workspace, json))
 
 
-async def _pause(name: str, reason: str, workspace: str | None) -> None:
+async def _pause(name: str, reason: str, workspace: str | None, json: bool) -> None:
     async with place.opened(workspace) as here, here.tenant() as connection:
         found = await find(connection, name)
         changed = await configure.pause_channel(connection, found["id"], reason, here.now())
-    terminal.say("Paused." if changed else f"It was paused already: {found['reason']}")
+        row = await channels.get(connection, found["id"])
+    if json:
+        terminal.json(_plain(here, row))
+    else:
+        terminal.say("Paused." if changed else f"It was paused already: {found['reason']}")
 
 
 @app.command()
-def resume(name: Name, workspace: options.Workspace = None) -> None:
+def resume(name: Name, workspace: options.Workspace = None, json: options.Json = False) -> None:
     """Send over a channel again; what waits goes out unless it has expired."""
-    place.run(_resume(name, workspace))
+    place.run(_resume(name, workspace, json))
 
 
-async def _resume(name: str, workspace: str | None) -> None:
+async def _resume(name: str, workspace: str | None, json: bool) -> None:
     async with place.opened(workspace) as here, here.tenant() as connection:
         found = await find(connection, name)
         changed = await configure.resume_channel(connection, found["id"], here.now())
-    terminal.say("It sends again." if changed else "It was not paused.")
+        row = await channels.get(connection, found["id"])
+    if json:
+        terminal.json(_plain(here, row))
+    else:
+        terminal.say("It sends again." if changed else "It was not paused.")
 
 
 async def find(connection: Connection, named: str) -> Row:

@@ -56,11 +56,12 @@ def test_a_database_url_that_is_none_is_told_by_the_name_of_its_setting_and_not_
 
 
 def test_a_paused_channel_is_told_with_its_reason(selam: Terminal) -> None:
-    selam.ok("channel", "pause", "staff", "--reason", "the number is being moved")
+    paused = selam.ok("channel", "pause", "staff", "--reason", "the number is being moved", "--json").json
     said = selam.run("doctor")
-    selam.ok("channel", "resume", "staff")
+    resumed = selam.ok("channel", "resume", "staff", "--json").json
 
     assert said.code == 0
+    assert (paused["state"], resumed["state"]) == ("paused", "active")
     assert "the number is being moved" in said.out
     assert "clarion channel resume staff" in said.out
 

@@ -119,14 +119,17 @@ def test_what_is_scheduled_is_shown_edited_paused_and_cancelled_and_reaches_nobo
         "--no-wait",
     )
 
-    selam.ok("announcement", "edit", "Later", "--at", f"{SOON} 08:00", "--name", "Much later")
+    words = ("edit", "Later", "--at", f"{SOON} 08:00", "--name", "Much later", "--json")
+    edited = selam.ok("announcement", *words).json
     selam.ok("announcement", "pause", "Much later", "--reason", "the director has doubts")
     paused = selam.ok("announcement", "show", "Much later", "--json").json
-    selam.ok("announcement", "resume", "Much later")
-    selam.ok("announcement", "cancel", "Much later")
+    resumed = selam.ok("announcement", "resume", "Much later", "--json").json
+    cancelled = selam.ok("announcement", "cancel", "Much later", "--json").json
     listed = selam.ok("announcement", "list", "--json").json
 
     assert paused["send_at"] == f"{SOON}T05:00:00Z"
+    assert (edited["name"], edited["state"]) == ("Much later", "scheduled")
+    assert (resumed["state"], cancelled["state"]) == ("scheduled", "cancelled")
     assert (paused["state"], paused["reason"]) == ("paused", "the director has doubts")
     assert paused["preview"]["counts"]["reachable"] == 1
     assert [one["state"] for one in listed if one["name"] == "Much later"] == ["cancelled"]
