@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     smtp_from: str = Field(default="clarion@localhost", description="sender of mail to operators")
 
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
-    log_level: str = "INFO"
+    log_level: str = Field(default="INFO", pattern="^(?i:debug|info|warning|error|critical)$")
 
     database_pool: int = Field(default=10, ge=2, le=100)
     lease: float = Field(default=5.0, gt=0.5, description="an owner silent for this long may be replaced")
@@ -64,6 +64,8 @@ class Settings(BaseSettings):
             from psycopg import ProgrammingError
             from psycopg.conninfo import conninfo_to_dict
 
+            if not url.strip():
+                raise ValueError("it is empty: unset it for the embedded server")
             try:
                 conninfo_to_dict(url)
             except ProgrammingError:  # its words repeat the URL, which may hold a password

@@ -57,6 +57,8 @@ async def _found(connection: Connection, here: Place, what: str) -> list[Explana
         return [await explanations.explain(connection, UUID(what), here.now())]
     except ValueError:
         pass
+    except NotFound as error:
+        raise NotFound(error.what, hint="Of an announcement: `clarion announcement show`.") from None
     who: list[UUID] = []
     external = clean_external_id(what)
     if external is not None and (known := await contacts.by_external_id(connection, external)):

@@ -42,6 +42,10 @@ def create(
 ) -> None:
     """Make a workspace and its first key to the API, which is shown this once."""
     place.run(_create(name, country or "US", language or "en", timezone or "UTC", operator, json))
+    if country is None:
+        terminal.say(
+            "National numbers are read as of the US: `clarion workspace set --country …` changes it."
+        )
 
 
 async def _create(

@@ -69,11 +69,14 @@ def test_a_person_is_explained_by_number_and_by_external_id(told: Terminal) -> N
     by_id = told.ok("explain", "A1").out
     unreachable = told.ok("explain", "A5").out
     nobody = told.run("explain", "A99")
+    [hello] = [one for one in told.ok("announcement", "list", "--json").json if one["name"] == "Hello"]
+    announcement = told.run("explain", hello["id"])
 
     assert by_number == by_id
     assert f"+{AMINA} can be written to" in by_number
     assert "has no address that this channel reaches" in unreachable
-    assert nobody.code == 66
+    assert (nobody.code, announcement.code) == (66, 66)
+    assert "clarion announcement show" in announcement.err
 
 
 def test_what_nobody_knows_is_shown_until_a_person_settles_it(told: Terminal) -> None:

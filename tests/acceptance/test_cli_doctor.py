@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.acceptance.command import Terminal
@@ -53,6 +54,16 @@ def test_a_database_url_that_is_none_is_told_by_the_name_of_its_setting_and_not_
     assert "CLARION_DATABASE_URL" in by_setting.err
     assert "postgresql://" in by_option.err
     assert "hush" not in by_setting.err + by_option.err
+
+
+@pytest.mark.parametrize("setting", ["CLARION_LOG_LEVEL=LOUD", "CLARION_DATABASE_URL=", "CLARION_PORT=x"])
+def test_a_setting_that_is_none_is_told_by_its_name(selam: Terminal, setting: str) -> None:
+    name, _, value = setting.partition("=")
+    given: dict[str, Any] = {name: value}
+    ended = selam.run("channel", "list", **given)
+
+    assert ended.code == 78
+    assert name in ended.err
 
 
 def test_a_paused_channel_is_told_with_its_reason(selam: Terminal) -> None:

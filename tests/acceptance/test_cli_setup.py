@@ -17,13 +17,15 @@ def test_the_only_workspace_need_not_be_named_and_several_must(house: House, tmp
     terminal = Terminal(tmp_path, {"CLARION_DATABASE_URL": house.url(house.new_database())})
 
     none = terminal.run("key", "list")
-    terminal.ok("workspace", "create", "Selam Clinic", "--country", "Kenya")
+    kenyan = terminal.ok("workspace", "create", "Selam Clinic", "--country", "Kenya")
     only = terminal.ok("key", "list", "--json")
-    terminal.ok("workspace", "create", "Nyota School")
+    american = terminal.ok("workspace", "create", "Nyota School")
     several = terminal.run("key", "list")
     named = terminal.ok("key", "list", "--json", CLARION_WORKSPACE="selam clinic")
 
     assert none.code == 66
+    assert "US" not in kenyan.err
+    assert "National numbers are read as of the US" in american.err
     assert "clarion workspace create" in none.err
     assert several.code == 65
     assert "Nyota School" in several.err
