@@ -109,8 +109,6 @@ class Calls:
                 async with self.shared.gate:
                     if self._line:
                         await self._make(self._line.popleft())
-            if not self._under_way:
-                self._quiet.set()
             self._idle.append(idle := asyncio.get_running_loop().create_future())
             await idle
 
@@ -121,6 +119,8 @@ class Calls:
             await self._made(call)
         finally:
             self._under_way -= 1
+            if not self._under_way:
+                self._quiet.set()
 
     async def _made(self, call: Call) -> None:
         shared, waiting = self.shared, call.waiting
