@@ -226,6 +226,15 @@ async def test_the_most_urgent_lane_goes_first(line: Line) -> None:
     assert ids(await line.take(4)) == [*sooner, later[0]]
 
 
+async def test_a_lane_behind_one_that_never_ends_is_not_forgotten(line: Line) -> None:
+    """One in twenty-five: a little goes of what is less urgent, however much waits before it."""
+    slow, urgent = await line.lane(priority=50), await line.lane(priority=10)
+    await line.queue(slow, 20)
+    await line.queue(urgent, 400)
+    taken = [waiting for _ in range(10) for waiting in await line.take(25)]
+    assert sum(waiting.lane_id == slow for waiting in taken) in (9, 10)
+
+
 async def test_lanes_of_one_priority_share(line: Line) -> None:
     one, other = await line.lane(), await line.lane()
     await line.queue(one, 50)

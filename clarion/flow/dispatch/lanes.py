@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from uuid import UUID
 
+from clarion.domain.turns import Claim, Turns
 from clarion.kit.clock import Clock
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
@@ -85,10 +85,6 @@ class LaneReader:
         self.cursor, self.next_look = _START, 0.0
 
 
-def _priority(reader: LaneReader) -> int:
-    return reader.lane.priority
-
-
 class Lanes:
     """All open lanes of a channel."""
 
@@ -96,7 +92,7 @@ class Lanes:
         """`ahead`: how many rows of a lane are read at once."""
         self.ahead = ahead
         self.readers: dict[UUID, LaneReader] = {}
-        self._turn = 0
+        self._turns: Turns[UUID] = Turns()
 
     async def refill(
         self, connection: Connection, channel_id: UUID, clock: Clock, prepare: Prepare | None = None
@@ -118,23 +114,18 @@ class Lanes:
         return any(reader.low(ticks) for reader in self.readers.values())
 
     def take(self, limit: int) -> list[Waiting]:
-        """The next `limit`: the most urgent priority first, lanes of one priority in turn."""
-        taken: list[Waiting] = []
-        urgent = sorted(self.readers.values(), key=_priority)
-        for _, same in groupby(urgent, key=_priority):
-            taken += self._in_turn(list(same), limit - len(taken))
-        return taken
-
-    def _in_turn(self, same: list[LaneReader], limit: int) -> list[Waiting]:
-        """Equal shares; who goes first changes, so that none starves where one at a time is taken."""
-        self._turn += 1
-        taken: list[Waiting] = []
-        while limit > len(taken) and (some := [reader for reader in same if reader.buffer]):
-            share = max(1, (limit - len(taken)) // len(some))
-            first = self._turn % len(some)
-            for reader in some[first:] + some[:first]:
-                taken += reader.take(min(share, limit - len(taken)))
-        return taken
+        """The next `limit`: the most urgent priority first, some of every other, lanes of one priority
+        by their weight (`domain.turns`); the most urgent stand first."""
+        claims = {
+            lane_id: Claim(reader.lane.priority, 1.0, len(reader.buffer))
+            for lane_id, reader in self.readers.items()
+        }
+        share = self._turns.divide(claims, limit)
+        return [
+            waiting
+            for lane_id in sorted(share, key=lambda one: claims[one].priority)
+            for waiting in self.readers[lane_id].take(share[lane_id])
+        ]
 
     def epoch(self, lane_id: UUID) -> int:
         """The epoch under which a lane's rows were read; 0 when it is closed by now."""
