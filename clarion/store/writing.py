@@ -131,7 +131,7 @@ async def _unreadable(connection: Connection, people: People, some_known: bool, 
         spoke = [who for who, (person, _) in people.items() if person.addresses or person.unreadable]
         cursor = await connection.execute(
             """SELECT i.contact_id, i.raw FROM unnest(%s::uuid[]) AS spoke(id) CROSS JOIN LATERAL (
-                 SELECT contact_id, raw FROM invalid_address WHERE contact_id = spoke.id) i""",
+                 SELECT contact_id, raw FROM invalid_address WHERE contact_id = spoke.id OFFSET 0) i""",
             (array(who.hex for who in spoke),),
             prepare=True,
         )
