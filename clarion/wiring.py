@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from procrastinate import App
@@ -122,6 +122,7 @@ async def work(house: House, stop: asyncio.Event) -> None:
     ):
         hot = Services(db, house.services.clock, settings, house.services.box, house.services.metrics)
         dispatcher = Dispatcher(hot, http)
+        house = replace(house, services=replace(house.services, stir=dispatcher.wake))
         parts = {
             "dispatch": asyncio.create_task(dispatcher.run()),
             "receive": asyncio.create_task(Receiver(hot).run(stop)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from clarion.domain.campaign import Announcement, State
@@ -22,6 +22,7 @@ from clarion.store import lane, notice, run
 from clarion.store.expansion import Meant, expand_chunk
 
 FIRST, CHUNK = 1_000, 20_000  # people a transaction: few at first, so that sending begins at once
+AHEAD = 2.0  # seconds: no run is waited for longer by a job
 STREAMS = 2  # connections that one firing writes with
 STEPS = 20  # transactions that one look at a cancelled or expired run spends on it
 log = logger(__name__)
@@ -37,10 +38,11 @@ class _Firing:
     one_an_address: bool
 
 
-async def due(services: Services) -> list[tuple[UUID, UUID]]:
-    """(workspace, run) of every run whose moment has come, over all workspaces."""
+async def due(services: Services, ahead: float = 0.0) -> list[tuple[UUID, UUID]]:
+    """(workspace, run) of every run whose moment has come, or comes within `ahead` seconds, over all
+    workspaces."""
     async with services.db.glance() as connection:
-        return await run.due(connection, services.clock.now())
+        return await run.due(connection, services.clock.now() + timedelta(seconds=ahead))
 
 
 async def fire(
@@ -48,10 +50,12 @@ async def fire(
 ) -> None:
     """Write a message for everybody whom a due run means; `progress` hears how many people so far.
 
+    A run that is due in a moment is waited for, so that it begins at its moment and not at the next look.
     Chunk by chunk, each a transaction: killed at any point it is called again and goes on. Several at
     once share the run's parts. What cannot be resolved pauses the campaign and is told.
     """
     try:
+        await _moment(services, workspace_id, run_id)
         firing = await _begin(services, workspace_id, run_id)
     except ClarionError as error:
         await _stuck(services, workspace_id, run_id, error)
@@ -62,6 +66,15 @@ async def fire(
     async with asyncio.TaskGroup() as streams:
         for _ in range(STREAMS):
             streams.create_task(_expand(services, workspace_id, run_id, firing, counted))
+
+
+async def _moment(services: Services, workspace_id: UUID, run_id: UUID) -> None:
+    async with services.db.tenant(workspace_id) as connection:
+        found = await run.get(connection, run_id)
+    if found is not None and found["state"] == "planned":
+        left = (found["due_at"] - services.clock.now()).total_seconds()
+        if 0.0 < left <= AHEAD:
+            await asyncio.sleep(left + 0.001)  # never a little before
 
 
 @dataclass(slots=True)
@@ -92,6 +105,7 @@ async def _expand(
         crash_point("expand.committed")
         if chunk is None:
             return
+        services.stir()
         counted.add(chunk.people)
         limit = min(CHUNK, limit * 4)
 

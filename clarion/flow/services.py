@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -41,3 +41,6 @@ class Services:
     box: SecretBox
     metrics: Metrics = field(default_factory=Metrics)
     defer: Defer = nobody
+    stir: Callable[[], None] = lambda: None
+    """Something waits to be sent: the dispatch of this process, if there is one, need not find out by
+    looking now and then."""

@@ -44,8 +44,9 @@ class Ticks:
         )
 
     async def due(self) -> None:
-        """Ask for the expansion of every run whose moment has come."""
-        for workspace_id, run_id in await fire.due(self.services):
+        """Ask for the expansion of every run whose moment has come, or comes before the next look."""
+        ahead = min(self.services.settings.poll * 2, fire.AHEAD)
+        for workspace_id, run_id in await fire.due(self.services, ahead):
             await jobs.defer(
                 self.app, "fire", {"workspace": str(workspace_id), "run": str(run_id)}, once=f"fire:{run_id}"
             )

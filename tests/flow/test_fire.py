@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ import pytest
 from clarion.domain.message import Outcome, State
 from clarion.flow import announce, draft, fire
 from clarion.flow.services import Services
+from clarion.kit.clock import Clock
 from clarion.kit.db import Database, rows
 from clarion.store import notice
 from clarion.store.expansion import expand_chunk
@@ -44,6 +46,38 @@ async def test_everybody_meant_has_one_message(services: Services, workspace: UU
     assert await counted(services, workspace, run_id) == {"ready": 4}
     assert await state_of(services, workspace, campaign_id) == "running"
     assert (workspace, run_id) not in await fire.due(services)
+
+
+async def test_a_run_that_is_due_in_a_moment_is_waited_for(services: Services, workspace: UUID) -> None:
+    """A look every half second would begin it up to half a second late."""
+    now = replace(services, clock=Clock())
+    await people(now, workspace)
+    campaign_id = await written(now, workspace, await channel(now, workspace))
+    due_at = now.clock.now() + timedelta(seconds=1)
+    run_id = await launched(now, workspace, campaign_id, send_at=due_at)
+    seen = [(workspace, run_id) in await fire.due(now, ahead) for ahead in (0.0, 1.5)]
+    await fire.fire(now, workspace, run_id)
+    async with now.db.tenant(workspace) as connection:
+        (begun,) = await rows(connection, "SELECT started_at FROM run WHERE id = %s", (run_id,))
+
+    assert seen == [False, True]
+    assert await counted(now, workspace, run_id) == {"ready": 4}
+    assert begun["started_at"] >= due_at
+
+
+async def test_a_run_that_is_due_much_later_is_not_waited_for(services: Services, workspace: UUID) -> None:
+    await people(services, workspace)
+    campaign_id = await written(services, workspace, await channel(services, workspace))
+    run_id = await launched(services, workspace, campaign_id, send_at=services.clock.now() + HOUR)
+    await fire.fire(services, workspace, run_id)
+    assert await state_of(services, workspace, campaign_id) == "scheduled"
+
+
+async def test_the_dispatch_is_told_that_something_waits(services: Services, workspace: UUID) -> None:
+    told: list[int] = []
+    await people(services, workspace)
+    await sent_out(replace(services, stir=lambda: told.append(1)), workspace)
+    assert told
 
 
 async def test_firing_again_changes_nothing(services: Services, workspace: UUID) -> None:

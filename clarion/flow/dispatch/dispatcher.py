@@ -58,6 +58,7 @@ class Dispatcher:
     held: dict[UUID, Held] = field(default_factory=dict)
     suspicion: str | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _watch: Watch = field(init=False)
     _guard: ClockGuard = field(init=False)
     _shared: Shared = field(init=False)
@@ -78,11 +79,13 @@ class Dispatcher:
     def stop(self) -> None:
         """Begin no further call; end when those under way have ended."""
         self._stop.set()
+        self._woken.set()
         for held in self.held.values():
             held.desk.stop()
 
     def wake(self) -> None:
         """Something new is due: look at once."""
+        self._woken.set()
         for held in self.held.values():
             held.desk.wake()
 
@@ -105,7 +108,8 @@ class Dispatcher:
                 if settling.done():
                     settling.result()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), settings.poll)
+                    await asyncio.wait_for(self._woken.wait(), settings.poll)
+                self._woken.clear()
         finally:
             await self._leave(settler, settling, beyond, recorder)
 
