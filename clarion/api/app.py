@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from clarion.api import hooks, problems, routers
+from clarion.api import hooks, manual, problems, routers
 from clarion.api.idempotency import PARAMETER
 from clarion.api.shell import Limits, Shell
 from clarion.flow.services import Services
@@ -33,7 +33,7 @@ def create_app(services: Services, limits: Limits | None = None) -> FastAPI:
         title="Clarion",
         version=metadata.version("clarion"),
         description=_ABOUT,
-        docs_url="/docs",
+        docs_url=None,  # ours is of `api.manual`
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
         middleware=[
@@ -43,6 +43,7 @@ def create_app(services: Services, limits: Limits | None = None) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
+    manual.install(app)
     for router in routers.found():
         app.include_router(router)
     return app
