@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from clarion.domain.address import SCHEMES
 from clarion.domain.consent import opted_out
@@ -47,6 +48,7 @@ _MEANING = {word: target for target, words in _SPOKEN.items() for word in words.
 _NUMBERED = re.compile(r"(.*?\D)_?[1-9]")  # phone_2, e_mail1
 _BETWEEN_GROUPS = re.compile(r"[;|,\n]")
 _BETWEEN_URNS = re.compile(r"[;|\n]")
+_NAMED = 20  # columns that a refusal names
 
 
 @dataclass
@@ -64,6 +66,7 @@ class Columns:
     created: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, str] = field(default_factory=dict)
     _targets: dict[str, str] = field(default_factory=dict)
+    _written: dict[str, str] = field(default_factory=dict)  # of the mapping: folded → as it was written
 
     def __post_init__(self) -> None:
         self.mapping = {column: self._meant(target) for column, target in self.mapping.items()}
@@ -76,17 +79,31 @@ class Columns:
             wrong.append(Problem("scheme", "not a kind of address", f"one of {', '.join(SCHEMES)}"))
         if wrong:
             raise Invalid("the columns cannot be understood", problems=tuple(wrong))
+        self._written = {_folded(column): column for column in self.mapping}
         self.mapping = {_folded(column): target for column, target in self.mapping.items()}
 
     def check(self, columns: Iterable[str]) -> None:
-        """Raises Invalid when no column could tell who a person is."""
-        known = [self.target(column) for column in columns]
+        """Raises Invalid when a mapped column is not among these, or none could tell who a person is."""
+        heading = list(columns)
+        known = [self.target(column) for column in heading]
+        if missing := self.unmet():
+            raise Invalid(
+                "the file does not have every column that was given a meaning",
+                problems=tuple(
+                    Problem(column, "no such column", _like(column, heading)) for column in missing
+                ),
+            )
         if not any(target == "external_id" or target == "urn" or target in SCHEMES for target in known):
             raise Invalid(
                 "no column tells who a person is",
                 where="the heading",
                 hint="name one column phone, email or external_id, or say which column means what",
             )
+
+    def unmet(self) -> list[str]:
+        """Mapped columns that neither the heading nor a value of any row has shown so far."""
+        seen = {_folded(column) for column in self._targets}
+        return [column for key, column in self._written.items() if key not in seen]
 
     def target(self, column: str) -> str:
         """What a column means."""
@@ -173,6 +190,15 @@ def _is_target(target: str, fields: Mapping[str, FieldType]) -> bool:
 
 def _choices() -> str:
     return ", ".join((*TARGETS, *SCHEMES, "urn", "field:KEY of a declared field", "ignore"))
+
+
+def _like(column: str, heading: list[str]) -> str:
+    """What may have been meant, of the columns that there are."""
+    names = {_folded(name): name for name in heading if name}
+    near = get_close_matches(_folded(column), names, n=1)
+    more = ", …" if len(names) > _NAMED else ""
+    there = f"there are {', '.join(list(names.values())[:_NAMED])}{more}"
+    return f"did you mean {names[near[0]]}? {there}" if near else there
 
 
 def _folded(column: str) -> str:

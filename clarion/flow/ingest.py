@@ -205,10 +205,11 @@ class _Job:
     pepper: bytes
     known: Row
     progress: Callable[[Progress], None] | None
+    began_at: int = 0  # the row
 
     async def read(self, path: Path, options: ImportOptions, customs: Customs, size: int) -> bool:
         """All batches from where the file stands; False when it was cancelled meanwhile."""
-        done: int = self.known["done_rows"]
+        self.began_at = done = self.known["done_rows"]
         columns = columns_of(customs, options)
         table = await asyncio.to_thread(opened, path, options)
         ahead = Ahead(
@@ -220,7 +221,9 @@ class _Job:
                     if not await self._store(ready, done):
                         return False
                     done += ready.rows
-        await self._tell_ignored(columns)
+        # Of a file without a heading it is only known now. Who went on after a crash has not seen all rows.
+        whole = table.kind == "json" and not self.began_at
+        await self._tell_ignored(columns, columns.unmet() if whole else ())
         return True
 
     async def _store(self, ready: Batch, at_row: int) -> bool:
@@ -258,7 +261,7 @@ class _Job:
         if self.progress is not None:
             self.progress(Progress(**{name: known[name] for name in Progress.__dataclass_fields__}))
 
-    async def _tell_ignored(self, columns: Columns) -> None:
+    async def _tell_ignored(self, columns: Columns, unmet: Sequence[str]) -> None:
         async with self.db.tenant(self.workspace_id) as connection:
             await imports.note(
                 connection,
@@ -266,7 +269,8 @@ class _Job:
                 [
                     imports.Trouble(1, column, f"this column was not read: {why}", "warning")
                     for column, why in columns.ignored.items()
-                ],
+                ]
+                + [imports.Trouble(1, column, _UNMET, "warning") for column in unmet],
             )
 
 
@@ -291,6 +295,7 @@ def quick_turns() -> Iterator[None]:
             sys.setswitchinterval(usual)
 
 
+_UNMET = "this column was given a meaning, and no row has anything in it"
 _TWIN = (
     "another contact has the same address and name under another external id; merge them if it is one person"
 )

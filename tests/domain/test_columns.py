@@ -52,6 +52,16 @@ def test_a_file_in_which_nobody_could_be_known_is_refused() -> None:
         Columns({}).check(["name", "country"])
 
 
+def test_a_mapped_column_that_is_not_there_is_refused_with_those_that_are() -> None:
+    columns = Columns({}, mapping={"Moblie": "whatsapp", "FULL name": "name", "Ward": "ignore"})
+    with pytest.raises(Invalid) as refused:
+        columns.check(["Full Name", "Mobile"])
+    assert [(one.where, one.hint) for one in refused.value.problems] == [
+        ("Moblie", "did you mean Mobile? there are Full Name, Mobile"),
+        ("Ward", "there are Full Name, Mobile"),
+    ]
+
+
 def test_cells_are_put_together_by_their_meaning() -> None:
     given = Columns({"ward": FieldType.TEXT}).given(
         {

@@ -137,6 +137,13 @@ async def test_the_sender_may_say_what_a_column_means(office: Office) -> None:
     assert (amina["addresses"][0]["urn"], amina["groups"][0]["name"]) == (f"whatsapp:{AMINA}", "Everyone")
 
 
+async def test_a_mapped_column_that_no_row_of_json_has_is_told_at_the_end(office: Office) -> None:
+    rows = '[{"phone": "0712000001"}, {"phone": "0712000004", "Mobile": "0712000005"}]'
+    ended = await office.bring(rows, "p.json", columns={"Moblie": "whatsapp", "Mobile": "whatsapp"})
+    assert counts(ended) == (2, 2, 0, 0, 0)
+    assert await office.problems(ended["id"]) == [(1, "Moblie", "warning")]
+
+
 @pytest.mark.parametrize(
     ("text", "options", "what"),
     [
@@ -144,14 +151,16 @@ async def test_the_sender_may_say_what_a_column_means(office: Office) -> None:
         (b"name,phone\n\xff\xfe\xfd,1\n", {}, "not UTF-8"),
         (b"", {}, "empty"),
         (b"phone\n0712000001\n", {"columns": {"phone": "nonsense"}}, "cannot be understood"),
+        (b"phone,Mobile\n0712000001,\n", {"columns": {"Moblie": "whatsapp"}}, "did you mean Mobile"),
         (b"phone\n0712000001\n", {"country": "Narnia"}, "not a country"),
     ],
 )
 async def test_a_file_that_cannot_be_read_is_refused_at_once(
     office: Office, text: bytes, options: dict[str, Any], what: str
 ) -> None:
-    with pytest.raises(Invalid, match=what):
+    with pytest.raises(Invalid) as refused:
         await office.start(text, **options)
+    assert what in str(refused.value)
     async with office.db.tenant(office.workspace) as connection:
         assert await imports.page(connection) == []
 
