@@ -30,7 +30,7 @@ _EXAMPLE: JsonDict = {
     "name": "staff WhatsApp",
     "provider": "whatsapp",
     "config": {"sender": "106540352242922", "total_timeout": 30, "attempts": 5},
-    "credentials": {"access_token": "EAAG…", "app_secret": "…"},
+    "credentials": {"token": "EAAG…", "app_secret": "…"},
     "rate": 80,
 }
 
@@ -60,7 +60,7 @@ class ChannelChange(Body):
 class CredentialsBody(Body):
     """Other credentials, whole; null takes them away."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"credentials": {"access_token": "EAAG…"}}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"credentials": {"token": "EAAG…"}}]})
 
     credentials: Credentials | None
 

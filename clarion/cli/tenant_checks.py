@@ -10,8 +10,10 @@ from clarion.cli.checks import Finding, Level
 from clarion.domain.channel import read_config
 from clarion.errors import ClarionError
 from clarion.flow import configure
+from clarion.flow.dispatch import account
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
+from clarion.kit.http import Http
 from clarion.providers import registry
 from clarion.store import channel as channels
 from clarion.store import checkup, job, notice, queue
@@ -24,7 +26,8 @@ async def tenant(services: Services, workspace_id: UUID, name: str) -> list[Find
     """One workspace: its channels, what is late, what nobody knows, what it was told."""
     async with services.db.tenant(workspace_id) as connection:
         found = [
-            await _channel(services, connection, row) for row in await channels.page(connection, None, 1_000)
+            await _channel(services, workspace_id, connection, row)
+            for row in await channels.page(connection, None, 1_000)
         ]
         found = found or [
             Finding("channels", Level.WARN, "there is none", "`clarion channel create NAME` makes one.")
@@ -39,13 +42,15 @@ async def tenant(services: Services, workspace_id: UUID, name: str) -> list[Find
     return [Finding(f"{name} / {one.check}", one.level, one.what, one.do) for one in found]
 
 
-async def _channel(services: Services, connection: Connection, row: Row) -> Finding:
+async def _channel(services: Services, workspace_id: UUID, connection: Connection, row: Row) -> Finding:
     title = f"channel {row['name']}"
     try:
         registry.get(row["provider"])
         read_config(row["config"], allow_private=services.settings.allow_private_addresses)
-        sealed = await channels.for_dispatch(connection, row["id"])
-        configure.open_credentials(services, sealed["workspace_id"], row["id"], sealed["credentials"])
+        if row["has_credentials"]:  # as the dispatch would make ready to send
+            ready = await account.load(services, workspace_id, row["id"])
+            configure.check_credentials(row["provider"], ready.account.credentials)
+            ready.provider.sender(ready.account, Http())
     except ClarionError as error:
         return Finding(title, Level.FAIL, error.what, error.hint)
     if row["state"] == "paused":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ async def create_channel(
     """A channel, active at once; its identifier. `rate` is messages a second. Raises Invalid, Conflict."""
     now = services.clock.now()
     channel_id = uuid7(now)
-    registry.get(provider)
+    check_credentials(provider, credentials)
     _check_config(services, config)
     await channels.create(
         connection,
@@ -163,7 +164,8 @@ async def set_credentials(
     channel_id: UUID,
     credentials: Credentials | None,
 ) -> None:
-    """Other credentials, whole; None takes them away. They are never shown again. Raises NotFound."""
+    """Other credentials, whole; None takes them away. They are never shown. Raises NotFound, Invalid."""
+    check_credentials((await channels.get(connection, channel_id))["provider"], credentials)
     sealed = seal_credentials(services, workspace_id, channel_id, credentials)
     await channels.set_credentials(connection, channel_id, sealed, services.clock.now())
 
@@ -191,6 +193,20 @@ async def rotate_credentials(services: Services, workspace_id: UUID) -> int:
                 await channels.set_credentials(connection, found["id"], again, services.clock.now())
                 changed += 1
     return changed
+
+
+def check_credentials(provider: str, credentials: Credentials | None) -> None:
+    """Raises Invalid for a provider that is none, and for a secret that it would never ask for: one that is
+    misspelt would be missed when the first message is sent."""
+    known = registry.get(provider).credentials
+    for name in credentials or ():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise Invalid(
+                f"{provider} has no credential {name[:80]!r}",
+                where=f"credentials.{name[:80]}",
+                hint=f"Did you mean {near[0]}?" if near else "It has: " + ", ".join(known),
+            )
 
 
 def seal_credentials(

@@ -146,6 +146,7 @@ class Provider(Protocol):
     can_look_up: ClassVar[bool]
     has_window: ClassVar[bool]  # free text only within 24 hours of the person's last message
     text_limit: ClassVar[int]
+    credentials: ClassVar[Mapping[str, str]]  # every secret that an account may have, by name: what it is for
     # Its one request goes through `Http.call`, which tells of the first byte. Where it does not, a try
     # counts as begun before `send`.
     speaks_http: ClassVar[bool]

@@ -182,6 +182,11 @@ class WhatsApp:
     can_look_up: ClassVar[bool] = True  # where the account's option `look_up` says that its service has it
     has_window: ClassVar[bool] = True
     text_limit: ClassVar[int] = 4096
+    credentials: ClassVar[Mapping[str, str]] = {
+        "token": "the access token that messages are sent with",
+        "app_secret": "signs webhooks: without it no receipt and no reply is taken",
+        "verify_token": "what Meta is told when it asks whether the webhook's address is ours",
+    }
     speaks_http: ClassVar[bool] = True
 
     def sender(self, account: Account, http: Http) -> Sender:

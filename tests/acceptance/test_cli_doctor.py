@@ -37,6 +37,19 @@ def test_a_channel_whose_credentials_do_not_open_is_a_failure(selam: Terminal) -
     assert found["Selam Clinic / channel staff"] == "fail"
 
 
+def test_a_channel_that_lacks_what_it_sends_with_is_a_failure(selam: Terminal) -> None:
+    """Before anybody is sent to, and not when the first message pauses it."""
+    selam.ok("channel", "create", "half", "--credential", "token=sandbox-token")
+    code, found = levels(selam)
+    told = selam.run("doctor")
+    selam.ok("channel", "set", "half", "--set", "sender=1001")
+    mended, afterwards = levels(selam)
+
+    assert (code, found["Selam Clinic / channel half"]) == (1, "fail")
+    assert "sender" in told.out
+    assert (mended, afterwards["Selam Clinic / channel half"]) == (0, "ok")
+
+
 def test_a_state_folder_that_cannot_be_made_is_told_and_not_stumbled_over(selam: Terminal) -> None:
     code, found = levels(selam, CLARION_STATE_DIR="/dev/null/clarion")
 

@@ -23,7 +23,7 @@ STAFF = {
     "name": "staff WhatsApp",
     "provider": "whatsapp",
     "config": {"base_url": "http://127.0.0.1:9/", "sender": "106540352242922"},
-    "credentials": {"access_token": TOKEN},
+    "credentials": {"token": TOKEN},
     "rate": 12.5,
 }
 
@@ -44,6 +44,21 @@ async def test_a_channel_is_made_and_shown_without_its_credentials(selam: Api) -
         assert TOKEN not in reply.body.decode()
 
 
+@pytest.mark.parametrize("way", ["made", "changed"])
+async def test_a_misspelt_credential_is_refused_and_the_right_one_told(selam: Api, way: str) -> None:
+    """Taken in silence it would be missed when the first message is sent."""
+    if way == "made":
+        refused = await selam.post("/api/v1/channels", {**STAFF, "credentials": {"tokn": TOKEN}})
+    else:
+        made = await _made(selam)
+        refused = await selam.send(
+            "PUT", f"/api/v1/channels/{made.json['id']}/credentials", json={"credentials": {"tokn": TOKEN}}
+        )
+    assert (refused.status, refused.json["where"]) == (422, "credentials.tokn")
+    assert refused.json["hint"] == "Did you mean token?"
+    assert TOKEN not in refused.body.decode()
+
+
 async def test_credentials_are_sealed_in_the_database_and_open_for_dispatch(
     selam: Api, services: Services
 ) -> None:
@@ -53,7 +68,7 @@ async def test_credentials_are_sealed_in_the_database_and_open_for_dispatch(
         row = await channels.for_dispatch(connection, made.json["id"])
     assert TOKEN.encode() not in bytes(row["credentials"])
     opened = open_credentials(services, selam.workspace_id, row["id"], row["credentials"])
-    assert opened == {"access_token": TOKEN}
+    assert opened == {"token": TOKEN}
 
 
 async def test_credentials_copied_to_another_channel_do_not_open_there(
@@ -71,12 +86,12 @@ async def test_credentials_copied_to_another_channel_do_not_open_there(
 async def test_credentials_are_replaced_and_taken_away(selam: Api, services: Services) -> None:
     made = await _made(selam)
     path = f"/api/v1/channels/{made.json['id']}/credentials"
-    assert (await selam.send("PUT", path, json={"credentials": {"access_token": "new"}})).status == 204
+    assert (await selam.send("PUT", path, json={"credentials": {"token": "new"}})).status == 204
     assert selam.workspace_id
     async with services.db.tenant(selam.workspace_id) as connection:
         row = await channels.for_dispatch(connection, made.json["id"])
     opened = open_credentials(services, selam.workspace_id, row["id"], row["credentials"])
-    assert opened == {"access_token": "new"}
+    assert opened == {"token": "new"}
     await selam.send("PUT", path, json={"credentials": None})
     assert (await selam.get(f"/api/v1/channels/{made.json['id']}")).json["has_credentials"] is False
 
@@ -92,7 +107,7 @@ async def test_a_new_key_seals_again_what_the_old_one_sealed(selam: Api, service
         row = await channels.for_dispatch(connection, made.json["id"])
     only_new = replace(services, box=SecretBox(["n" * 40]))
     opened = open_credentials(only_new, selam.workspace_id, row["id"], row["credentials"])
-    assert opened == {"access_token": TOKEN}
+    assert opened == {"token": TOKEN}
     with pytest.raises(Misconfigured):
         open_credentials(services, selam.workspace_id, row["id"], row["credentials"])
 

@@ -15,6 +15,7 @@ from clarion.flow.compose import Composer
 from clarion.flow.dispatch import account, deaths
 from clarion.flow.dispatch.beyond import Beyonder
 from clarion.flow.dispatch.desk import Desk
+from clarion.flow.dispatch.held import Held
 from clarion.flow.dispatch.ownership import Watch
 from clarion.flow.dispatch.recover import recover
 from clarion.flow.dispatch.settler import Settler
@@ -37,15 +38,6 @@ IDLE = 60.0  # a channel with nothing to send is given up after this many second
 CLOCK_EVERY = 5.0
 SETTLED_WITHIN = 5.0  # after its calls ended, a desk waits this long for their verdicts to be durable
 log = logger(__name__)
-
-
-@dataclass(slots=True)
-class Held:
-    """A desk and the task that runs it."""
-
-    desk: Desk
-    task: asyncio.Task[None]
-    leaving: asyncio.Task[None] | None = None
 
 
 @dataclass(slots=True)
