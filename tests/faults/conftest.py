@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from clarion.sandbox.client import SandboxProcess
+from tests.faults.hooks import Hooks
 from tests.faults.scene import Scene
 from tests.faults.story import Story, play
 from tests.house import House
@@ -21,16 +23,19 @@ SCENES_A_DATABASE = 20
 
 @dataclass
 class World:
-    """A sandbox and a database; a new database now and then, so that old scenes weigh nothing."""
+    """A sandbox, a server that it alone uses, and on that a database; a new one now and then, so that old
+    scenes weigh nothing."""
 
     house: House
     sandbox: SandboxProcess
     folder: Path
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _database: str = ""
+    _hooks: Hooks | None = None
 
     def fresh(self) -> None:
         """A new database: the old scenes, and what a mutant did to their schema, are gone."""
+        self.close()
         if self._database:
             self.house.drop(self._database)
         self._database = self.house.new_database()
@@ -45,30 +50,37 @@ class World:
         options = {"options": {"look_up": True}} if story.look_up else {}
         scene = Scene(
             self.house.url(self._database), self.house.superuser(self._database), self.sandbox, folder,
-            story.people, options, story.rate,
+            story.people, options, story.rate, self.house,
         )  # fmt: skip
         scene.set_up()
+        if story.receipts:
+            self._hooks = self._hooks or Hooks(scene.environment, folder / "hooks")
+            scene.hooks = self._hooks
         return scene
+
+    def close(self) -> None:
+        """Nobody serves this database's hooks any more."""
+        if self._hooks is not None:
+            self._hooks.stop()
+            self._hooks = None
 
 
 @pytest.fixture(scope="session")
-def worlds(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[World]]:
-    made = [
-        World(
-            house,
-            SandboxProcess.start(
-                tmp_path_factory.mktemp("sandbox"),
-                tokens=["sandbox"],
-                window="open",
-                receipts={"mode": "none"},
-            ),
-            tmp_path_factory.mktemp("world"),
+def worlds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[World]]:
+    made: list[World] = []
+    by_url = bool(os.environ.get("CLARION_TEST_DATABASE_URL"))  # then all share it, and nobody stops it
+    for _ in range(WORLDS):
+        house = request.getfixturevalue("house") if by_url else House(tmp_path_factory.mktemp("house"))
+        sandbox = SandboxProcess.start(
+            tmp_path_factory.mktemp("sandbox"), tokens=["sandbox"], window="open", receipts={"mode": "none"}
         )
-        for _ in range(WORLDS)
-    ]
+        made.append(World(house, sandbox, tmp_path_factory.mktemp("world")))
     yield made
     for world in made:
+        world.close()
         world.sandbox.stop()
+        if not by_url:
+            world.house.close()
 
 
 def play_all(worlds: list[World], stories: list[Story], mutant: str = "") -> list[tuple[Story, list[str]]]:

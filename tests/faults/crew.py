@@ -10,27 +10,33 @@ from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(
-    ["clarion.cli.running", "uvloop", "tests.faults.mutants", "tests.faults.crew"]
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(
+    ["clarion.cli.running", "uvloop", "tests.faults.mutants", "tests.faults.crew", "tests.faults.hooks"]
 )
 
 
-def _worker(environment: dict[str, str], log: str, mutant: str) -> None:
-    """The child: exactly what `clarion worker` runs, after an optional mutation of the code."""
+def prepare(environment: dict[str, str], log: str) -> None:
+    """Make a forked child what a started one would be: its output, its environment, its settings."""
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ.update(environment)
+    from clarion.settings import settings
+
+    settings.cache_clear()
+
+
+def _worker(environment: dict[str, str], log: str, mutant: str) -> None:
+    """The child: exactly what `clarion worker` runs, after an optional mutation of the code."""
+    prepare(environment, log)
     from clarion.cli import running
     from clarion.kit import crash
-    from clarion.settings import settings
     from tests.faults import mutants
 
     crash.arm(environment.get("CLARION_CRASH", ""))
     if mutant:
         mutants.apply(mutant)
-    settings.cache_clear()
     running.worker(concurrency=None)
 
 
@@ -44,12 +50,13 @@ class Crew:
     processes: list[BaseProcess] = field(default_factory=list)
     frozen: list[BaseProcess] = field(default_factory=list)
     deaths: int = 0
+    killed: int = 0  # of these, by SIGKILL: they could not write down what they knew
 
     def start(self, crash: str = "") -> BaseProcess:
         """Start a worker, to be killed at a named place if `crash` says so."""
         number = len(self.processes) + self.deaths
         environment = self.environment | {"CLARION_CRASH": crash}
-        process = _context.Process(
+        process = context.Process(
             target=_worker, args=(environment, str(self.folder / f"worker-{number}.log"), self.mutant)
         )
         process.start()
@@ -63,6 +70,7 @@ class Crew:
             process.join()
             self.processes.remove(process)
             self.deaths += 1
+            self.killed += process.exitcode == -signal.SIGKILL
             self.start()
         return len(dead)
 
@@ -95,6 +103,7 @@ class Crew:
         for process in self.processes:
             process.join(max(0.0, end - time.monotonic()))
             codes.append(process.exitcode)
+            self.killed += process.exitcode == -signal.SIGKILL
             if process.exitcode is None:
                 self.kill(process)
         self.processes.clear()

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +26,9 @@ from clarion.kit.secrets import SecretBox
 from clarion.sandbox.client import SandboxProcess
 from clarion.settings import Settings
 from clarion.store import campaign, expansion, run, workspace
+from tests.faults.hooks import Hooks
+from tests.faults.judge import judge
+from tests.house import House
 
 SECRET = "a-long-word-that-only-the-tests-of-faults-know"
 TEMPLATE = {"kind": "template", "name": "hello", "language": "en", "parameters": ["{{ contact.name }}"]}
@@ -45,10 +49,13 @@ class Scene:
     people: int
     options: dict[str, Any] = field(default_factory=dict)
     rate: float = 100_000
+    house: House | None = None  # the server, where it may be stopped
+    hooks: Hooks | None = None  # where the provider tells what became of it
     first_number: int = field(init=False, default_factory=lambda: next(_first_numbers))
     workspace_id: UUID = field(init=False)
     campaign_id: UUID = field(init=False)
     run_id: UUID = field(init=False)
+    away: bool = field(init=False, default=False)  # the database, so that nobody can look
     channel_id: UUID = field(init=False)
 
     @property
@@ -159,15 +166,19 @@ class Scene:
         )
         return int(found[0]["n"])
 
-    def wait_done(self, seconds: float, step: Any = lambda: None) -> bool:
-        """Wait until nothing waits, calling `step` between looks; False when it takes longer."""
+    def wait(self, condition: Callable[[], bool], seconds: float, step: Callable[[], object]) -> bool:
+        """Wait until a look shows `condition`, calling `step` between looks; False when it takes longer."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if self.waiting() == 0:
+            if not self.away and condition():
                 return True
             step()
             time.sleep(0.05)
         return False
+
+    def wait_done(self, seconds: float, step: Callable[[], object] = lambda: None) -> bool:
+        """Wait until nothing waits, calling `step` between looks; False when it takes longer."""
+        return self.wait(lambda: self.waiting() == 0, seconds, step)
 
     def accepted(self) -> int:
         """Messages that are durably accepted, by the tally."""
@@ -185,16 +196,28 @@ class Scene:
         )
         return int(found[0]["n"])
 
-    def wait_settled(self, seconds: float, step: Any = lambda: None) -> bool:
+    def wait_settled(self, seconds: float, step: Callable[[], object] = lambda: None) -> bool:
         """Wait until evidence has settled every unknown, and what it sent back to ready is done."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            # in one look: what waits now and is unknown a moment later would be seen by neither of two
-            if self.waiting(unknown_too=True) == 0:
-                return True
-            step()
-            time.sleep(0.05)
-        return False
+        # in one look: what waits now and is unknown a moment later would be seen by neither of two
+        return self.wait(lambda: self.waiting(unknown_too=True) == 0, seconds, step)
+
+    def wait_heard(self, seconds: float, step: Callable[[], object], *, settled: bool) -> bool:
+        """Wait until the provider has told everything, all of it is read, and nothing waits; `settled`: and
+        nothing is unknown."""
+
+        def heard() -> bool:
+            told = self.sandbox.summary()
+            coming = told["webhooks"]["pending"] + told["outcomes"].get("waiting", 0)
+            return not coming and self.unread() == 0 and self.waiting(unknown_too=settled) == 0
+
+        return self.wait(heard, seconds, step)
+
+    def unread(self) -> int:
+        """Bodies that came in and nobody has read yet."""
+        found = self.query(
+            "SELECT count(*) AS n FROM inbox WHERE workspace_id = %s AND done_at IS NULL", self.workspace_id
+        )
+        return int(found[0]["n"])
 
     def alter(self, statement: str) -> None:
         """Change the schema, as a mutant does."""
@@ -217,69 +240,7 @@ class Scene:
 
     def judge(self) -> list[str]:
         """Everything that is wrong, as sentences: the sandbox's record of the truth against the ledger."""
-        wrong: list[str] = []
-        shown = self.sandbox.people()
-        twice = [who for who, n in shown.items() if n > 1]
-        if twice:
-            wrong.append(f"{len(twice)} people hold two effective messages")
-            wrong += [self._history(who) for who in twice[:3]]
-        messages = self.query(
-            """SELECT m.id, m.state::text, m.reason, a.value, m.run_id FROM message m
-               LEFT JOIN address a ON a.id = m.address_id WHERE m.workspace_id = %s""",
-            self.workspace_id,
-        )
-        if len(messages) != self.people:
-            wrong.append(f"{self.people} people were intended, {len(messages)} have a message")
-        for message in messages:
-            had = shown.get(str(message["value"]).lstrip("+"), 0)
-            if message["state"] in ("accepted", "delivered", "read", "undelivered") and not had:
-                wrong.append(f"{message['id']} is {message['state']} and the provider never accepted it")
-            if message["state"] in ("failed", "expired", "cancelled", "skipped") and had:
-                wrong.append(f"{message['id']} is {message['state']} and the person has it")
-            if message["state"] == "ready":
-                wrong.append(f"{message['id']} was never brought to an end")
-        wrong += self._tally(Counter((m["state"], m["reason"]) for m in messages))
-        wrong += [
-            f"message {row['message_id']} has {row['n']} effective attempts"
-            for row in self.query(
-                """SELECT message_id, count(*) AS n FROM attempt WHERE workspace_id = %s AND effective
-                   GROUP BY message_id HAVING count(*) > 1""",
-                self.workspace_id,
-            )
-        ]
-        left = self.query("SELECT count(*) AS n FROM queue WHERE workspace_id = %s", self.workspace_id)[0][
-            "n"
-        ]
-        if left:
-            wrong.append(f"{left} rows are left in the queue")
-        return wrong
-
-    def _history(self, phone: str) -> str:
-        """Everything that both sides know of one person, for whoever must explain it."""
-        tries = self.query(
-            """SELECT a.id, a.worker_id, a.epoch, a.number, a.state::text, a.effective, a.code, a.provider_id,
-                 a.unknown_since::time::text, a.settled_at::time::text, w.pid, w.stopped_at::time::text
-               FROM attempt a JOIN address d ON d.id = a.address_id LEFT JOIN worker w ON w.id = a.worker_id
-               WHERE a.workspace_id = %s AND d.value = %s ORDER BY a.id""",
-            self.workspace_id,
-            f"+{phone}",
-        )
-        lines = [f"  ours: { {key: str(value) for key, value in one.items()} }" for one in tries]
-        lines += [f"  theirs: {one}" for one in self.sandbox.messages(to=phone)]
-        return "\n".join([f"+{phone} ({self.folder}):", *lines])
-
-    def _tally(self, states: Counter[tuple[str, str | None]]) -> list[str]:
-        kept = Counter(
-            {
-                (row["state"], row["reason"]): int(row["n"])
-                for row in self.query(
-                    """SELECT state::text, reason, sum(n) AS n FROM tally WHERE workspace_id = %s
-                       GROUP BY state, reason HAVING sum(n) <> 0""",
-                    self.workspace_id,
-                )
-            }
-        )
-        return [] if kept == states else [f"the tally says {dict(kept)}, the messages {dict(states)}"]
+        return judge(self)
 
     def states(self) -> Counter[str]:
         """How many messages are in each state."""

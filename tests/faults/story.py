@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
 from clarion.kit.crash import POINTS
 from tests.faults.crew import Crew
+from tests.faults.judge import forgotten, unheard
+from tests.faults.outage import WAYS, Outage, Weather
 from tests.faults.scene import Scene
 
 # Names as in docs/sandbox.md, with a parameter that suits a channel whose total time-out is a second.
@@ -27,13 +30,30 @@ CALL_FAULTS: dict[str, float | None] = {
     "reset": None,
     "refuse_permanent": None,
 }
+# What is told afterwards: how for all of a story, and otherwise for some.
+RECEIPT_MODES = ("normal", "early", "late", "five_times", "reversed", "missing")
+RECEIPT_FAULTS: dict[str, float | None] = {
+    "receipts_early": None,
+    "receipts_late": 0.8,
+    "receipts_five_times": None,
+    "receipts_reversed": None,
+    "receipts_missing": None,
+    "receipts_failed": 131026,
+}
+QUICKLY = {
+    "sent_after": 0.02, "delivered_after": 0.1, "read_after": 0.25, "read_share": 0.5, "batch_within": 0.02,
+    "batch_size": 10, "late_by": 0.8, "missing_share": 0.5, "backoff": 0.1, "backoff_cap": 0.5, "retries": 40,
+}  # fmt: skip
+WORKERS, SHARES = (1, 2, 3, 4, 5, 6, 7, 8), (12, 30, 22, 22, 5, 4, 2, 3)
 WAKING = 0.5  # seconds in which a thawed worker has looked round and written down what it knows
-CHAOS = ("kill", "freeze", "terminate", "echo", "nothing")
+CHAOS = ("kill", "freeze", "terminate", "echo", "deafen", "nothing")
+VIOLENT = ("kill", "freeze")  # who suffers it cannot write down what it knows
 
 
 @dataclass(frozen=True)
 class Story:
-    """A run's plan. `chaos` is (seconds after the start, what)."""
+    """A run's plan. `chaos` is (seconds after the start, what); `receipts` how the provider tells what became
+    of it, empty where it tells nothing."""
 
     seed: int
     people: int
@@ -43,22 +63,32 @@ class Story:
     faults: dict[str, float]
     crashes: tuple[str, ...]
     chaos: tuple[tuple[float, str], ...] = field(default_factory=tuple)
+    receipts: str = ""
+    outage: Outage | None = None
 
     @classmethod
     def drawn(cls, seed: int) -> Story:
-        """The plan that a seed means, for ever."""
+        """The plan that a seed means. Half of the outages meet nothing violent: what is unknown after
+        such a one was forgotten."""
         rng = Random(seed)
         names = rng.sample(sorted(CALL_FAULTS), rng.randint(0, 4))
-        workers = rng.choice((1, 2, 2, 3, 4))
+        workers = rng.choices(WORKERS, SHARES)[0]
         points = [p for p in POINTS if not p.startswith("expand")]
         crashes = [
             f"{rng.choice(points)}:{rng.choice((1, 1, 2, 5, 20))}" for _ in range(rng.randint(0, workers))
         ]
         chaos = sorted((rng.uniform(0.1, 0.8), rng.choice(CHAOS)) for _ in range(rng.randint(0, 3)))
+        outage = None
+        if rng.random() < 0.3:
+            outage = Outage(rng.choice(sorted(WAYS)), rng.uniform(0.0, 1.0), rng.uniform(0.2, 2.0))
+            if rng.random() < 0.5:
+                crashes, chaos = [], [(at, what) for at, what in chaos if what not in VIOLENT]
+        receipts = rng.choice(RECEIPT_MODES) if rng.random() < 0.5 else ""
+        names += rng.sample(sorted(RECEIPT_FAULTS), rng.randint(0, 3)) if receipts else []
         return cls(
             seed=seed, people=rng.randint(10, 80), workers=workers, rate=rng.choice((150.0, 100_000.0)),
             look_up=rng.random() < 0.5, faults={name: rng.uniform(0.02, 0.15) for name in names},
-            crashes=tuple(crashes), chaos=tuple(chaos),
+            crashes=tuple(crashes), chaos=tuple(chaos), receipts=receipts, outage=outage,
         )  # fmt: skip
 
     def __str__(self) -> str:
@@ -67,51 +97,88 @@ class Story:
 
 def play(story: Story, scene: Scene, mutant: str = "", seconds: float = 40.0) -> list[str]:
     """Play a story in a scene that is set up; everything that is wrong at the end, as sentences."""
-    scene.sandbox.reset()
-    parameters = {
-        name: value for name, value in CALL_FAULTS.items() if value is not None and name in story.faults
-    }
-    scene.sandbox.configure(faults=None)  # a patch merges: the last story's faults go first
-    scene.sandbox.configure(
-        faults={"seed": story.seed, "probabilities": story.faults, "parameters": parameters},
-        lookup={"mode": "on" if story.look_up else "off", "lag": 0.1},
-    )
+    _provide(story, scene)
     crew = Crew(scene.environment, scene.folder, mutant)
-    plan = list(story.chaos)
-    rng = Random(story.seed + 1)
+    sky = Weather(scene.house, story.outage, story.people, lambda: scene.sandbox.summary()["requests"])
     try:
         for number in range(story.workers):
             crew.start(story.crashes[number] if number < len(story.crashes) else "")
-        began = time.monotonic()
-
-        def step() -> None:
-            crew.supervise()
-            elapsed = time.monotonic() - began
-            while plan and plan[0][0] <= elapsed:
-                _strike(plan.pop(0)[1], crew, scene, rng)
-            if elapsed > 1.8:
-                crew.thaw()
-
-        done = scene.wait_done(seconds, step)
-        if crew.frozen or any(what == "freeze" for _, what in story.chaos):
-            # Who wakes now puts back what it had not begun, though it was held for unknown: to be sent yet.
-            crew.thaw()
-            time.sleep(WAKING)
-            done = done and scene.wait_done(seconds, step)
-        if done and story.look_up:
-            done = scene.wait_settled(seconds, step)
+        done = _pass(story, scene, crew, _stepping(story, scene, crew, sky), seconds)
         codes = crew.stop()
         wrong = [] if done else [f"not done after {seconds} s: {dict(scene.states())}"]
         if any(code is None for code in codes):
             wrong.append(f"a worker did not end within its time: {codes}")
         if done and story.look_up and (left := scene.unknown()):
             wrong.append(f"{left} are left unknown although the provider can be asked")
+        if done and not crew.killed and not any(what == "freeze" for _, what in story.chaos):
+            wrong += forgotten(scene)
+        if done and scene.hooks is not None:
+            wrong += unheard(scene)
         return wrong + scene.judge()
     finally:
+        sky.clear_up()
         crew.stop(timeout=0.0)
+        scene.sandbox.configure(callback_url=None)
+
+
+def _provide(story: Story, scene: Scene) -> None:
+    """The provider as this story has it."""
+    parameters = {
+        name: value
+        for name, value in (CALL_FAULTS | RECEIPT_FAULTS).items()
+        if value is not None and name in story.faults
+    }
+    scene.sandbox.configure(faults=None)  # a patch merges: the last story's faults go first
+    scene.sandbox.configure(
+        faults={"seed": story.seed, "probabilities": story.faults, "parameters": parameters},
+        lookup={"mode": "on" if story.look_up else "off", "lag": 0.1},
+        receipts=QUICKLY | {"mode": story.receipts or "none"},
+        callback_url=f"{scene.hooks.url}/hooks/{scene.channel_id}" if scene.hooks is not None else None,
+    )
+    scene.sandbox.reset()
+
+
+def _stepping(story: Story, scene: Scene, crew: Crew, sky: Weather) -> Callable[[], None]:
+    """What happens between two looks: the story's chaos when it is due, and the supervisor's work."""
+    plan = list(story.chaos)
+    rng = Random(story.seed + 1)
+    began = time.monotonic()
+
+    def step() -> None:
+        sky.step()
+        scene.away = sky.away
+        crew.supervise()
+        if scene.hooks is not None:
+            scene.hooks.supervise()
+        elapsed = time.monotonic() - began
+        while plan and plan[0][0] <= elapsed:
+            _strike(plan.pop(0)[1], crew, scene, rng)
+        if elapsed > 1.8:
+            crew.thaw()
+
+    return step
+
+
+def _pass(story: Story, scene: Scene, crew: Crew, step: Callable[[], None], seconds: float) -> bool:
+    """Wait for the end of all that is to come; False when something is still to come after `seconds`."""
+    done = scene.wait_done(seconds, step)
+    if crew.frozen or any(what == "freeze" for _, what in story.chaos):
+        # Who wakes now puts back what it had not begun, though it was held for unknown: to be sent yet.
+        crew.thaw()
+        time.sleep(WAKING)
+        done = done and scene.wait_done(seconds, step)
+    if done and story.look_up:
+        done = scene.wait_settled(seconds, step)
+    if done and scene.hooks is not None:
+        done = scene.wait_heard(seconds, step, settled=story.look_up)
+    return done
 
 
 def _strike(what: str, crew: Crew, scene: Scene, rng: Random) -> None:
+    if what == "deafen" and scene.hooks is not None:
+        scene.hooks.kill()
+    if what == "echo" and not scene.away:
+        scene.echo()
     alive = [p for p in crew.processes if p.is_alive() and p not in crew.frozen]
     if not alive:
         return
@@ -122,8 +189,6 @@ def _strike(what: str, crew: Crew, scene: Scene, rng: Random) -> None:
         crew.freeze(victim)
     elif what == "terminate":
         victim.terminate()
-    elif what == "echo":
-        scene.echo()
 
 
 def tell(story: Story, wrong: list[str]) -> str:

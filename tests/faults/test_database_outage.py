@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from clarion.sandbox.client import SandboxProcess
 from tests.faults.crew import Crew
+from tests.faults.outage import WAYS
 from tests.faults.scene import Scene
 from tests.house import House
 
@@ -28,26 +28,6 @@ def own_house(tmp_path: Path) -> Iterator[House]:
     house.close()
     assert house.embedded is not None
     house.embedded.release()
-
-
-def _fast(house: House) -> None:
-    assert house.embedded is not None
-    house.embedded.stop("fast")
-
-
-def _immediate(house: House) -> None:
-    assert house.embedded is not None
-    house.embedded.stop("immediate")
-
-
-def _kill(house: House) -> None:
-    assert house.embedded is not None
-    pid = house.embedded.status().pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-
-
-WAYS: dict[str, Callable[[House], None]] = {"fast": _fast, "immediate": _immediate, "kill -9": _kill}
 
 
 def _outage(house: House, tmp_path: Path, way: str, seconds: float) -> None:
