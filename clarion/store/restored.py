@@ -15,11 +15,13 @@ REASON = (
     "restored from a backup: what was sent after the backup is not in it and would be sent again. "
     "Cancel what went out already, then resume"
 )
+BEFORE = ". It was paused before: "  # and then the reason of that time
 
 
 def pause_everything(connection: psycopg.Connection[Any], now: datetime) -> int:
     """Pause every channel of every workspace and free it of its former owner; how many were active.
 
+    One that was paused before says both: whoever settles the old reason must not resume it unwarned.
     `connection` is the schema's owner's or a superuser's, in a transaction that the caller commits.
     """
     tables = ("channel", "channel_owner")
@@ -28,6 +30,11 @@ def pause_everything(connection: psycopg.Connection[Any], now: datetime) -> int:
     done = connection.execute(
         "UPDATE channel SET state = 'paused', reason = %s, modified_at = %s WHERE state = 'active'",
         (REASON, now),
+    )
+    connection.execute(
+        """UPDATE channel SET reason = concat(%s::text, %s || nullif(reason, '')), modified_at = %s
+           WHERE state = 'paused' AND NOT starts_with(reason, %s)""",
+        (REASON, BEFORE, now, REASON),
     )
     connection.execute("UPDATE channel_owner SET epoch = epoch + 1, worker_id = NULL")
     # A flight recorder tells of the database that went on, not of this older one: it proves nothing here.
