@@ -104,7 +104,7 @@ async def set_state(
     await connection.execute(
         """UPDATE campaign SET state = %(state)s, reason = %(reason)s, modified_at = %(now)s,
              send_at = coalesce(%(send_at)s, send_at),
-             launched_at = CASE WHEN %(state)s = 'draft' THEN launched_at
+             launched_at = CASE WHEN %(state)s IN ('draft', 'cancelled') THEN launched_at
                ELSE coalesce(launched_at, %(now)s) END,
              finished_at = CASE WHEN %(state)s IN ('completed', 'cancelled') THEN %(now)s::timestamptz END
            WHERE id = %(id)s""",

@@ -164,6 +164,21 @@ async def test_a_scheduled_one_that_is_cancelled_never_begins(services: Services
     assert await counted(services, workspace, run_id) == {}
 
 
+async def test_a_draft_that_is_cancelled_was_never_launched(services: Services, workspace: UUID) -> None:
+    sends = await channel(services, workspace)
+    thrown_away = await written(services, workspace, sends)
+    await people(services, workspace)
+    campaign_id = await written(services, workspace, sends, send_at=NOON + HOUR)
+    await launched(services, workspace, campaign_id)
+    at(services).advance(60)
+    for one in (thrown_away, campaign_id):
+        await cancel(services, workspace, one)
+    async with services.db.tenant(workspace) as connection:
+        rows = [(await draft.read(connection, one))[0] for one in (thrown_away, campaign_id)]
+    assert [row["launched_at"] for row in rows] == [None, NOON]
+    assert [row["finished_at"] for row in rows] == [services.clock.now()] * 2
+
+
 async def test_what_ended_cannot_be_paused_or_resumed(services: Services, workspace: UUID) -> None:
     await people(services, workspace)
     campaign_id, _ = await sent_out(services, workspace)
