@@ -118,9 +118,15 @@ async def _told(request: Request, error: Exception) -> Response:
 
 async def _not_valid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = tuple(Detail(where(found["loc"]), _said(found)) for found in error.errors())
+    problems = tuple(Detail(where(found["loc"]), _said(found)) for found in _meant(error.errors()))
     told = Invalid("the request is not valid", problems=problems)
     return reply(told, request_id_of(request))
+
+
+def _meant(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without "at least 1 item" of a list whose items are wrong: only those that are right were counted."""
+    inside = {one["loc"][:n] for one in found for n in range(len(one["loc"]))}
+    return [one for one in found if one["type"] != "too_short" or one["loc"] not in inside]
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -91,6 +91,18 @@ async def test_one_text_for_all_needs_no_variants(selam: Api) -> None:
     assert (await selam.post(PATH, {**body, "content": NOTICE, "text": "Hello"})).status == 422
 
 
+async def test_a_wrong_form_is_told_once_and_no_variants_at_all_too(selam: Api) -> None:
+    body = announcement(await channel(selam))
+    wrong = {"variants": [{"content": {"kind": "text", "words": "Closed"}}]}
+    told = problems(await selam.post(PATH, {**body, "content": wrong}))
+    assert sorted(told) == [
+        "body.content.variants[0].content.text.text",
+        "body.content.variants[0].content.text.words",
+    ]
+    none = problems(await selam.post(PATH, {**body, "content": {"variants": []}}))
+    assert list(none) == ["body.content.variants"]
+
+
 async def test_what_is_wrong_is_told_by_its_place(selam: Api) -> None:
     body = announcement(await channel(selam), audience={"include": {"groups": [str(uuid4())]}})
     del body["content"]
