@@ -235,11 +235,11 @@ def _merge(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
 
 
 def load_config(path: Path) -> Config:
-    """Read a settings file (JSON, UTF-8). Raises Invalid with the file's name."""
+    """Read a settings file (JSON, UTF-8). Raises Invalid with the file's path."""
     try:
         document = orjson.loads(path.read_bytes())
     except OSError as error:
-        raise Invalid(f"the settings cannot be read: {error.strerror}", where=path.name) from error
+        raise Invalid(f"the settings cannot be read: {error.strerror}", where=str(path)) from error
     except orjson.JSONDecodeError as error:
-        raise Invalid(f"the settings are not JSON: {error}", where=path.name) from error
+        raise Invalid(f"the settings are not JSON: {error}", where=str(path)) from error
     return parse_config(document)
