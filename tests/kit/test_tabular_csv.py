@@ -24,6 +24,12 @@ def read(
         return list(table)
 
 
+def test_a_sheet_of_what_is_no_workbook_is_refused() -> None:
+    for data, kind in ((b"name\nAmina\n", "CSV"), (b'[{"name": "Amina"}]', "JSON")):
+        with pytest.raises(Invalid, match=f"this is {kind}"):
+            open_table(io.BytesIO(data), sheet="Staff")
+
+
 def row(line: int, **values: str) -> Row:
     return Row(line, values)
 

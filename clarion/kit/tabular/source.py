@@ -47,7 +47,8 @@ def open_table(
     visible one otherwise).
 
     Raises NotFound (no such file), TooLarge (over a limit; nothing was read), Invalid (empty, not in this
-    encoding, no heading, one column name twice, a workbook that cannot be opened or is a bomb).
+    encoding, no heading, one column name twice, a sheet of what is no workbook, a workbook that cannot be
+    opened or is a bomb).
     """
     limits = limits or Limits()
     file, opened = _opened(source)
@@ -111,6 +112,12 @@ def _reader(
                 "an old or password-protected Excel file", hint="save it as .xlsx without a password"
             )
         return WorkbookReader(file, total, limits, sheet)
+    if sheet is not None:
+        raise Invalid(
+            f"only a workbook has sheets, and this is {kind.upper()}",
+            where="sheet",
+            hint="leave the sheet away",
+        )
     codec = _codec(file, encoding)
     _check_encoding(file, codec, chosen=encoding is not None)
     if kind == "json":
