@@ -15,6 +15,7 @@ ALL: dict[str, list[str]] = {
     "idle": [],
     "workers": [],
     "queue_depth": [],
+    "punctual": [],
 }
 
 

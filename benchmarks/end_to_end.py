@@ -1,8 +1,10 @@
 """(a) An announcement end to end, beside the raw floor in the same run.
 
-From the launch to the last durable `accepted`, through a real worker process and the sandbox on
-loopback; then the floor with the same sandbox, concurrency and durability; five interleaved pairs,
-the medians. `python -m benchmarks.end_to_end [--people 100000] [--pairs 5] [--receipts]`.
+From the API's call that launches it to the last durable `accepted`, through a real worker process with
+the usual settings and the sandbox on loopback; then the floor with the same sandbox, concurrency and
+durability; five interleaved pairs, the medians.
+
+    python -m benchmarks.end_to_end [--people 100000] [--pairs 5] [--receipts]
 
 With `--receipts` the sandbox tells of every message that it was sent and delivered, signed, to the API
 in a process of its own, while the sending goes on; the worker reads them. The floor has none.
@@ -25,8 +27,12 @@ import psycopg
 
 from benchmarks import machine
 from benchmarks.served import Served
+from clarion.domain.scope import Scope
+from clarion.flow import access
+from clarion.kit.clock import Clock
+from clarion.kit.db import Database
 from clarion.sandbox.client import SandboxProcess
-from tests.faults.scene import SECRET, Scene
+from tests.faults.scene import DEFINITION, SECRET, Scene
 from tests.house import House
 
 CONCURRENCY = 512
@@ -67,36 +73,60 @@ def ours(house: House, sandbox: SandboxProcess, people: int, *, receipts: bool) 
                   options={"max_in_flight": CONCURRENCY, "total_timeout": 30.0}, rate=100_000)  # fmt: skip
     scene.set_up(launch=False)
     _settle_down(house, database)
-    served = Served(scene.url, folder, SECRET) if receipts else None
-    sandbox.configure(**_told(served, scene))
-    environment = {**os.environ, **scene.environment, "CLARION_MAX_IN_FLIGHT": str(CONCURRENCY),
-                   "CLARION_LEASE": "5", "CLARION_POLL": "0.2"}  # fmt: skip
+    served = Served(scene.url, folder, SECRET)
+    sandbox.configure(**_told(served if receipts else None, scene))
+    key, draft = written(served, scene)
     with (folder / "worker.log").open("wb") as log:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "clarion.cli", "worker"], env=environment, stdout=log, stderr=log
+            [sys.executable, "-m", "clarion.cli", "worker"], env=usual(scene), stdout=log, stderr=log
         )
     try:
-        _wait_for_worker(scene)
+        wait_for_worker(scene)
         meter = Meter(house, database)
         cpu = machine.cpu_seconds(worker.pid)
         began = time.perf_counter()
-        asyncio.run(scene.launch())
+        served.post(key, f"announcements/{draft}/launch", {})
         while scene.accepted() < people:
             if worker.poll() is not None or time.perf_counter() - began > 300:
                 raise RuntimeError(f"the worker ended or stalled: {scene.states()}")
             time.sleep(0.1)
         seconds = time.perf_counter() - began
         found = meter.read(people, seconds, machine.cpu_seconds(worker.pid) - cpu)
-        if served is not None:
+        if receipts:
             found["delivered_meanwhile"] = round(_delivered(scene) / people, 3)
             found["all_delivered_after_s"] = _wait_delivered(scene, people)
         return found
     finally:
         worker.terminate()
         worker.wait(30)
-        if served is not None:
-            served.stop()
+        served.stop()
         house.drop(database)
+
+
+def usual(scene: Scene) -> dict[str, str]:
+    """How the worker is started: where everything is, as many calls as the floor makes, no other setting."""
+    places = ("DATABASE_URL", "STATE_DIR", "SECRET_KEY", "ALLOW_PRIVATE_ADDRESSES", "LOG_FORMAT")
+    return {
+        **os.environ, **{f"CLARION_{one}": scene.environment[f"CLARION_{one}"] for one in places},
+        "CLARION_MAX_IN_FLIGHT": str(CONCURRENCY),
+    }  # fmt: skip
+
+
+def written(served: Served, scene: Scene) -> tuple[str, str]:
+    """A key to the API, and the announcement as a draft."""
+
+    async def key() -> str:
+        async with Database(scene.url, size=2) as db, db.tenant(scene.workspace_id) as connection:
+            made = await access.create_key(
+                connection, scene.workspace_id, name="bench", scopes=[Scope.ADMIN], now=Clock().now()
+            )
+            return made.shown()
+
+    shown = asyncio.run(key())
+    draft = served.post(
+        shown, "announcements", {"name": "Bench", "channel_id": str(scene.channel_id), **DEFINITION}
+    )
+    return shown, str(draft["id"])
 
 
 def _told(served: Served | None, scene: Scene) -> dict[str, object]:
@@ -147,7 +177,7 @@ def raw(house: House, sandbox: SandboxProcess, people: int) -> dict[str, float]:
     return found
 
 
-def _wait_for_worker(scene: Scene) -> None:
+def wait_for_worker(scene: Scene) -> None:
     end = time.monotonic() + 30
     while not scene.query("SELECT 1 FROM worker LIMIT 1"):
         if time.monotonic() > end:

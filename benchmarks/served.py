@@ -7,7 +7,11 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 
 class Served:
@@ -18,6 +22,7 @@ class Served:
         environment = {
             **os.environ, "CLARION_DATABASE_URL": url, "CLARION_STATE_DIR": str(folder / "state"),
             "CLARION_SECRET_KEY": secret, "CLARION_LOG_FORMAT": "json",
+            "CLARION_ALLOW_PRIVATE_ADDRESSES": "true",
         }  # fmt: skip
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -34,6 +39,15 @@ class Served:
                 return int(found[1])
             time.sleep(0.1)
         raise SystemExit(f"the API did not come up: {self.log.read_text()[-2000:]}")
+
+    def post(self, key: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """A call of the API; what it answered. Raises HTTPError with the status."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/api/v1/{path}", orjson.dumps(body), method="POST",
+            headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+        )  # fmt: skip
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return dict(orjson.loads(reply.read()))
 
     def stop(self) -> None:
         """SIGTERM, and wait."""
