@@ -36,14 +36,17 @@ def results(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     workspace: options.Workspace = None,
+    json: options.Json = False,
 ) -> None:
     """Write who got it and who did not, each with the reason, to a file."""
     if file.exists() and not force:
         raise Conflict("the file is there already", where=str(file), hint="Choose another name, or --force.")
-    place.run(_results(which, options.in_a_folder(file), tuple(state or ()), workspace))
+    place.run(_results(which, options.in_a_folder(file), tuple(state or ()), workspace, json))
 
 
-async def _results(which: str, file: Path, states: tuple[State, ...], workspace: str | None) -> None:
+async def _results(
+    which: str, file: Path, states: tuple[State, ...], workspace: str | None, json: bool
+) -> None:
     async with place.opened(workspace) as here:
         async with here.tenant() as connection:
             row = await announced.find(connection, which)
@@ -53,7 +56,10 @@ async def _results(which: str, file: Path, states: tuple[State, ...], workspace:
                 here.services, here.id, row["id"], file, states=states, progress=bar.update
             )
             bar.update(count)
-    terminal.say(f"{count:,} people are in {file}")
+    if json:
+        terminal.json({"announcement": row["id"], "file": str(file), "people": count})
+    else:
+        terminal.say(f"{count:,} people are in {file}")
 
 
 def retry(

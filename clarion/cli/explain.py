@@ -54,7 +54,7 @@ async def _explain(what: str, workspace: str | None, json: bool) -> None:
 async def _found(connection: Connection, here: Place, what: str) -> list[Explanation]:
     """A message or contact by id, or everybody who is known by an external id or at an address."""
     try:
-        return [await explanations.explain(connection, UUID(what), here.now())]
+        return [await explanations.explain(connection, UUID(what), here.now(), here.zone)]
     except ValueError:
         pass
     except NotFound as error:
@@ -72,4 +72,4 @@ async def _found(connection: Connection, here: Place, what: str) -> list[Explana
             "nobody is known by this, and it is no message's id",
             hint="Give an id, an external id, a number or another address.",
         )
-    return [await explanations.contact(connection, one, here.now()) for one in who]
+    return [await explanations.contact(connection, one, here.now(), here.zone) for one in who]

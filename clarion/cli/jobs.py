@@ -65,15 +65,21 @@ async def _list(state: str | None, limit: int, workspace: str | None, json: bool
 
 @app.command()
 def retry(
-    job: Annotated[int, typer.Argument(min=1, help="Its id.")], workspace: options.Workspace = None
+    job: Annotated[int, typer.Argument(min=1, help="Its id.")],
+    workspace: options.Workspace = None,
+    json: options.Json = False,
 ) -> None:
     """Run a failed job again. A job that is run twice changes nothing the second time."""
-    place.run(_retry(job, workspace))
+    place.run(_retry(job, workspace, json))
 
 
-async def _retry(job: int, workspace: str | None) -> None:
+async def _retry(job: int, workspace: str | None, json: bool) -> None:
     async with place.opened(workspace) as here, here.tenant() as connection:
         await store_jobs.retry(connection, job, here.now())
+        found = await store_jobs.get(connection, job)
+    if json:
+        terminal.json(found)
+        return
     terminal.say("It runs again as soon as a worker is free.")
 
 

@@ -80,12 +80,19 @@ async def _list(workspace: str | None, json: bool) -> None:
 
 
 @app.command()
-def revoke(key: Annotated[UUID, typer.Argument(help="Its id.")], workspace: options.Workspace = None) -> None:
+def revoke(
+    key: Annotated[UUID, typer.Argument(help="Its id.")],
+    workspace: options.Workspace = None,
+    json: options.Json = False,
+) -> None:
     """End a key at once and for good."""
-    place.run(_revoke(key, workspace))
+    place.run(_revoke(key, workspace, json))
 
 
-async def _revoke(key: UUID, workspace: str | None) -> None:
+async def _revoke(key: UUID, workspace: str | None, json: bool) -> None:
     async with place.opened(workspace) as here, here.tenant() as connection:
         await access.revoke_key(connection, key, here.now())
+    if json:
+        terminal.json({"id": key, "revoked": True})
+        return
     terminal.say("The key is refused from now on.")

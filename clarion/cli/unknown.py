@@ -11,7 +11,7 @@ import typer
 from clarion.cli import options, place, terminal
 from clarion.cli.commands import group
 from clarion.cli.place import Place
-from clarion.errors import Invalid
+from clarion.errors import Invalid, NotFound
 from clarion.flow import unknowns
 from clarion.flow.unknowns import As, Unknown
 
@@ -63,7 +63,10 @@ def settle(
     workspace: options.Workspace = None,
     json: options.Json = False,
 ) -> None:
-    """Decide what no evidence settles. It is kept who decided; evidence that comes later still counts."""
+    """Decide what no evidence settles. It is kept who decided; evidence that comes later still counts.
+
+    Exit code 66: one that was named is not unknown (any more); the others are settled.
+    """
     if bool(ids) == all_:
         raise Invalid("say which by id, or --all", where="ID", hint="`clarion unknown list` shows them.")
     ask = as_ is As.SEND_AGAIN and not yes and terminal.asks()
@@ -81,10 +84,17 @@ async def _settle(ids: list[UUID] | None, as_: As, ask: bool, workspace: str | N
             settled = await unknowns.settle(connection, here.services, wanted, as_, by=getpass.getuser())
     if json:
         terminal.json({"settled": settled, "as": as_, "asked": len(wanted)})
-        return
-    terminal.say(f"Settled {settled:,} as {as_}.")
-    if settled < len(wanted):
-        terminal.say(f"{len(wanted) - settled:,} are not unknown (any more), and stay as they are.")
+    elif settled or not ids:
+        terminal.say(f"Settled {settled:,} as {as_}.")
+    others = len(set(wanted)) - settled
+    if ids and others:
+        raise NotFound(
+            f"{others:,} of those that were named are not unknown (any more), and stay as they are",
+            where="ID",
+            hint="`clarion unknown list` shows those that are; `clarion explain MESSAGE` tells of one.",
+        )
+    if others:
+        terminal.say(f"{others:,} were settled by evidence meanwhile, and stay as that says.")
 
 
 async def _all(here: Place) -> list[UUID]:

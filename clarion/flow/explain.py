@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from uuid import UUID
 
@@ -38,19 +38,19 @@ class Explanation:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-async def explain(connection: Connection, identifier: UUID, now: datetime) -> Explanation:
-    """A message or a contact, whichever has this identifier. Raises NotFound."""
+async def explain(connection: Connection, identifier: UUID, now: datetime, zone: tzinfo = UTC) -> Explanation:
+    """A message or a contact, whichever has this identifier; moments are told in `zone`. Raises NotFound."""
     try:
-        return await message(connection, identifier, now)
+        return await message(connection, identifier, now, zone)
     except NotFound:
         pass
     try:
-        return await contact(connection, identifier, now)
+        return await contact(connection, identifier, now, zone)
     except NotFound:
         raise NotFound("there is no message and no contact with this identifier") from None
 
 
-async def message(connection: Connection, message_id: UUID, now: datetime) -> Explanation:
+async def message(connection: Connection, message_id: UUID, now: datetime, zone: tzinfo = UTC) -> Explanation:
     """What happened to one message and what it waits for. Raises NotFound."""
     found = await messages.get(connection, message_id)
     tries = await messages.tries(connection, message_id, found["cohort"])
@@ -60,24 +60,24 @@ async def message(connection: Connection, message_id: UUID, now: datetime) -> Ex
         one["reference"] = reference(found["cohort"], one["id"])
         one["begun_at"] = made_at(one["id"])
     found["shown"] = shown_word(found, now)
-    told: list[str] = [_opening(found)]
-    told += [_try(n, one) for n, one in enumerate(tries, 1)]
-    told += [_receipt(one) for one in receipts]
+    told: list[str] = [_opening(found, zone)]
+    told += [_try(n, one, zone) for n, one in enumerate(tries, 1)]
+    told += [_receipt(one, zone) for one in receipts]
     if found["state"] == State.READY:
-        told.append(_waits(found, place, now))
+        told.append(_waits(found, place, now, zone))
     told += _doubt(found, tries, now)
     facts = {"message": found, "attempts": tries, "receipts": receipts, "queue": place}
     return Explanation("message", message_id, told, facts)
 
 
-async def contact(connection: Connection, contact_id: UUID, now: datetime) -> Explanation:
+async def contact(connection: Connection, contact_id: UUID, now: datetime, zone: tzinfo = UTC) -> Explanation:
     """How a person can be reached, and what became of their last messages. Raises NotFound."""
     person = await contacts.get(connection, contact_id)
     last = await messages.of_contact(connection, contact_id)
     for one in last:
         one["shown"] = shown_word(one, now)
     told = [_person(person), *_addresses(person)]
-    told += [f"{one['campaign']}: {_became(one)}." for one in last]
+    told += [f"{one['campaign']}: {_became(one, zone)}." for one in last]
     if not last:
         told.append("No announcement has meant this person yet.")
     return Explanation("contact", contact_id, told, {"contact": person, "messages": last})
@@ -86,21 +86,21 @@ async def contact(connection: Connection, contact_id: UUID, now: datetime) -> Ex
 # --- a message
 
 
-def _opening(found: Row) -> str:
+def _opening(found: Row, zone: tzinfo) -> str:
     unnamed = "a person who was erased" if found["contact_status"] == "erased" else "a person without a name"
-    return f"The message of {found['campaign']!r} to {found['name'] or unnamed} {_became(found)}."
+    return f"The message of {found['campaign']!r} to {found['name'] or unnamed} {_became(found, zone)}."
 
 
-def _became(found: Row) -> str:
+def _became(found: Row, zone: tzinfo) -> str:
     said = STATES[found["shown"]]
     if found["reason"] and found["state"] not in ("expired", "cancelled"):
         said += f": {why(found['reason'])}"
     moment = found["read_at"] or found["delivered_at"] or found["settled_at"]
-    return f"{said} ({_when(moment)})" if moment and found["state"] != State.READY else said
+    return f"{said} ({_when(moment, zone)})" if moment and found["state"] != State.READY else said
 
 
-def _try(n: int, one: Row) -> str:
-    said = f"Try {n}, begun {_when(one['begun_at'])}, {_TRIES[one['state']]}"
+def _try(n: int, one: Row, zone: tzinfo) -> str:
+    said = f"Try {n}, begun {_when(one['begun_at'], zone)}, {_TRIES[one['state']]}"
     parts = [f"code {one['code']}" if one["code"] else "", one["detail"] or ""]
     detail = ", ".join(part for part in parts if part)
     said += f" ({detail})" if detail else ""
@@ -109,25 +109,26 @@ def _try(n: int, one: Row) -> str:
     return said + "."
 
 
-def _receipt(one: Row) -> str:
+def _receipt(one: Row, zone: tzinfo) -> str:
     code = f" with code {one['code']}" if one["code"] else ""
-    return f"The provider says {one['status']}{code}, {_when(one['at'])} (heard {_when(one['received_at'])})."
+    at, heard = _when(one["at"], zone), _when(one["received_at"], zone)
+    return f"The provider says {one['status']}{code}, {at} (heard {heard})."
 
 
-def _waits(found: Row, place: Row | None, now: datetime) -> str:
+def _waits(found: Row, place: Row | None, now: datetime, zone: tzinfo) -> str:
     if place is None:
         return "A try is under way; its answer is awaited."
     if place["opted_out"]:
         return "It will be skipped: the person asked for no more messages."
     if place["expires_at"] <= now:
-        return f"Its time ran out {_when(place['expires_at'])}: it will end as expired."
+        return f"Its time ran out {_when(place['expires_at'], zone)}: it will end as expired."
     if place["channel_state"] == "paused":
         return f"It waits because the channel is paused ({place['channel_reason']})."
     if place["lane_state"] != "open":
         return f"It waits because the announcement is {place['lane_state']} ({place['lane_reason']})."
     if place["due_at"] > now:
-        return f"It waits for {_when(place['due_at'])}."
-    due, until = _when(place["due_at"]), _when(place["expires_at"])
+        return f"It waits for {_when(place['due_at'], zone)}."
+    due, until = _when(place["due_at"], zone), _when(place["expires_at"], zone)
     return f"It is due since {due} and waits for its turn; it expires {until}."
 
 
@@ -170,5 +171,5 @@ def _addresses(person: Row) -> list[str]:
     return told
 
 
-def _when(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+def _when(moment: datetime, zone: tzinfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"

@@ -13,6 +13,7 @@ from clarion.sandbox.client import SandboxProcess
 from tests.acceptance.command import Terminal, end, until_said
 
 AMINA, JUMA, BARAKA = "254712345601", "254712345602", "254712345603"
+NOBODYS = "01990000-0000-7000-8000-000000000000"
 STAFF = f"""external_id,name,phone
 A1,Amina,+{AMINA}
 A2,Juma,+{JUMA}
@@ -48,7 +49,7 @@ def states(shown: dict[str, Any]) -> dict[str, int]:
 
 def test_results_name_everybody_who_was_meant_with_the_reason(told: Terminal) -> None:
     told.ok("announcement", "results", "Hello", "who.csv")
-    told.ok("announcement", "results", "Hello", "who.xlsx")
+    written = told.ok("announcement", "results", "Hello", "who.xlsx", "--json").json
     again = told.run("announcement", "results", "Hello", "who.csv")
     other = told.run("announcement", "results", "Hello", "who.pdf")
     nowhere = told.run("announcement", "results", "Hello", "no/such/folder/who.csv")
@@ -60,6 +61,7 @@ def test_results_name_everybody_who_was_meant_with_the_reason(told: Terminal) ->
     assert (rows["A5"]["state"], rows["A5"]["reason"]) == ("skipped", "no_address")
     sheet = load_workbook(told.folder / "who.xlsx", read_only=True).worksheets[0]
     assert sum(1 for _ in sheet.iter_rows()) == len(rows) + 1
+    assert (written["file"], written["people"]) == ("who.xlsx", len(rows))
     assert (again.code, other.code, nowhere.code) == (75, 65, 66)
     assert "no such folder" in nowhere.err
 
@@ -85,14 +87,21 @@ def test_what_nobody_knows_is_shown_until_a_person_settles_it(told: Terminal) ->
     why = told.ok("explain", unknown["message"]).out
 
     nothing = told.run("unknown", "settle", "--as", "sent")
-    told.ok("unknown", "settle", unknown["id"], "--as", "sent")
+    absent = told.run("unknown", "settle", NOBODYS, "--as", "sent")
+    both = told.run("unknown", "settle", unknown["id"], NOBODYS, "--as", "sent", "--json")
+    again = told.run("unknown", "settle", unknown["id"], "--as", "not-sent")
+    all_of_none = told.ok("unknown", "settle", "--all", "--as", "not-sent", "--json").json
     after = states(told.ok("announcement", "show", "Hello", "--json").json)
 
     assert unknown["name"] == "Juma"
     assert "never answered" in why
+    assert " EAT" in why
+    assert " UTC" not in why, "moments are told in the workspace's zone"
     assert before["unknown"] == 1
-    assert nothing.code == 65
-    assert "unknown" not in after
+    assert (nothing.code, absent.code, both.code, again.code) == (65, 66, 66, 66)
+    assert (both.json["settled"], both.json["asked"], all_of_none["settled"]) == (1, 2, 0)
+    assert "clarion unknown list" in absent.err
+    assert (after["accepted"], "unknown" in after) == (before["accepted"] + 1, False)
     assert told.ok("unknown", "list", "--json").json == []
 
 
@@ -120,5 +129,5 @@ def test_jobs_that_ended_well_leave_nothing_behind_and_only_failed_ones_are_retr
     listed = told.ok("jobs", "list", "--json").json
     missing = told.run("jobs", "retry", "999999")
 
-    assert [job for job in listed if job["status"] == "failed"] == []
+    assert [job for job in listed if job["state"] == "failed"] == []
     assert missing.code == 66

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from clarion.jobs.tasks import tasks
+from clarion.kit import jobs
 from tests.acceptance.command import Terminal
 from tests.house import House
 
@@ -36,13 +39,33 @@ def test_a_key_is_shown_once_and_revoked_for_good(bare: Terminal) -> None:
     bare.ok("workspace", "create", "Keys")
     made = bare.ok("key", "create", "portal", "--scope", "announcements:write", "-w", "Keys", "--json").json
 
-    bare.ok("key", "revoke", made["id"], "-w", "Keys")
+    revoked = bare.ok("key", "revoke", made["id"], "-w", "Keys", "--json").json
     listed = bare.ok("key", "list", "-w", "Keys", "--json")
 
     assert made["key"].startswith("clarion_")
     assert made["key"] not in listed.out
     [portal] = [key for key in listed.json if key["name"] == "portal"]
     assert portal["revoked_at"] is not None
+    assert revoked == {"id": made["id"], "revoked": True}
+
+
+async def fail_a_job(url: str, workspace_id: str) -> None:
+    """Nobody can expand a run that there is not; without services every job fails, as of a fault of ours."""
+    async with jobs.app(url, tasks).open_async() as app:
+        await jobs.defer(app, "fire", {"workspace": workspace_id, "run": workspace_id}, once="fire:nothing")
+        await app.run_worker_async(
+            wait=False, install_signal_handlers=False, listen_notify=False, additional_context={}
+        )
+
+
+def test_a_failed_job_is_put_back_into_line_and_shown_as_it_is_then(bare: Terminal) -> None:
+    made = bare.ok("workspace", "create", "Jobs", "--json").json
+    asyncio.run(fail_a_job(bare.environment["CLARION_DATABASE_URL"], made["id"]))
+    [failed] = bare.ok("jobs", "list", "-w", "Jobs", "--json").json
+
+    again = bare.ok("jobs", "retry", str(failed["id"]), "-w", "Jobs", "--json").json
+
+    assert (failed["state"], again["state"], again["id"]) == ("failed", "todo", failed["id"])
 
 
 def test_credentials_go_in_from_a_file_and_are_never_shown(bare: Terminal) -> None:

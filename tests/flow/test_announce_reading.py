@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from openpyxl import load_workbook
@@ -340,6 +341,17 @@ async def test_a_message_is_explained_from_its_tries_and_receipts(
         "Try 2, begun 2026-03-02 12:00:10 UTC, was taken by the provider; the provider calls it wamid.7.",
         "The provider says delivered, 2026-03-02 12:00:10 UTC (heard 2026-03-02 12:00:10 UTC).",
     ]
+
+
+async def test_moments_are_told_in_the_zone_of_whoever_asks(services: Services, workspace: UUID) -> None:
+    await people(services, workspace, [person("Amina", AMINA)])
+    campaign_id, run_id = await sent_out(services, workspace)
+    await Dispatch(services, workspace, campaign_id).all()
+    message_id = await the_message(services, workspace, run_id)
+    async with services.db.tenant(workspace) as connection:
+        now = services.clock.now()
+        told = (await explain.explain(connection, message_id, now, ZoneInfo("Africa/Nairobi"))).sentences
+    assert [sentence.count("2026-03-02 15:00:00 EAT") for sentence in told] == [1, 1]
 
 
 async def test_what_a_message_waits_for_is_said(services: Services, workspace: UUID) -> None:
