@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +17,7 @@ from tests.acceptance.command import Terminal, end, until_said
 
 AMINA, JUMA, BARAKA = "254712345701", "254712345702", "254712345703"
 TEXT = "The clinic closes at noon"
+CANARIES = ("Amina", "Juma", "Baraka", AMINA, JUMA[3:], BARAKA[3:], TEXT, "nurses", "Selam", "sandbox-token")
 PATIENCE = 60.0
 
 Figures = dict[str, float]
@@ -31,6 +33,25 @@ def listening(process: subprocess.Popen[str]) -> str:
 def asked(base: str, path: str) -> str:
     with urllib.request.urlopen(base + path, timeout=30) as reply:
         return str(reply.read().decode())
+
+
+class Listener:
+    """Reads all that a process writes to standard error, so that much of it holds nothing up."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        self._process, self._stream, self._heard = process, process.stderr, list[str]()
+        self._thread = threading.Thread(target=lambda: self._heard.extend(self._stream))
+        self._thread.start()
+
+    def end(self) -> str:
+        """Let the process end well; what it wrote."""
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(PATIENCE)
+        self._thread.join(PATIENCE)
+        heard = "".join(self._heard)
+        assert code == 0, heard
+        return heard
 
 
 def refused(base: str, path: str) -> int:
@@ -76,17 +97,18 @@ def send(selam: Terminal, channel: str, people: str) -> None:
         assert time.monotonic() < deadline, f"it never ended: {shown}"
 
 
-def test_a_workers_metrics_tell_what_became_of_an_announcement_and_of_nobody_in_it(
+def test_a_workers_metrics_and_log_tell_what_became_of_an_announcement_and_of_nobody_in_it(
     selam: Terminal, sandbox: SandboxProcess
 ) -> None:
     channel = new_channel(selam, sandbox, "nurses")
     sandbox.fault("drop_after_accept", to=JUMA)
-    worker = selam.start("worker", "--health-port", "0")
+    worker = selam.start("worker", "--health-port", "0", CLARION_LOG_LEVEL="DEBUG", CLARION_LOG_FORMAT="json")
     base = listening(worker)
+    listener = Listener(worker)
     send(selam, "nurses", f"name,phone\nAmina,+{AMINA}\nJuma,+{JUMA}\nBaraka,+{BARAKA}\n")
     selam.ok("channel", "pause", "nurses")
     text = asked(base, "/metrics")
-    ended = end(worker)
+    logged = listener.end()
 
     said = figures(text, channel)
     assert (said["attempts_total accepted"], said["attempts_total unknown"]) == (2, 1)
@@ -97,9 +119,11 @@ def test_a_workers_metrics_tell_what_became_of_an_announcement_and_of_nobody_in_
     assert (said["channel_paused"], said["channel_rate_limit"]) == (1, 1000)
     assert 'clarion_jobs_total{outcome="done",task="fire"} 1.0' in text
     assert "clarion_clock_suspect 0.0" in text
-    for canary in ("Amina", "Juma", "Baraka", AMINA, JUMA[3:], TEXT, "nurses", "Selam", "sandbox-token"):
+    assert channel in logged, "the log of what was done is what is looked at"
+    assert '"level":"debug"' in logged
+    for canary in CANARIES:
         assert canary not in text
-    assert ended.code == 0
+        assert canary not in logged
 
 
 def test_a_channel_taken_from_the_dead_is_counted_and_what_is_given_up_is_forgotten(
