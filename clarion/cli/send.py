@@ -27,7 +27,7 @@ from clarion.domain.wording import why
 from clarion.errors import Conflict, Invalid
 from clarion.flow import announce, draft
 from clarion.flow.announce import Launched
-from clarion.flow.preview import preview
+from clarion.flow.preview import Preview, preview
 from clarion.kit.db import Connection
 from clarion.providers import registry
 from clarion.providers.contract import Provider
@@ -182,6 +182,7 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
             connection, here.services, name=title, channel_id=found["id"], definition=definition, by=BY
         )
         rehearsed = await preview(connection, here.services, campaign_id)
+        _refuse_unreachable(rehearsed, moment)  # the draft goes with it
     terminal.say(whom(rehearsed.counts))
     for reason, n in rehearsed.unsayable.items():
         terminal.say(f"Of {rehearsed.sampled:,} tried, {n:,} would be skipped: {why(reason)}")
@@ -222,6 +223,30 @@ def whom(counts: dict[str, int]) -> str:
     left_out = [f"{counts[key]:,} {words}" for key, words in LEFT_OUT.items() if counts.get(key)]
     rest = f"; left out: {', '.join(left_out)}" if left_out else ""
     return f"{counts['people']:,} people, {counts['reachable']:,} can be reached{rest}"
+
+
+def _refuse_unreachable(rehearsed: Preview, moment: datetime | None) -> None:
+    """Raises Invalid where nobody could hear it. Of a later moment only who has no way at all is known."""
+    counts = rehearsed.counts
+    reasons = [f"{counts[key]:,} {words}" for key, words in LEFT_OUT.items() if counts.get(key)]
+    everybody = rehearsed.sampled >= counts["reachable"]
+    if moment is None and everybody and sum(rehearsed.unsayable.values()) == rehearsed.sampled:
+        reasons += [f"{n:,} skipped, {why(reason)}" for reason, n in rehearsed.unsayable.items()]
+    elif counts["reachable"]:
+        return
+    closed = not moment and rehearsed.unsayable.get("outside_window")
+    raise Invalid(
+        f"none of the {counts['people']:,} people can be reached: {', '.join(reasons)}",
+        where="--to",
+        hint="Nothing is scheduled. "
+        + (
+            "Give --template too: it reaches people who have not written within 24 hours."
+            if closed
+            else "Mend the list (is --country right, or --column COLUMN=MEANING missing?) and send it again; "
+            "who opted out is reached after they say START."
+        ),
+        extra={"reason": "nobody_reachable", "counts": counts},
+    )
 
 
 def _question(counts: dict[str, int], moment: datetime | None, here: Place) -> str:

@@ -102,6 +102,31 @@ def test_a_mistake_in_the_text_is_told_by_line_and_column_before_anybody_is_take
     assert "importing" not in ended.err
 
 
+def test_a_list_of_which_nobody_can_be_reached_is_refused_with_the_reasons_and_leaves_nothing(
+    selam: Terminal, sandbox: SandboxProcess
+) -> None:
+    before = [one["name"] for one in selam.ok("announcement", "list", "--json").json], sandbox.people()
+    people = "external_id,name,phone,opted_out\nN1,Otieno,12,\nN2,Faith,,\nN3,Zawadi,0712 000 177,yes\n"
+    selam.write("unreachable.csv", people)
+    tomorrow = (Clock().now() + timedelta(days=1)).isoformat()
+    selam.write("strangers.csv", "external_id,name,phone\nN4,Nia,0712 000 178\n")
+
+    now = selam.run("send", "--to", "unreachable.csv", "--name", "Nobody", *CLOSED)
+    later = selam.run("send", "--to", "unreachable.csv", "--name", "Nobody", "--at", tomorrow, *CLOSED)
+    closed = selam.run("send", "--to", "strangers.csv", "--name", "Nobody", *CLOSED[:2])
+
+    assert (now.code, later.code, closed.code) == (65, 65, 65)
+    for said in (now.err, later.err):
+        assert "none of the 3 people can be reached" in said
+        assert "1 opted out, 1 without an address, 1 with a number that is none" in said
+    assert "did not write within 24 hours" in closed.err
+    assert "--template" in closed.err.split("Nothing is scheduled.")[1]
+    assert (
+        [one["name"] for one in selam.ok("announcement", "list", "--json").json],
+        sandbox.people(),
+    ) == before
+
+
 def test_what_is_scheduled_is_shown_edited_paused_and_cancelled_and_reaches_nobody(
     selam: Terminal, sandbox: SandboxProcess
 ) -> None:
