@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -69,11 +70,45 @@ def _forget_marks() -> None:
     flight.FlightRecorder.mark = lambda self, identifier: None  # type: ignore[method-assign]
 
 
+def _die_with_verdicts() -> None:
+    """A worker that loses the database dies of it, and what it knew dies with it."""
+    from clarion.flow.dispatch.settler import Settler
+    from clarion.kit.db import AWAY
+    from clarion.store import attempt
+
+    async def once(self: Any, workspace_id: Any, cohort: Any, group: Any) -> None:
+        try:
+            async with self._db.tenant(workspace_id) as connection:
+                await attempt.settle(connection, cohort, [e.verdict for e in group], self._clock.now())
+        except AWAY:
+            os._exit(1)
+        for ended in group:
+            ended.durable(ended.verdict.attempt_id)
+
+    Settler._write_group = once  # type: ignore[method-assign]
+
+
+def _unknown_stays() -> None:
+    """What is told of a call that nobody answered is passed over."""
+    from clarion.store import receipt
+
+    apply = receipt.apply
+
+    async def only_of_known(connection: Any, cohort: Any, said: Any, now: Any) -> Any:
+        doubtful = await connection.execute("SELECT id FROM attempt WHERE unknown_since IS NOT NULL")
+        unknown = {row[0] for row in await doubtful.fetchall()}
+        return await apply(connection, cohort, [s for s in said if s.attempt_id not in unknown], now)
+
+    receipt.apply = only_of_known
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "intent committed after the call": _late_commit,
     "time-out treated as a failure and retried": _retry_timeouts,
     "the HTTP client's own retry let back in": _client_retries,
     "calls not marked before their first byte": _forget_marks,
+    "a worker that loses the database dies with what it knew": _die_with_verdicts,
+    "receipts of what is unknown passed over": _unknown_stays,
 }
 
 # A mistake in the database rather than in the code, as the statement that makes it.

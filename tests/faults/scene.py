@@ -27,7 +27,7 @@ from clarion.sandbox.client import SandboxProcess
 from clarion.settings import Settings
 from clarion.store import campaign, expansion, run, workspace
 from tests.faults.hooks import Hooks
-from tests.faults.judge import judge
+from tests.faults.judge import VANISHED, judge
 from tests.house import House
 
 SECRET = "a-long-word-that-only-the-tests-of-faults-know"
@@ -193,6 +193,16 @@ class Scene:
         found = self.query(
             "SELECT count(*) AS n FROM attempt WHERE workspace_id = %s AND unknown_since IS NOT NULL",
             self.workspace_id,
+        )
+        return int(found[0]["n"])
+
+    def vanished(self) -> int:
+        """Attempts of which nobody knows, because their owner has not said how they ended."""
+        found = self.query(
+            """SELECT count(*) AS n FROM attempt
+               WHERE workspace_id = %s AND unknown_since IS NOT NULL AND code = %s""",
+            self.workspace_id,
+            VANISHED,
         )
         return int(found[0]["n"])
 

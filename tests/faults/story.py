@@ -46,6 +46,7 @@ QUICKLY = {
 }  # fmt: skip
 WORKERS, SHARES = (1, 2, 3, 4, 5, 6, 7, 8), (12, 30, 22, 22, 5, 4, 2, 3)
 WAKING = 0.5  # seconds in which a thawed worker has looked round and written down what it knows
+RETURNING = 3.0  # seconds until whoever waits for the database has looked again
 CHAOS = ("kill", "freeze", "terminate", "echo", "deafen", "nothing")
 VIOLENT = ("kill", "freeze")  # who suffers it cannot write down what it knows
 
@@ -166,6 +167,10 @@ def _pass(story: Story, scene: Scene, crew: Crew, step: Callable[[], None], seco
         # Who wakes now puts back what it had not begun, though it was held for unknown: to be sent yet.
         crew.thaw()
         time.sleep(WAKING)
+        done = done and scene.wait_done(seconds, step)
+    if story.outage is not None:
+        # So does who was replaced while the database was away, when next it looks whether that is back.
+        scene.wait(lambda: scene.vanished() == 0, RETURNING, step)
         done = done and scene.wait_done(seconds, step)
     if done and story.look_up:
         done = scene.wait_settled(seconds, step)
