@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -133,6 +134,25 @@ def until_said(process: subprocess.Popen[str], words: str, timeout: float = 60) 
         if words in line:
             return said
     raise AssertionError(f"it never said {words!r}:\n{''.join(said)}")
+
+
+class Listener:
+    """Reads all that a process writes to standard error, so that much of it holds nothing up."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        self._process, self._stream, self._heard = process, process.stderr, list[str]()
+        self._thread = threading.Thread(target=lambda: self._heard.extend(self._stream))
+        self._thread.start()
+
+    def end(self) -> str:
+        """Let the process end well; what it wrote."""
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(60)
+        self._thread.join(60)
+        heard = "".join(self._heard)
+        assert code == 0, heard
+        return heard
 
 
 def end(

@@ -7,13 +7,12 @@ import re
 import signal
 import socket
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
 
 from clarion.sandbox.client import SandboxProcess
-from tests.acceptance.command import Terminal, end, until_said
+from tests.acceptance.command import Listener, Terminal, end, until_said
 
 AMINA, JUMA, BARAKA = "254712345701", "254712345702", "254712345703"
 TEXT = "The clinic closes at noon"
@@ -33,25 +32,6 @@ def listening(process: subprocess.Popen[str]) -> str:
 def asked(base: str, path: str) -> str:
     with urllib.request.urlopen(base + path, timeout=30) as reply:
         return str(reply.read().decode())
-
-
-class Listener:
-    """Reads all that a process writes to standard error, so that much of it holds nothing up."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        assert process.stderr is not None
-        self._process, self._stream, self._heard = process, process.stderr, list[str]()
-        self._thread = threading.Thread(target=lambda: self._heard.extend(self._stream))
-        self._thread.start()
-
-    def end(self) -> str:
-        """Let the process end well; what it wrote."""
-        self._process.send_signal(signal.SIGTERM)
-        code = self._process.wait(PATIENCE)
-        self._thread.join(PATIENCE)
-        heard = "".join(self._heard)
-        assert code == 0, heard
-        return heard
 
 
 def refused(base: str, path: str) -> int:
