@@ -10,12 +10,12 @@ from clarion.domain.campaign import PRIORITY, STEP, Announcement, State, check_m
 from clarion.domain.message import cohort_of
 from clarion.errors import Conflict, Invalid
 from clarion.flow import draft, similar, whom
-from clarion.flow.services import Services
+from clarion.flow.services import Services, nobody
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.store import campaign as campaigns
-from clarion.store import frozen, likeness, notice, queue, run
+from clarion.store import frozen, likeness, notice, queue, run, workspace
 
 WITHDRAW = 2_000  # messages that one transaction of a cancellation ends
 
@@ -57,7 +57,13 @@ async def launch(
         await frozen.freeze(
             connection, campaign_id, await whom.now_meant(connection, definition.audience, now)
         )
-    return await _plan(connection, campaign_id, row["channel_id"], definition, moment, now)
+    launched = await _plan(connection, campaign_id, row["channel_id"], definition, moment, now)
+    if moment <= now and services.defer is not nobody:
+        # The ticks would find it too, at their next look.
+        home = await workspace.get(connection)
+        arguments = {"workspace": str(home["id"]), "run": str(launched.run_id)}
+        await services.defer("fire", arguments, once=f"fire:{launched.run_id}", connection=connection)
+    return launched
 
 
 async def pause(connection: Connection, services: Services, campaign_id: UUID, *, reason: str = "") -> bool:

@@ -35,7 +35,7 @@ class Ticks:
         """Until stopped."""
         poll = self.services.settings.poll
         await asyncio.gather(
-            self._every(poll, self.due, stop),
+            self._every(poll * 2, self.due, stop),
             self._every(poll * 2, self._each_with("finish", self._finish), stop),
             self._every(poll * 10, self._each_with("reconcile", self._reconcile), stop),
             self._every(10.0, self._each_with("notify", self._notify), stop),
@@ -45,7 +45,7 @@ class Ticks:
 
     async def due(self) -> None:
         """Ask for the expansion of every run whose moment has come, or comes before the next look."""
-        ahead = min(self.services.settings.poll * 2, fire.AHEAD)
+        ahead = min(self.services.settings.poll * 4, fire.AHEAD)
         for workspace_id, run_id in await fire.due(self.services, ahead):
             await jobs.defer(
                 self.app, "fire", {"workspace": str(workspace_id), "run": str(run_id)}, once=f"fire:{run_id}"

@@ -145,6 +145,21 @@ async def test_it_is_written_and_launched_in_one_request(selam: Api, services: S
     assert made.json["launched_at"] is not None
 
 
+async def test_what_is_sent_now_is_asked_for_at_once_and_what_is_sent_later_by_the_ticks(
+    selam: Api, services: Services
+) -> None:
+    await staff(selam, services)
+    now, later = (
+        await written(selam),
+        await written(selam, name="Another day", text="Bring cake", content=None),
+    )
+    await selam.post(f"{PATH}/{now}/launch")
+    await selam.post(f"{PATH}/{later}/launch", {"send_at": hours(30)})
+    jobs = (await selam.get("/api/v1/jobs")).json["items"]
+
+    assert [(job["task"], job["state"]) for job in jobs] == [("fire", "todo")]
+
+
 async def test_a_request_that_is_repeated_launches_once(selam: Api, services: Services) -> None:
     await staff(selam, services)
     body = announcement(await channel(selam), launch=True)

@@ -99,8 +99,8 @@ class Dispatcher:
                 await self._tick()
                 if settling.done():
                     settling.result()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), settings.poll)
+                with suppress(TimeoutError):  # whoever owns nothing looks less often: what begins wakes it
+                    await asyncio.wait_for(self._woken.wait(), settings.poll * (1 if self.held else 2))
                 self._woken.clear()
         finally:
             await self._leave(settler, settling, beyond, recorder)
