@@ -114,7 +114,7 @@ async def upload(request: Request, edge: Writer, choices: Annotated[ImportChoice
     once; rows that cannot are told in its problems while the others come in. Handing in the same file
     again changes nothing."""
     path = edge.services.settings.state_dir.absolute() / "imports" / str(uuid7(edge.now()))
-    async with received(request, path) as file:
+    async with received(request, path, edge.now()) as file:
         chosen = _chosen(choices, file)
         import_id = await hand_in.hand_in(
             edge.services, edge.workspace_id, file.path, name=chosen.name, options=chosen.options()

@@ -7,10 +7,10 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,13 +47,13 @@ class Received:
 
 
 @asynccontextmanager
-async def received(request: Request, path: Path) -> AsyncIterator[Received]:
+async def received(request: Request, path: Path, now: datetime) -> AsyncIterator[Received]:
     """The request's file at `path` with a fitting ending. It is deleted when what is done with it fails.
 
     What a killed process had half received goes away when a file is received a day later. Raises Invalid:
     no form that can be read, not one file in it, or it broke off.
     """
-    await asyncio.to_thread(_make_room, path.parent)
+    await asyncio.to_thread(_make_room, path.parent, now)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     target, part = path, path.with_suffix(_PART)
     try:
@@ -79,11 +79,11 @@ async def received(request: Request, path: Path) -> AsyncIterator[Received]:
         raise
 
 
-def _make_room(folder: Path) -> None:
+def _make_room(folder: Path, now: datetime) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for part in folder.glob(f"*{_PART}"):
         with suppress(FileNotFoundError):  # somebody else received a file at the same moment
-            if time.time() - part.stat().st_mtime > _LEFT_AFTER:
+            if now.timestamp() - part.stat().st_mtime > _LEFT_AFTER:
                 part.unlink()
 
 

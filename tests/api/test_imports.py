@@ -111,6 +111,8 @@ async def test_what_no_worker_could_read_is_refused_at_once_and_leaves_nothing(
         (b"name\nAb\xe9ba\n", "", CSV, "the file is not UTF-8 text"),
         (PEOPLE, "?country=Atlantis", CSV, ""),
         (PEOPLE, "?column=tel", CSV, "a column's meaning is COLUMN=MEANING"),
+        (PEOPLE, "?column=Fone=tel", CSV, "the file does not have every column that was given a meaning"),
+        (PEOPLE, "?sheet=Staff", CSV, "only a workbook has sheets"),
         (PEOPLE, "?sheets=1", CSV, "the request is not valid"),
         (b"no form", "", {"Content-Type": "multipart/form-data; boundary=x"}, ""),
         (form, "", {}, "the form is not valid"),
