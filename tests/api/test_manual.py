@@ -13,6 +13,7 @@ async def test_the_documentation_page_loads_nothing_from_elsewhere(stranger: Api
 
     assert len([one for one in named if one.endswith((".js", ".css"))]) >= 2
     assert "//" not in page, "no other host is named"
+    assert '"validatorUrl": "none"' in page, "nor does the page's own program ask one"
     replies = [await stranger.get(one) for one in named]
     assert [reply.status for reply in replies] == [200] * len(named)
     assert [reply.headers["content-type"].split(";")[0] for reply in replies if len(reply.body) > 50_000] == [
