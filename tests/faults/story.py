@@ -86,9 +86,12 @@ class Story:
                 crashes, chaos = [], [(at, what) for at, what in chaos if what not in VIOLENT]
         receipts = rng.choice(RECEIPT_MODES) if rng.random() < 0.5 else ""
         names += rng.sample(sorted(RECEIPT_FAULTS), rng.randint(0, 3)) if receipts else []
+        people, rate = rng.randint(10, 80), rng.choice((150.0, 100_000.0))
+        if outage is not None and rate == 150.0:
+            rate = 25.0  # slow enough that it comes in the middle of the sending
         return cls(
-            seed=seed, people=rng.randint(10, 80), workers=workers, rate=rng.choice((150.0, 100_000.0)),
-            look_up=rng.random() < 0.5, faults={name: rng.uniform(0.02, 0.15) for name in names},
+            seed=seed, people=people, workers=workers, rate=rate, look_up=rng.random() < 0.5,
+            faults={name: rng.uniform(0.02, 0.15) for name in names},
             crashes=tuple(crashes), chaos=tuple(chaos), receipts=receipts, outage=outage,
         )  # fmt: skip
 
