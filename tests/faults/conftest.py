@@ -40,8 +40,8 @@ class World:
             self.house.drop(self._database)
         self._database = self.house.new_database()
 
-    def scene(self, story: Story) -> Scene:
-        """A scene set up for a story."""
+    def scene(self, story: Story, mutant: str = "") -> Scene:
+        """A scene set up for a story; its hooks make the mistake `mutant`."""
         number = next(self._numbers)
         if number % SCENES_A_DATABASE == 0:
             self.fresh()
@@ -53,8 +53,10 @@ class World:
             story.people, options, story.rate, self.house,
         )  # fmt: skip
         scene.set_up()
+        if self._hooks is not None and self._hooks.mutant != mutant:
+            self.close()
         if story.receipts:
-            self._hooks = self._hooks or Hooks(scene.environment, folder / "hooks")
+            self._hooks = self._hooks or Hooks(scene.environment, folder / "hooks", mutant)
             scene.hooks = self._hooks
         return scene
 
@@ -87,7 +89,7 @@ def play_all(worlds: list[World], stories: list[Story], mutant: str = "") -> lis
     """Play stories, as many at once as there are worlds; each with what is wrong at its end."""
 
     def one(world: World, mine: list[Story]) -> list[tuple[Story, list[str]]]:
-        return [(story, play(story, world.scene(story), mutant)) for story in mine]
+        return [(story, play(story, world.scene(story, mutant), mutant)) for story in mine]
 
     with ThreadPoolExecutor(len(worlds)) as pool:
         shares = [stories[n :: len(worlds)] for n in range(len(worlds))]

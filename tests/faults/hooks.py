@@ -14,18 +14,22 @@ from tests.faults import crew
 PATIENCE = 60.0
 
 
-def _serve(environment: dict[str, str], log: str, port: int) -> None:
+def _serve(environment: dict[str, str], log: str, port: int, mutant: str) -> None:
     crew.prepare(environment, log)
     from clarion.cli import running
+    from tests.faults import mutants
 
+    if mutant:
+        mutants.apply(mutant)
     running.serve(host=None, port=port, no_worker=True, concurrency=None)
 
 
 class Hooks:
     """Listening when made, at an address that it keeps when it is started anew."""
 
-    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+    def __init__(self, environment: dict[str, str], folder: Path, mutant: str = "") -> None:
         folder.mkdir()
+        self.mutant = mutant
         self._environment = environment | {"CLARION_STATE_DIR": str(folder / "state")}
         self._log = folder / "serve.log"
         self._port = 0
@@ -52,7 +56,9 @@ class Hooks:
         self.kill()
 
     def _start(self) -> BaseProcess:
-        process = crew.context.Process(target=_serve, args=(self._environment, str(self._log), self._port))
+        process = crew.context.Process(
+            target=_serve, args=(self._environment, str(self._log), self._port, self.mutant)
+        )
         process.start()
         return process
 

@@ -102,6 +102,18 @@ def _unknown_stays() -> None:
     receipt.apply = only_of_known
 
 
+def _answer_first() -> None:
+    """A provider's call is answered before it is durable."""
+    from clarion.flow.receive.batcher import Batcher
+
+    put = Batcher.put
+
+    async def hurried(self: Any, workspace_id: Any, body: Any) -> None:
+        _kept.append(asyncio.create_task(put(self, workspace_id, body)))
+
+    Batcher.put = hurried  # type: ignore[method-assign]
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "intent committed after the call": _late_commit,
     "time-out treated as a failure and retried": _retry_timeouts,
@@ -109,6 +121,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "calls not marked before their first byte": _forget_marks,
     "a worker that loses the database dies with what it knew": _die_with_verdicts,
     "receipts of what is unknown passed over": _unknown_stays,
+    "receipts answered before they are durable": _answer_first,
 }
 
 # A mistake in the database rather than in the code, as the statement that makes it.

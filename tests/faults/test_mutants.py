@@ -34,6 +34,9 @@ PROVOKED: dict[str, list[Story]] = {
         6, rate=100.0, outage=Outage("immediate", 0.5, 0.5)
     ),
     "receipts of what is unknown passed over": _stories(2, faults=FAULTS, receipts="normal"),
+    "receipts answered before they are durable": _stories(
+        4, rate=25.0, receipts="normal", outage=Outage("immediate", 0.7, 1.5)
+    ),
 }
 
 
