@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from copy import copy
 from typing import Any
 
 from procrastinate import App, Blueprint, PsycopgConnector
@@ -36,7 +37,9 @@ def app(url: str, tasks: Blueprint) -> App:
             reconnect_timeout=TRY_FOR,
         )
     )
-    made.add_tasks_from(tasks, namespace="clarion")
+    own = copy(tasks)  # adding them renames them, and another application may be made of the same ones
+    own.tasks = {name: copy(task) for name, task in tasks.tasks.items()}
+    made.add_tasks_from(own, namespace="clarion")
     return made
 
 
