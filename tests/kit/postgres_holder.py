@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,8 @@ from clarion.kit.postgres import EmbeddedServer
 
 
 def main(state_dir: str) -> None:
+    # As in a terminal: whoever runs the tests in the background has them started with it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     server = EmbeddedServer(Path(state_dir))
     info = server.start()
     print(json.dumps(asdict(info), default=str), flush=True)
