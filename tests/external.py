@@ -34,7 +34,7 @@ WITHOUT = ("domain", "kit", "providers", "sandbox")
 EX_UNAVAILABLE = 69
 PATIENCE = 60.0
 # A crash of the machine is not what is tested here; a crash of the server is safe without fsync.
-OPTIONS = ("listen_addresses=", "fsync=off", "max_connections=300", "timezone=UTC")
+OPTIONS = ("listen_addresses=", "fsync=off", "max_connections=500", "timezone=UTC")
 
 
 def main(arguments: list[str]) -> int:

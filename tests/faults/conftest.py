@@ -1,4 +1,4 @@
-"""Databases and sandboxes for the fault suite: two worlds beside each other, runs following one another."""
+"""Databases and sandboxes for the fault suite: three worlds beside each other, runs following one another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.faults.scene import Scene
 from tests.faults.story import Story, play
 from tests.house import House
 
-WORLDS = 2
+WORLDS = 3
 SCENES_A_DATABASE = 20
 
 
