@@ -122,7 +122,7 @@ async def work(house: House, stop: asyncio.Event) -> None:
     ):
         hot = Services(db, house.services.clock, settings, house.services.box, house.services.metrics)
         dispatcher = Dispatcher(hot, http)
-        house = replace(house, services=replace(house.services, stir=dispatcher.wake))
+        house = replace(house, services=replace(house.services, wake=dispatcher.wake))
         parts = {
             "dispatch": asyncio.create_task(dispatcher.run()),
             "receive": asyncio.create_task(Receiver(hot).run(stop)),

@@ -51,7 +51,7 @@ class Limit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Obstacle:
     """Why a message may not go now, and after how many seconds to ask again. Infinite: time alone changes
     nothing, but what is freed, or another day."""
 
@@ -82,7 +82,7 @@ class Limiter:
         self.limits = limits
         self._pacer.change(limits.rate)
 
-    def held(self, address: str, units: int, ticks: float, today: date) -> Held | None:
+    def obstacle(self, address: str, units: int, ticks: float, today: date) -> Obstacle | None:
         """What stands in the way of sending so many units to `address`; None: they may be reserved.
 
         What is larger than a rate or a capacity goes alone, and then the limit rests for as long as it
@@ -90,21 +90,21 @@ class Limiter:
         """
         limits = self.limits
         if (wait := self._pacer.wait(ticks, units)) > 0.0:
-            return Held(Limit.RATE, wait)
+            return Obstacle(Limit.RATE, wait)
         if limits.capacity is not None and self.outstanding and self.outstanding + units > limits.capacity:
-            return Held(Limit.CAPACITY, math.inf)
+            return Obstacle(Limit.CAPACITY, math.inf)
         if limits.daily is not None and self._so_far(today) + self._reserved + units > limits.daily:
-            return Held(Limit.DAILY, math.inf)
+            return Obstacle(Limit.DAILY, math.inf)
         if limits.pair_interval is not None:
             wait = self._pairs.wait(address, ticks, limits.pair_interval, limits.pair_burst)
             if wait > 0.0:
-                return Held(Limit.PAIR, wait)
+                return Obstacle(Limit.PAIR, wait)
         if limits.uniques is not None and (wait := self._uniques.wait(address, ticks, limits.uniques)) > 0.0:
-            return Held(Limit.UNIQUES, wait)
+            return Obstacle(Limit.UNIQUES, wait)
         return None
 
     def reserve(self, address: str, units: int) -> None:
-        """These are about to go; `held` has just found nothing in their way."""
+        """These are about to go; `obstacle` has just found nothing in their way."""
         self.outstanding += units
         self._reserved += units
         self._pacer.reserve(units)
@@ -144,9 +144,13 @@ class Limiter:
         return self._of_today
 
 
-def held(limiters: Iterable[Limiter], address: str, units: int, ticks: float, today: date) -> Held | None:
+def obstacle(
+    limiters: Iterable[Limiter], address: str, units: int, ticks: float, today: date
+) -> Obstacle | None:
     """The same of an account and its number together: what holds for longest."""
-    found = [one for limiter in limiters if (one := limiter.held(address, units, ticks, today)) is not None]
+    found = [
+        one for limiter in limiters if (one := limiter.obstacle(address, units, ticks, today)) is not None
+    ]
     return max(found, key=lambda one: (not one.alone, one.wait), default=None)
 
 

@@ -8,10 +8,8 @@ position, so an import that was killed goes on after the last batch that was com
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +24,7 @@ from clarion.domain.imports import ImportOptions
 from clarion.domain.person import Customs, Finding, Given, read_person
 from clarion.domain.refusal import Refusal
 from clarion.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
-from clarion.flow.reading import Ahead, Batch, batches, columns_of, opened
+from clarion.flow.reading import Ahead, Batch, batches, columns_of, opened, quick_turns
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock
 from clarion.kit.db import AWAY, Connection, Database, Row
@@ -272,27 +270,6 @@ class _Job:
                 ]
                 + [imports.Trouble(1, column, _UNMET, "warning") for column in unmet],
             )
-
-
-_TURN_SECONDS = 0.0005
-_usual_turns: list[float] = []  # of each import that goes on now, the interval from before the first
-
-
-@contextmanager
-def quick_turns() -> Iterator[None]:
-    """While it lasts, threads hand over the interpreter after half a millisecond instead of five.
-
-    The thread that reads would otherwise keep the event loop waiting five milliseconds each time that
-    PostgreSQL has answered: a quarter of an import's time, and the dispatch in the same loop waits as well.
-    """
-    _usual_turns.append(_usual_turns[0] if _usual_turns else sys.getswitchinterval())
-    sys.setswitchinterval(_TURN_SECONDS)
-    try:
-        yield
-    finally:
-        usual = _usual_turns.pop()
-        if not _usual_turns:
-            sys.setswitchinterval(usual)
 
 
 _UNMET = "this column was given a meaning, and no row has anything in it"

@@ -41,6 +41,6 @@ class Services:
     box: SecretBox
     metrics: Metrics = field(default_factory=Metrics)
     defer: Defer = nobody
-    stir: Callable[[], None] = lambda: None
+    wake: Callable[[], None] = lambda: None
     """Something waits to be sent: the dispatch of this process, if there is one, need not find out by
     looking now and then."""

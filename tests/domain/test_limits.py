@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clarion.domain.limits import DAY, Held, Limit, Limiter, Limits, held
+from clarion.domain.limits import DAY, Limit, Limiter, Limits, Obstacle, obstacle
 
 MONDAY = date(2026, 3, 2)
 AMINA, BEKELE = "whatsapp:+254712000001", "whatsapp:+251911000002"
@@ -47,7 +47,7 @@ class Line:
         before = len(self.sent)
         taken = []
         for address, units in wanted:
-            if self.limiter.held(address, units, self.ticks, day_of(self.ticks)) is None:
+            if self.limiter.obstacle(address, units, self.ticks, day_of(self.ticks)) is None:
                 self.limiter.reserve(address, units)
                 taken.append((address, units))
         self.ticks += commit
@@ -185,8 +185,8 @@ def test_a_rate_is_used_up_while_there_is_work(limits: Limits) -> None:
     assert used >= 0.96 * 100 * limits.rate
 
 
-def asked(limiter: Limiter, address: str, ticks: float, units: int = 1) -> Held | None:
-    return limiter.held(address, units, ticks, day_of(ticks))
+def asked(limiter: Limiter, address: str, ticks: float, units: int = 1) -> Obstacle | None:
+    return limiter.obstacle(address, units, ticks, day_of(ticks))
 
 
 def send(limiter: Limiter, address: str, ticks: float, units: int = 1) -> None:
@@ -213,14 +213,14 @@ def test_who_was_written_to_today_is_no_new_person() -> None:
     send(limiter, AMINA, 0.0)
     send(limiter, AMINA, 20.0)
     waits = asked(limiter, BEKELE, 30.0)
-    assert waits == Held(Limit.UNIQUES, 20.0 + DAY - 30.0)
+    assert waits == Obstacle(Limit.UNIQUES, 20.0 + DAY - 30.0)
     send(limiter, BEKELE, 20.0 + DAY)
 
 
 def test_a_new_day_begins_a_new_daily_limit() -> None:
     limiter = Limiter(Limits(rate=1000, daily=2))
     send(limiter, AMINA, 100.0, units=2)
-    assert asked(limiter, BEKELE, 200.0) == Held(Limit.DAILY, math.inf)
+    assert asked(limiter, BEKELE, 200.0) == Obstacle(Limit.DAILY, math.inf)
     send(limiter, BEKELE, DAY + 1)
 
 
@@ -234,7 +234,7 @@ def test_what_is_freed_lets_exactly_so_many_follow() -> None:
     limiter.freed(2)
     for person in people[5:7]:
         send(limiter, person, 1.1)
-    assert full == asked(limiter, people[7], 1.2) == Held(Limit.CAPACITY, math.inf)
+    assert full == asked(limiter, people[7], 1.2) == Obstacle(Limit.CAPACITY, math.inf)
 
 
 def test_freeing_more_than_was_taken_gives_no_more_than_there_is() -> None:
@@ -243,7 +243,7 @@ def test_freeing_more_than_was_taken_gives_no_more_than_there_is() -> None:
     limiter.freed(7)
     send(limiter, AMINA, 1.1)
     send(limiter, BEKELE, 1.1)
-    assert asked(limiter, AMINA, 1.2) == Held(Limit.CAPACITY, math.inf)
+    assert asked(limiter, AMINA, 1.2) == Obstacle(Limit.CAPACITY, math.inf)
 
 
 def test_a_message_larger_than_a_second_carries_goes_alone_and_is_rested_for() -> None:
@@ -270,10 +270,10 @@ def test_an_account_and_its_number_hold_together() -> None:
     account, number = Limiter(Limits(rate=1000, uniques=1)), Limiter(Limits(rate=1))
     for limiter in (account, number):
         send(limiter, AMINA, 0.0)
-    both = held((account, number), BEKELE, 1, 0.5, day_of(0.5))
-    later = held((account, number), BEKELE, 1, 1.5, day_of(1.5))
+    both = obstacle((account, number), BEKELE, 1, 0.5, day_of(0.5))
+    later = obstacle((account, number), BEKELE, 1, 1.5, day_of(1.5))
     assert (both and both.by, later and later.by) == (Limit.RATE, Limit.UNIQUES)
-    assert held((account, number), AMINA, 1, 1.5, day_of(1.5)) is None
+    assert obstacle((account, number), AMINA, 1, 1.5, day_of(1.5)) is None
 
 
 def test_who_is_about_to_be_written_to_counts_when_their_last_day_ends() -> None:

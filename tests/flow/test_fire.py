@@ -76,7 +76,7 @@ async def test_a_run_that_is_due_much_later_is_not_waited_for(services: Services
 async def test_the_dispatch_is_told_that_something_waits(services: Services, workspace: UUID) -> None:
     told: list[int] = []
     await people(services, workspace)
-    await sent_out(replace(services, stir=lambda: told.append(1)), workspace)
+    await sent_out(replace(services, wake=lambda: told.append(1)), workspace)
     assert told
 
 

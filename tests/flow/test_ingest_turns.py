@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from clarion.errors import Invalid
-from clarion.flow.ingest import quick_turns
+from clarion.flow.reading import quick_turns
 
 
 def test_turns_are_quick_until_the_last_of_two_imports_has_ended() -> None:
