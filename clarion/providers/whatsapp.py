@@ -67,7 +67,7 @@ class _Sender:
             raise Misconfigured(
                 "a WhatsApp channel needs credentials.token and sender (the phone number id)",
                 where="channel",
-                hint="`clarion channel set NAME --credential token=…` writes it.",
+                hint="`clarion channel set NAME --credential token=… --set sender=…` writes them.",
             )
         version = str(account.options.get("api_version") or VERSION)
         self._url = URL(f"{account.base_url.rstrip('/')}/{version}/{quote(account.sender)}/messages")
