@@ -18,7 +18,7 @@ import psycopg
 from clarion.kit.clock import Clock
 from clarion.kit.db import Connection, row, rows
 from clarion.kit.log import logger
-from clarion.store import notice
+from clarion.store import notice, restored
 
 REASON: Final = (
     "the database failed over or was wound back: what was sent last may be missing in it and would be sent "
@@ -92,10 +92,9 @@ class Greeter:
         """Pause one workspace's channels and free them of their owners; how many were active."""
         now = self.clock.now()
         await connection.execute("SELECT set_config('clarion.workspace', %s, true)", (str(workspace_id),))
-        done = await connection.execute(
-            "UPDATE channel SET state = 'paused', reason = %s, modified_at = %s WHERE state = 'active'",
-            (REASON, now),
-        )
+        words = {"why": REASON, "now": now}
+        done = await connection.execute(restored.PAUSE, words)
+        await connection.execute(restored.WARN, words)
         await connection.execute("UPDATE channel_owner SET epoch = epoch + 1, worker_id = NULL")
         if done.rowcount:
             await notice.put(

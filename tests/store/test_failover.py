@@ -105,6 +105,17 @@ async def test_a_server_on_a_new_timeline_sends_nothing_until_a_person_looked(se
         assert (await look(db, home))[0] == "active"  # what was looked at is not paused again
 
 
+async def test_a_channel_that_was_paused_before_says_both_reasons(server: EmbeddedServer) -> None:
+    async with house(server, greeter()) as db:
+        home = await furnish(db)
+        async with db.tenant(home) as connection:
+            await connection.execute("UPDATE channel SET state = 'paused', reason = 'token expired'")
+    await asyncio.to_thread(recover, server)
+    async with house(server, greeter()) as db:
+        state, reason, *_ = await look(db, home)
+    assert (state, reason) == ("paused", f"{REASON}. It was paused before: token expired")
+
+
 async def test_two_processes_that_come_at_once_pause_once(server: EmbeddedServer) -> None:
     async with house(server, greeter()) as db:
         home = await furnish(db)
