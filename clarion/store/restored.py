@@ -20,8 +20,8 @@ REASON = (
 PAUSE: Final[LiteralString] = (
     "UPDATE channel SET state = 'paused', reason = %(why)s, modified_at = %(now)s WHERE state = 'active'"
 )
-WARN: Final[LiteralString] = """UPDATE channel
-    SET reason = concat(%(why)s::text, '. It was paused before: ' || nullif(reason, '')), modified_at = %(now)s
+WARN: Final[LiteralString] = """UPDATE channel SET modified_at = %(now)s,
+      reason = concat(%(why)s::text, '. It was paused before: ' || nullif(reason, ''))
     WHERE state = 'paused' AND NOT starts_with(reason, %(why)s)"""
 
 
