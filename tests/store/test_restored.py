@@ -55,7 +55,7 @@ async def test_after_a_restore_every_channel_says_so_and_what_it_was_paused_for_
     assert paused == 1, "the others were paused already"
     assert once == {
         "staff": restored.REASON,
-        "drivers": f"{restored.REASON}{restored.BEFORE}{BROKEN}",
+        "drivers": f"{restored.REASON}. It was paused before: {BROKEN}",
         "porters": restored.REASON,
     }
     assert again == once, "a backup of what was restored says it once"
