@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
+from clarion.domain.limits import Limits
 from clarion.kit.http import Http
 
 
@@ -146,6 +147,8 @@ class Provider(Protocol):
     can_look_up: ClassVar[bool]
     has_window: ClassVar[bool]  # free text only within 24 hours of the person's last message
     text_limit: ClassVar[int]
+    limits: ClassVar[Limits]  # what it usually allows one sender; a channel's configuration says otherwise
+    counts_segments: ClassVar[bool]  # its rate and capacity count SMS segments instead of messages
     credentials: ClassVar[Mapping[str, str]]  # every secret that an account may have, by name: what it is for
     # Its one request goes through `Http.call`, which tells of the first byte. Where it does not, a try
     # counts as begun before `send`.

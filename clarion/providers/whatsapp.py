@@ -16,6 +16,7 @@ from urllib.parse import quote
 import orjson
 from yarl import URL
 
+from clarion.domain.limits import Limits
 from clarion.errors import Misconfigured
 from clarion.kit.http import Answer, Http, NeverSent, Unanswered, prepared
 from clarion.providers.contract import (
@@ -182,6 +183,9 @@ class WhatsApp:
     can_look_up: ClassVar[bool] = True  # where the account's option `look_up` says that its service has it
     has_window: ClassVar[bool] = True
     text_limit: ClassVar[int] = 4096
+    # One in six seconds to one person, 45 borrowed from the future (Meta: pair rate limit).
+    limits: ClassVar[Limits] = Limits(rate=80.0, pair_interval=6.0, pair_burst=45)
+    counts_segments: ClassVar[bool] = False
     credentials: ClassVar[Mapping[str, str]] = {
         "token": "the access token that messages are sent with",
         "app_secret": "signs webhooks: without it no receipt and no reply is taken",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from clarion.domain.channel import ChannelConfig
+from clarion.domain.channel import LIMITS, ChannelConfig, limits
+from clarion.domain.limits import Limits
 from clarion.flow.configure import open_credentials
 from clarion.flow.services import Services
 from clarion.providers import registry
@@ -16,7 +18,8 @@ from clarion.store import channel as channels
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A configured account. `rate` is messages a second; `modified_at` tells an edit."""
+    """A configured account. `rate` is units (messages or segments) a second, one of its `limits`; its days
+    are those of `zone`. `modified_at` tells an edit."""
 
     id: UUID
     workspace_id: UUID
@@ -27,6 +30,25 @@ class Channel:
     rate: float
     active: bool
     modified_at: datetime
+    zone: tzinfo
+
+    def differs_by_limits_alone(self, other: Channel) -> bool:
+        """Whether this is the same channel with other limits, of the same kinds: what a new kind counts
+        is known only to who reads what was sent before."""
+        kinds = [{kind for kind in LIMITS if getattr(one.config, kind)} for one in (self, other)]
+        plain = [
+            replace(
+                one, rate=0.0, modified_at=self.modified_at,
+                config=one.config.model_copy(update=dict.fromkeys(LIMITS)),
+            )
+            for one in (self, other)
+        ]  # fmt: skip
+        return kinds[0] == kinds[1] and plain[0] == plain[1]
+
+    @property
+    def limits(self) -> Limits:
+        """What it may carry."""
+        return limits(self.config, self.rate, self.provider.limits)
 
     @property
     def can_look_up(self) -> bool:
@@ -59,4 +81,5 @@ async def load(services: Services, workspace_id: UUID, channel_id: UUID) -> Chan
         rate=float(found["rate"]),
         active=found["state"] == "active",
         modified_at=found["modified_at"],
+        zone=ZoneInfo(found["timezone"]),
     )

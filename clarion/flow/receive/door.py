@@ -56,6 +56,7 @@ class Door:
             )
         now = self._services.clock.now()
         await self._batcher.put(channel.workspace_id, Body(uuid7(now), channel_id, now, body))
+        self._services.nudge("inbox")
 
     async def challenge(self, channel_id: UUID, query: Mapping[str, str]) -> str:
         """The answer to the question by which a provider verifies the address. Raises NotFound, Forbidden."""

@@ -72,8 +72,10 @@ class Receiver:
                 log.warning("receiving waits for the database", error=type(error).__name__)
                 read = None
                 await _pause(stop, 0.5)
-            if read is not None and read < BODIES:
-                await self._rest(stop, GATHER if read else self._services.settings.poll)
+            if read:
+                await _pause(stop, GATHER if read < BODIES else 0.0)  # what comes meanwhile is read together
+            elif read is not None:
+                await self._rest(stop, self._services.settings.poll)
 
     async def round(self) -> int:
         """Read once from every channel that has something; how many bodies."""
@@ -107,6 +109,8 @@ class Receiver:
             log.warning("a batch is read body by body", channel=str(channel_id), error=type(error).__name__)
             drained = await self._one_by_one(workspace_id, channel_id)
         self._count(channel_id, drained)
+        if drained.receipts:
+            self._services.nudge("freed", str(channel_id))
         if drained.failures:
             async with self._services.db.tenant(workspace_id) as connection:
                 now = self._services.clock.now()
