@@ -22,6 +22,7 @@ from clarion.kit.http import Answer, Http, NeverSent, Unanswered, prepared
 from clarion.providers.contract import (
     Account,
     Answered,
+    Call,
     Evidence,
     Fault,
     Found,
@@ -183,27 +184,27 @@ class WhatsApp:
     can_look_up: ClassVar[bool] = True  # where the account's option `look_up` says that its service has it
     has_window: ClassVar[bool] = True
     text_limit: ClassVar[int] = 4096
-    # One in six seconds to one person, 45 borrowed from the future (Meta: pair rate limit).
-    limits: ClassVar[Limits] = Limits(rate=80.0, pair_interval=6.0, pair_burst=45)
-    counts_segments: ClassVar[bool] = False
     credentials: ClassVar[Mapping[str, str]] = {
         "token": "the access token that messages are sent with",
         "app_secret": "signs webhooks: without it no receipt and no reply is taken",
         "verify_token": "what Meta is told when it asks whether the webhook's address is ours",
     }
     speaks_http: ClassVar[bool] = True
+    limits: ClassVar[Limits] = Limits(rate=80, pair_interval=6.0, pair_burst=45)
+    counts_segments: ClassVar[bool] = False
 
     def sender(self, account: Account, http: Http) -> Sender:
         return _Sender(account, http)
 
-    def verified(self, account: Account, headers: Mapping[str, str], body: bytes) -> bool:
+    def verified(self, account: Account, call: Call) -> bool:
         secret = account.credentials.get("app_secret", "")
-        given = headers.get("x-hub-signature-256", "")
-        made = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        given = call.headers.get("x-hub-signature-256", "")
+        made = "sha256=" + hmac.new(secret.encode(), call.body, hashlib.sha256).hexdigest()
         # as bytes: a header may hold what compare_digest refuses in text
         return bool(secret) and hmac.compare_digest(made.encode(), given.encode(errors="replace"))
 
-    def challenge(self, account: Account, query: Mapping[str, str]) -> str | None:
+    def challenge(self, account: Account, call: Call) -> str | None:
+        query = dict(call.query)
         token = account.credentials.get("verify_token", "")
         given = query.get("hub.verify_token", "")
         if query.get("hub.mode") != "subscribe" or not token:
@@ -211,8 +212,8 @@ class WhatsApp:
         genuine = hmac.compare_digest(token.encode(), given.encode(errors="replace"))
         return query.get("hub.challenge") if genuine else None
 
-    def read(self, body: bytes) -> Sequence[Receipt | Inbound]:
-        return list(_events(orjson.loads(body)))
+    def read(self, account: Account, call: Call) -> Sequence[Receipt | Inbound]:
+        return list(_events(orjson.loads(call.body)))
 
 
 def _events(document: Any) -> Iterator[Receipt | Inbound]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from uuid import UUID
@@ -14,6 +15,8 @@ from clarion.flow.services import Services
 from clarion.providers import registry
 from clarion.providers.contract import Account, Provider
 from clarion.store import channel as channels
+
+HOOKS = "/hooks"  # where providers call, of our own address; the channel's identifier follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +66,40 @@ async def load(services: Services, workspace_id: UUID, channel_id: UUID) -> Chan
     config = ChannelConfig.model_validate(found["config"])
     provider = registry.get(found["provider"])
     opened = open_credentials(services, workspace_id, channel_id, found["credentials"])
-    options = {**config.options, **({"api_version": config.api_version} if config.api_version else {})}
     return Channel(
         id=channel_id,
         workspace_id=workspace_id,
         name=found["name"],
         provider=provider,
         config=config,
-        account=Account(
-            base_url=config.base_url or provider.base_url,
-            sender=config.sender,
-            credentials={key: str(value) for key, value in opened.items()},
-            options=options,
-            connect_timeout=config.connect_timeout,
-            total_timeout=config.total_timeout,
-        ),
+        account=made(services, channel_id, provider, config, opened),
         rate=float(found["rate"]),
         active=found["state"] == "active",
         modified_at=found["modified_at"],
         zone=ZoneInfo(found["timezone"]),
     )
+
+
+def made(
+    services: Services,
+    channel_id: UUID,
+    provider: Provider,
+    config: ChannelConfig,
+    opened: Mapping[str, object] | None = None,
+) -> Account:
+    """The account of this configuration; without credentials where none are `opened`."""
+    public = services.settings.public_url
+    return Account(
+        base_url=config.base_url or provider.base_url,
+        sender=config.sender,
+        credentials={key: str(value) for key, value in (opened or {}).items()},
+        options={**config.options, **({"api_version": config.api_version} if config.api_version else {})},
+        connect_timeout=config.connect_timeout,
+        total_timeout=config.total_timeout,
+        hook=hook(public, channel_id) if public else "",
+    )
+
+
+def hook(base: str, channel_id: UUID) -> str:
+    """Where a channel's provider calls, of a Clarion that is found at `base`."""
+    return f"{base.rstrip('/')}{HOOKS}/{channel_id}"
