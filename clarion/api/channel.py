@@ -47,6 +47,11 @@ class ChannelBody(Body):
     rate: float | None = Field(
         default=None, gt=0, le=100_000, description="messages a second; absent: what the provider allows"
     )
+    account_id: UUID | None = Field(
+        default=None,
+        description="the channel that leads the account to which this one belongs too: they share one owner "
+        "and the limits that it names in config.account; for good",
+    )
 
 
 class ChannelChange(Body):
@@ -83,12 +88,13 @@ class Channel(Answer):
     has_credentials: bool
     rate: float = Field(description="messages a second")
     state: Literal["active", "paused"]
+    account_id: UUID | None = Field(description="the channel that leads its account, where another does")
     reason: str = Field(description="why it is paused")
     created_at: datetime
     modified_at: datetime
 
 
-@router.post("", status_code=201, summary="Make a channel", responses=responses(409))
+@router.post("", status_code=201, summary="Make a channel", responses=responses(404, 409))
 async def create(body: ChannelBody, edge: Writer) -> Channel:
     async with edge.transaction() as connection:
         channel_id = await configure.create_channel(

@@ -39,6 +39,12 @@ class Limits:
     uniques: int | None = None
     daily: int | None = None
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What is limited beside the rate: each needs to know what was sent before."""
+        kinds = ("capacity", "pair_interval", "uniques", "daily")
+        return frozenset(kind for kind in kinds if getattr(self, kind) is not None)
+
 
 class Limit(StrEnum):
     """Which limit it is that a message waits for."""

@@ -1,4 +1,7 @@
-"""Who owns a channel's account: one worker at a time over all machines, fenced by an epoch.
+"""Who owns an account: one worker at a time over all machines, fenced by an epoch.
+
+The channels of one account have one owner, in the row of the channel that leads them; a channel by itself
+leads its own account.
 
 An owner beats; a candidate watches the beat by its own monotonic clock, so that no two machines'
 clocks are ever compared. Intents hold KEY SHARE on the owner's row: a beat passes them, a takeover
@@ -7,7 +10,6 @@ waits for them, and once it has committed, no intent of the old epoch can.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,7 +21,7 @@ from clarion.kit.db import Connection
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A channel as the board shows it to workers (no tenant's data)."""
+    """An account, by the channel that leads it, as the board shows it to workers (no tenant's data)."""
 
     workspace_id: UUID
     channel_id: UUID
@@ -30,7 +32,7 @@ class Holding:
 
 
 async def board(connection: Connection, now: datetime) -> list[Holding]:
-    """Every channel that is active or owned, over all workspaces; `due` only where it has no owner."""
+    """Every account with an active channel or an owner, over all workspaces; `due` only without an owner."""
     async with connection.cursor(row_factory=class_row(Holding)) as cursor:
         await cursor.execute("SELECT * FROM clarion_board(%s)", (now,), prepare=True)
         return await cursor.fetchall()
@@ -89,12 +91,3 @@ async def release(connection: Connection, channel_id: UUID, worker_id: UUID, epo
         "UPDATE channel_owner SET worker_id = NULL WHERE channel_id = %s AND worker_id = %s AND epoch = %s",
         (channel_id, worker_id, epoch),
     )
-
-
-async def epochs(connection: Connection, channel_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """The present epoch of each channel: attempts of earlier ones have lost their owner."""
-    async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(
-            "SELECT channel_id, epoch FROM channel_owner WHERE channel_id = ANY (%s)", (list(channel_ids),)
-        )
-        return dict(await cursor.fetchall())

@@ -87,6 +87,10 @@ class Broker:
         else:
             self._free(call.units)
 
+    def leave(self) -> None:
+        """Nobody collects for this channel any more: what it holds of its account is the others' again."""
+        self.freed(list(self.out))
+
     def freed(self, attempt_ids: Iterable[UUID]) -> int:
         """These are over; how many of them were out."""
         gone = [out for id in attempt_ids if (out := self.out.pop(id, None)) is not None]

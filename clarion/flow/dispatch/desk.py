@@ -37,6 +37,7 @@ BATCH = 500
 MOST_AHEAD = 3_000
 SLICE = 0.25  # one intent covers at most this many seconds of the channel's rate (DESIGN, rule 4)
 LOOK, REST = 0.1, 0.25  # seconds between looks at the lanes: while something waits, and while nothing does
+Memory = Callable[[Shared, Channel, Broker], Awaitable[object]]
 log = logger(__name__)
 
 
@@ -48,6 +49,8 @@ class Desk:
     channel: Channel
     sender: Sender
     epoch: int
+    account: Limiter | None = None  # what all channels of the account may carry together
+    memory: Memory = history.remember_one  # learns what was sent before
     valid_until: float = 0.0  # monotonic; after it no call begins until a beat succeeds again
     lanes: Lanes = field(init=False)
     calls: Calls = field(init=False)
@@ -58,14 +61,16 @@ class Desk:
     admission: Admission = field(init=False)
     idle_since: float = 0.0
     held_until: float = 0.0
+    stopping: bool = False  # it begins no further call
     _intending: int = 0  # taken, and their intent not yet committed
-    _stopping: bool = False
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _thirst: asyncio.Event = field(default_factory=asyncio.Event)
     _doubtful: list[tuple[Waiting, UUID]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.broker = Broker(self.shared.clock, [Limiter(self.channel.limits)], self.channel.zone)
+        own = Limiter(self.channel.limits)
+        limiters = [own] if self.account is None else [own, self.account]
+        self.broker = Broker(self.shared.clock, limiters, self.channel.zone)
         # Read ahead what goes within a second: more would only grow old.
         self.lanes = Lanes(ahead=min(MOST_AHEAD, max(BATCH // 2, int(self.channel.rate))))
         self.collector = Collector(self.shared, self.channel, self.sender, self.broker, self._wake.set)
@@ -99,9 +104,9 @@ class Desk:
 
     async def _remember(self) -> None:
         """What was sent before counts against the limits; nothing goes until that is known."""
-        while not self._stopping:
+        while not self.stopping:
             try:
-                await history.remember(self.shared, self.channel, self.broker)
+                await self.memory(self.shared, self.channel, self.broker)
                 return
             except AWAY:
                 await asyncio.sleep(0.2)
@@ -110,7 +115,7 @@ class Desk:
         self, act: Callable[[], Awaitable[bool]], pause: Callable[[], Awaitable[None]]
     ) -> None:
         """Act for as long as there is something to do, then pause, until stopped."""
-        while not self._stopping:
+        while not self.stopping:
             try:
                 busy = await act()
             except AWAY as error:
@@ -196,7 +201,7 @@ class Desk:
 
     def stop(self) -> None:
         """Begin no further call."""
-        self._stopping = True
+        self.stopping = True
         self.collector.stop()
         self.wake()
 
@@ -217,7 +222,7 @@ class Desk:
         return min([now, *self.calls.begun.values()])
 
     def _may_begin(self, ticks: float) -> bool:
-        return ticks <= self.valid_until and not self._stopping
+        return ticks <= self.valid_until and not self.stopping
 
     # --- a batch
 
