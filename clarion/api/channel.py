@@ -78,6 +78,20 @@ class PauseBody(Body):
     reason: str = Field(default="", max_length=200, examples=["number is being moved"])
 
 
+class SightAnswer(Answer):
+    """What the channel's owner sees of it, a few times a lease."""
+
+    health: Literal["up", "degraded", "down"]
+    why: str = Field(description="of degraded and down")
+    since: datetime | None
+    waits_for: Literal["rate", "capacity", "daily"] | None = Field(
+        description="the limit that lets nobody go now"
+    )
+    aside: int = Field(description="how many wait for a limit of their own: pair or uniques")
+    outstanding: int | None = Field(description="of the capacity, where there is one")
+    capacity: int | None
+
+
 class Channel(Answer):
     """A channel. Of its credentials, only whether there are any."""
 
@@ -90,6 +104,7 @@ class Channel(Answer):
     state: Literal["active", "paused"]
     account_id: UUID | None = Field(description="the channel that leads its account, where another does")
     reason: str = Field(description="why it is paused")
+    sight: SightAnswer | None = Field(description="null while nobody sends for it")
     created_at: datetime
     modified_at: datetime
 

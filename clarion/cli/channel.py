@@ -12,7 +12,7 @@ from clarion.cli.commands import group
 from clarion.cli.given import credentials_from, settings_from
 from clarion.cli.place import Place
 from clarion.errors import Invalid, Misconfigured, NotFound
-from clarion.flow import configure
+from clarion.flow import configure, waits
 from clarion.flow.dispatch import account
 from clarion.kit.db import Connection, Row
 from clarion.providers import registry
@@ -55,6 +55,7 @@ SHOWN = (
     "reason",
     "rate",
     "account_id",
+    "sight",
     "has_credentials",
     "config",
     "created_at",
@@ -242,7 +243,13 @@ async def only(connection: Connection, named: str | None) -> Row:
 
 
 def _state(row: Row) -> str:
-    return f"{row['state']}: {row['reason']}" if row["reason"] else str(row["state"])
+    if row["reason"]:
+        return f"{row['state']}: {row['reason']}"
+    sight = row["sight"]
+    if row["state"] != "active" or not sight:
+        return str(row["state"])
+    health = sight["health"] + (f": {sight['why']}" if sight["why"] else "")
+    return "; ".join(filter(None, [f"active, {health}", waits.used_up(sight)]))
 
 
 def _hook(here: Place, row: Row) -> str:

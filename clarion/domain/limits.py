@@ -119,6 +119,15 @@ class Limiter:
             rooms.append(limits.daily - self._so_far(today) - self._reserved)
         return max(0, min(rooms))
 
+    def full(self, ticks: float, today: date) -> Limit | None:
+        """Which limit has room for nobody."""
+        limits = self.limits
+        if limits.capacity is not None and self.outstanding >= limits.capacity:
+            return Limit.CAPACITY
+        if limits.daily is not None and self._so_far(today) + self._reserved >= limits.daily:
+            return Limit.DAILY
+        return None if self._pacer.free(ticks) else Limit.RATE
+
     def rest(self, ticks: float) -> float:
         """Seconds until the rate has room again: 0 when it has. Other limits end at no known moment."""
         return self._pacer.wait(ticks)

@@ -52,28 +52,21 @@ async def create(
         raise Conflict(_NAME_TAKEN, where="name")
 
 
+_SHOWN = """SELECT c.id, c.name, c.provider, c.config, c.credentials IS NOT NULL AS has_credentials, c.rate,
+  c.state, c.account_id, c.reason, c.created_at, c.modified_at, o.sights -> c.id::text AS sight
+  FROM channel c LEFT JOIN channel_owner o
+    ON o.channel_id = coalesce(c.account_id, c.id) AND o.worker_id IS NOT NULL"""
+
+
 async def get(connection: Connection, channel_id: UUID) -> Row:
-    """One channel; of its credentials only whether there are any. Raises NotFound."""
-    return _there(
-        await row(
-            connection,
-            """SELECT id, name, provider, config, credentials IS NOT NULL AS has_credentials, rate, state,
-                 account_id, reason, created_at, modified_at FROM channel WHERE id = %s""",
-            (channel_id,),
-        )
-    )
+    """One channel; of its credentials only whether there are any, of its `sight` what its owner tells
+    (`store.owner.Sight`; None where nobody owns it). Raises NotFound."""
+    return _there(await row(connection, _SHOWN + " WHERE c.id = %s", (channel_id,)))
 
 
 async def by_name(connection: Connection, name: str) -> Row:
-    """One channel by its exact name. Raises NotFound."""
-    return _there(
-        await row(
-            connection,
-            """SELECT id, name, provider, config, credentials IS NOT NULL AS has_credentials, rate, state,
-                 account_id, reason, created_at, modified_at FROM channel WHERE name = %s""",
-            (name,),
-        )
-    )
+    """The same, by its exact name. Raises NotFound."""
+    return _there(await row(connection, _SHOWN + " WHERE c.name = %s", (name,)))
 
 
 _FOR_DISPATCH = """SELECT c.id, c.workspace_id, c.name, c.provider, c.config, c.credentials, c.rate, c.state,
@@ -100,9 +93,7 @@ async def page(connection: Connection, after: UUID | None, limit: int) -> list[R
     """Channels in the order they were made, after the given one."""
     return await rows(
         connection,
-        """SELECT id, name, provider, config, credentials IS NOT NULL AS has_credentials, rate, state,
-             account_id, reason, created_at, modified_at FROM channel
-           WHERE (%(after)s::uuid IS NULL OR id > %(after)s) ORDER BY id LIMIT %(limit)s""",
+        _SHOWN + " WHERE (%(after)s::uuid IS NULL OR c.id > %(after)s) ORDER BY c.id LIMIT %(limit)s",
         {"after": after, "limit": limit},
     )
 

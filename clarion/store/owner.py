@@ -10,10 +10,12 @@ waits for them, and once it has committed, no intent of the old epoch can.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import orjson
 from psycopg.rows import class_row, tuple_row
 
 from clarion.kit.db import Connection
@@ -29,6 +31,21 @@ class Holding:
     epoch: int
     beat: int
     due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What an owner tells of a channel with each beat. `health` is up, degraded or down, since a moment, with
+    the reason; `waits_for` the limit that lets nobody go now; `aside` how many wait for a limit of their own;
+    `outstanding` of `capacity` units, where it is counted."""
+
+    health: str
+    why: str
+    since: datetime | None
+    waits_for: str | None
+    aside: int
+    outstanding: int | None
+    capacity: int | None
 
 
 async def board(connection: Connection, now: datetime) -> list[Holding]:
@@ -72,14 +89,21 @@ async def take(
 
 
 async def beat(
-    connection: Connection, channel_id: UUID, worker_id: UUID, epoch: int, settled_through: datetime | None
+    connection: Connection,
+    channel_id: UUID,
+    worker_id: UUID,
+    epoch: int,
+    settled_through: datetime | None,
+    sights: Mapping[UUID, Sight] | None = None,
 ) -> bool:
-    """Say that the owner lives and how far it has settled; False when it owns the channel no longer."""
+    """Say that the owner lives, how far it has settled and how its channels do; False when it owns the
+    account no longer."""
+    told = {str(id): asdict(sight) for id, sight in (sights or {}).items()}
     cursor = await connection.execute(
-        """UPDATE channel_owner SET beat = beat + 1,
+        """UPDATE channel_owner SET beat = beat + 1, sights = %s,
              settled_through = greatest(settled_through, coalesce(%s, settled_through))
            WHERE channel_id = %s AND worker_id = %s AND epoch = %s""",
-        (settled_through, channel_id, worker_id, epoch),
+        (orjson.dumps(told).decode(), settled_through, channel_id, worker_id, epoch),
         prepare=True,
     )
     return cursor.rowcount == 1
@@ -88,6 +112,7 @@ async def beat(
 async def release(connection: Connection, channel_id: UUID, worker_id: UUID, epoch: int) -> None:
     """Give the channel up, with nothing in flight; the next owner need not wait."""
     await connection.execute(
-        "UPDATE channel_owner SET worker_id = NULL WHERE channel_id = %s AND worker_id = %s AND epoch = %s",
+        """UPDATE channel_owner SET worker_id = NULL, sights = '{}'
+           WHERE channel_id = %s AND worker_id = %s AND epoch = %s""",
         (channel_id, worker_id, epoch),
     )

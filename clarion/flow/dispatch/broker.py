@@ -13,7 +13,7 @@ from datetime import date, tzinfo
 from uuid import UUID
 
 from clarion.domain import limits
-from clarion.domain.limits import Limiter, Obstacle
+from clarion.domain.limits import Limit, Limiter, Obstacle
 from clarion.domain.message import Outcome
 from clarion.flow.dispatch.shared import Call
 from clarion.kit.clock import Clock
@@ -56,6 +56,11 @@ class Broker:
     def rest(self, ticks: float) -> float:
         """Seconds until the rates have room."""
         return max(limiter.rest(ticks) for limiter in self.limiters)
+
+    def full(self, ticks: float) -> Limit | None:
+        """Which limit lets nobody go now, whoever they are for."""
+        found = [limit for limiter in self.limiters if (limit := limiter.full(ticks, self._today()))]
+        return max(found, key=lambda limit: limit is not Limit.RATE, default=None)
 
     def obstacle(self, address: bytes, units: int, ticks: float) -> Obstacle | None:
         """What stands in the way of so many units to this address now."""

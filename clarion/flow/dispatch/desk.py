@@ -22,6 +22,7 @@ from clarion.flow.dispatch.breaker import Breaker
 from clarion.flow.dispatch.broker import Broker
 from clarion.flow.dispatch.calls import Calls
 from clarion.flow.dispatch.collector import Collector
+from clarion.flow.dispatch.health import Health
 from clarion.flow.dispatch.judge import Beyond, Judgement, not_begun
 from clarion.flow.dispatch.lanes import Lanes
 from clarion.flow.dispatch.leavers import Leavers
@@ -56,6 +57,7 @@ class Desk:
     calls: Calls = field(init=False)
     collector: Collector = field(init=False)
     breaker: Breaker = field(init=False)
+    health: Health = field(init=False)
     leavers: Leavers = field(init=False)
     broker: Broker = field(init=False)
     admission: Admission = field(init=False)
@@ -77,6 +79,7 @@ class Desk:
         self.admission = Admission(self.shared, self.channel, self.lanes, self.broker)
         self.leavers = Leavers(self.shared, self.channel.workspace_id, self.lanes)
         self.breaker = Breaker(self.channel.config.breaker)
+        self.health = Health(self.breaker)
         places = min(self.shared.places, self.channel.config.max_in_flight)
         self.calls = Calls(
             self.shared, self.channel, self.sender, self.broker, self.breaker, places,
@@ -286,6 +289,8 @@ class Desk:
 
     def _heard(self, waiting: Waiting, judgement: Judgement, told: Told | None) -> None:
         """A pause, an opt-out: what the answer means beyond its message."""
+        if told is not None:
+            self.health.heard(told)
         if judgement.beyond is Beyond.HOLD:
             self.held_until = max(self.held_until, self.shared.clock.monotonic() + judgement.hold)
         elif judgement.beyond is not None and told is not None:

@@ -154,8 +154,13 @@ class Dispatcher:
         for account_id, tree in list(self.held.items()):
             began = services.clock.monotonic()
             async with services.db.tenant(tree.workspace_id) as connection:
-                through = tree.settled_through(services.clock.now())
-                ours = await owner.beat(connection, account_id, self.worker_id, tree.epoch, through)
+                now = services.clock.now()
+                for channel, health in tree.news(now):
+                    await self._beyonder.tell_health(connection, channel, health)
+                ours = await owner.beat(
+                    connection, account_id, self.worker_id, tree.epoch, tree.settled_through(now),
+                    tree.sights(),
+                )  # fmt: skip
                 crash_point("beat.before_commit")
             crash_point("beat.committed")
             if ours and self.suspicion is None:
@@ -171,12 +176,9 @@ class Dispatcher:
         if ticks < self._crew_due:
             return
         async with services.db.system() as connection:
-            held = self.held.values()
-            state = {
-                "channels": sum(len(tree.working) for tree in held),
-                "in_flight": sum(tree.in_flight for tree in held),
-                "suspicion": self.suspicion,
-            }
+            channels = sum(len(tree.working) for tree in self.held.values())
+            in_flight = sum(tree.in_flight for tree in self.held.values())
+            state = {"channels": channels, "in_flight": in_flight, "suspicion": self.suspicion}
             await workers.see(connection, self.worker_id, services.clock.now(), state)
             await self._learn(connection)
         self._crew_due = ticks + services.settings.lease / 4

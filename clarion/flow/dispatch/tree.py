@@ -17,8 +17,10 @@ from clarion.flow.dispatch import history
 from clarion.flow.dispatch.account import Channel, Siblings
 from clarion.flow.dispatch.broker import Broker
 from clarion.flow.dispatch.desk import Desk
+from clarion.flow.dispatch.health import Health, sight
 from clarion.flow.dispatch.shared import Shared
 from clarion.kit.http import Http
+from clarion.store.owner import Sight
 
 
 @dataclass(slots=True)
@@ -119,6 +121,17 @@ class Tree:
     def failed(self) -> bool:
         """Whether a desk ended by itself."""
         return any(one.task.done() and not one.desk.stopping for one in self.working.values())
+
+    def sights(self) -> dict[UUID, Sight]:
+        """What a person may know of each channel now."""
+        ticks = self.shared.clock.monotonic()
+        desks = [one.desk for one in self.working.values()]
+        return {one.channel.id: sight(one.health, one.broker, one.lanes, ticks) for one in desks}
+
+    def news(self, now: datetime) -> list[tuple[Channel, Health]]:
+        """Those of whose health an operator should hear now."""
+        desks = [one.desk for one in self.working.values()]
+        return [(desk.channel, desk.health) for desk in desks if desk.health.news(now)]
 
     def settled_through(self, now: datetime) -> datetime:
         """Every attempt of ours that began before this is settled, durably."""

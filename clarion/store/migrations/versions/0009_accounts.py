@@ -1,4 +1,4 @@
-"""Channels of one account have one owner: the owner's row is that of the channel that leads the account.
+"""Channels of one account have one owner, in the row of the channel that leads them; owners tell how they do.
 
 Revision ID: 0009
 """
@@ -59,9 +59,11 @@ def _replace(body: str) -> None:
 def upgrade() -> None:
     op.execute("ALTER TABLE channel ADD COLUMN account_id uuid REFERENCES channel")
     op.execute("CREATE INDEX channel_account ON channel (account_id) WHERE account_id IS NOT NULL")
+    op.execute("ALTER TABLE channel_owner ADD COLUMN sights jsonb NOT NULL DEFAULT '{}'")
     _replace(_BOARD)
 
 
 def downgrade() -> None:
     _replace(_BEFORE)
+    op.execute("ALTER TABLE channel_owner DROP COLUMN sights")
     op.execute("ALTER TABLE channel DROP COLUMN account_id")
