@@ -191,6 +191,7 @@ class Provider(Protocol):
     speaks_http: ClassVar[bool]
     limits: ClassVar[Limits]  # what it usually allows an account; a new channel's rate comes from it
     counts_segments: ClassVar[bool]  # whether its rate and capacity count segments of SMS, not messages
+    thanks: ClassVar[tuple[str, str]]  # type and body of the answer to a call that was taken; mostly none
 
     def sender(self, account: Account, http: Http) -> Sender:
         """Raises Misconfigured when the account lacks something."""

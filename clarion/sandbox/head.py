@@ -16,6 +16,8 @@ Route = Callable[["Head"], Handler]
 
 REASONS = {
     200: "OK",
+    201: "Created",
+    202: "Accepted",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
