@@ -21,8 +21,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
 def sandbox(running: SandboxProcess) -> SandboxProcess:
     """Empty; its service window is open and its receipts come at once."""
     running.reset(config=True)
-    at_once = {"sent_after": 0.0, "delivered_after": 0.01, "read_after": 0.02, "batch_within": 0.01}
-    running.configure(window="open", receipts={**at_once, "read_share": 0.0, "backoff": 0.01, "retries": 2})
+    at_once = {"sent_after": 0.0, "delivered_after": 0.01, "read_share": 0.0, "batch_within": 0.01}
+    in_order = {"concurrency": 1, "backoff": 0.01, "retries": 2}
+    running.configure(window="open", receipts=at_once | in_order)
     return running
 
 
