@@ -96,11 +96,15 @@ class Dialect(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What a channel needs to send over a sandbox of default settings, beside its address."""
+    """What a channel needs to send over a sandbox of default settings, beside its address.
+
+    `never`: the faults of calls that this provider's protocol has no words for.
+    """
 
     sender: str
     credentials: Mapping[str, str]
     options: Mapping[str, object] = field(default_factory=dict)
+    never: frozenset[str] = frozenset()
 
 
 class Twin(Dialect, Protocol):

@@ -8,7 +8,6 @@ or From. What the record calls a message's reference is the parameter `ref` of i
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -20,7 +19,7 @@ import orjson
 
 from clarion.sandbox.calls import Calls
 from clarion.sandbox.dialect import Example, Refusal, Submission, Told, Webhook
-from clarion.sandbox.head import Handler, Head, response
+from clarion.sandbox.head import Handler, Head, basic_login, response
 from clarion.sandbox.record import FAILED, STATUSES
 from clarion.sandbox.server import Exchange
 from clarion.sandbox.world import Inbound, Number, World
@@ -71,7 +70,7 @@ class Twilio:
         if match is None or calls is None:
             return None
         account = match[1]
-        user, password = _login(head.headers.get("authorization", ""))
+        user, password = basic_login(head.headers.get("authorization", ""))
         if head.method != "POST":
             return lambda _: self.refused(Refusal(20404))
         if user != account and not user.startswith("SK"):
@@ -195,17 +194,6 @@ def _who(field: str, number: Number) -> list[tuple[str, str]]:
     if not number.id.startswith("MG"):
         return [(field, number.id)]
     return [(field, f"+{number.display}"), ("MessagingServiceSid", number.id)]
-
-
-def _login(header: str) -> tuple[str, str]:
-    kind, _, coded = header.partition(" ")
-    if kind.lower() != "basic":
-        return "", ""
-    try:
-        user, _, password = base64.b64decode(coded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return "", ""
-    return user, password
 
 
 def _wrong(form: dict[str, str]) -> int:
