@@ -6,13 +6,15 @@ answer means is each provider's own.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
 from yarl import URL
 
 from clarion.kit.http import Answer, Http, NeverSent, Unanswered
-from clarion.providers.contract import Account, Answered, Fault, Told
+from clarion.providers.contract import Account, Answered, Fault, Pairs, Told
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -65,6 +67,21 @@ def text_only(what: str) -> Told:
 def encoded(pairs: Iterable[tuple[str, str]]) -> str:
     """Fields of a form, or of a query: percent-encoded UTF-8, spaces too."""
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
+
+
+def proof(key: str, reference: str) -> str:
+    """What only we can say of a reference, for addresses that we hand out. Hexadecimal, so that nobody
+    takes a part of it for a name of theirs."""
+    return hmac.new(key.encode(), reference.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def proves(key: str, query: Pairs) -> bool:
+    """Whether an address shows that we handed it out: by the proof of its `ref`, or, where it has none, by
+    the key itself. In constant time; never without a key."""
+    said = dict(query)
+    made = proof(key, said["ref"]) if "ref" in said else key
+    given = said.get("proof" if "ref" in said else "key", "")
+    return bool(key) and hmac.compare_digest(made.encode(), given.encode(errors="replace"))
 
 
 def called_back(hook: str, **more: str) -> str:

@@ -20,7 +20,16 @@ from yarl import URL
 from clarion.domain.limits import Limits
 from clarion.errors import Invalid, Misconfigured
 from clarion.kit.http import Answer, Http, prepared
-from clarion.providers.calling import FORM, asked, by_status, called_back, retry_after, text_only
+from clarion.providers.calling import (
+    FORM,
+    asked,
+    by_status,
+    called_back,
+    proof,
+    proves,
+    retry_after,
+    text_only,
+)
 from clarion.providers.contract import (
     Account,
     Answered,
@@ -109,7 +118,7 @@ def _of(account: Account, parcel: Parcel, text: str) -> dict[str, str]:
     """What placeholders stand for in one message."""
     more = {"ref": parcel.reference}
     if key := account.credentials.get("hook_key"):
-        more["proof"] = _proof(key, parcel.reference)
+        more["proof"] = proof(key, parcel.reference)
     return {
         "to": parcel.address,
         "digits": parcel.address.removeprefix("+"),
@@ -177,12 +186,11 @@ class GenericHttp:
 
     def verified(self, account: Account, call: Call) -> bool:
         key = account.credentials.get("hook_key", "")
-        how, said = described(account.options).hook, dict(call.query)
+        how = described(account.options).hook
         given = call.headers.get(how.name.lower(), "")
         if how.by == "key":
-            made = _proof(key, said["ref"]) if "ref" in said else key
-            given = said.get("proof" if "ref" in said else "key", "")
-        elif how.by == "header":
+            return proves(key, call.query)
+        if how.by == "header":
             made = how.prefix + key
         else:
             digest = hmac.new(key.encode(), call.body, how.digest).digest()
@@ -258,11 +266,6 @@ def _moment(value: object) -> datetime | None:
         return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def _proof(key: str, reference: str) -> str:
-    """What only we can say of a reference."""
-    return hmac.new(key.encode(), reference.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 provider = GenericHttp()

@@ -20,8 +20,6 @@ after its first segment.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -34,7 +32,7 @@ from clarion.domain.limits import Limits
 from clarion.domain.segment import segments
 from clarion.errors import Misconfigured
 from clarion.kit.http import Answer, Http, prepared
-from clarion.providers.calling import asked, by_status, called_back, encoded, text_only
+from clarion.providers.calling import asked, by_status, called_back, encoded, proof, proves, text_only
 from clarion.providers.contract import (
     Account,
     Answered,
@@ -116,8 +114,8 @@ def fields(account: Account, to: str, text: str, reference: str) -> Iterator[tup
     key = account.credentials.get("hook_key")
     if account.hook and key:
         # what Kannel fills in: the report, its moment, the centre's identifier and its words
-        proof = _proof(key, reference)
-        url = called_back(account.hook, ref=reference, proof=proof) + "&status=%d&at=%T&id=%F&why=%A"
+        ours = called_back(account.hook, ref=reference, proof=proof(key, reference))
+        url = ours + "&status=%d&at=%T&id=%F&why=%A"
         yield "dlr-mask", str(_ALL)
         yield "dlr-url", url
 
@@ -156,11 +154,7 @@ class Kannel:
         return _Sender(account, http)
 
     def verified(self, account: Account, call: Call) -> bool:
-        key = account.credentials.get("hook_key", "")
-        said = dict(call.query)
-        made = _proof(key, said["ref"]) if "ref" in said else key
-        given = said.get("proof" if "ref" in said else "key", "")
-        return bool(key) and hmac.compare_digest(made.encode(), given.encode(errors="replace"))
+        return proves(account.credentials.get("hook_key", ""), call.query)
 
     def challenge(self, account: Account, call: Call) -> str | None:
         return None
@@ -207,11 +201,6 @@ def _text(url: str, charset: str) -> str:
         return unquote_to_bytes(raw.replace("+", " ")).decode(charset or "UTF-8", errors="replace")
     except LookupError:
         return unquote_to_bytes(raw.replace("+", " ")).decode(errors="replace")
-
-
-def _proof(key: str, reference: str) -> str:
-    """What only we can say of a reference. Hexadecimal: Kannel takes a % for the beginning of a name."""
-    return hmac.new(key.encode(), reference.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 provider = Kannel()

@@ -98,7 +98,8 @@ class Dialect(Protocol):
 class Example:
     """What a channel needs to send over a sandbox of default settings, beside its address.
 
-    `never`: the faults of calls that this provider's protocol has no words for.
+    `never`: the faults of calls that this provider's protocol has no words for; `write`, where people
+    cannot write back.
     """
 
     sender: str

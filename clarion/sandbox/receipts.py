@@ -71,11 +71,10 @@ class Receipts:
         Gives what must be awaited before the caller is answered, when receipts come early.
         """
         early, planned = self._plan(number, row, fault)
-        for delay, told in planned:
-            self._push(delay, number, told)
-        if planned:
-            self._arm()
-        return self._post_early(number, early) if early else None
+        if early:
+            return self._post_early(number, early, planned)
+        self._schedule(number, planned)
+        return None
 
     def tell(self, number: Number, told: Told, times: int = 1) -> None:
         """Post this status as soon as may be, so many times."""
@@ -149,6 +148,12 @@ class Receipts:
             return [], list(zip(afters, backwards, strict=True))
         return [], planned
 
+    def _schedule(self, number: Number, planned: list[tuple[float, Told]]) -> None:
+        for delay, told in planned:
+            self._push(delay, number, told)
+        if planned:
+            self._arm()
+
     def _push(self, delay: float, number: Number, told: Told) -> None:
         self._sequence += 1
         heapq.heappush(self._heap, (self._loop.time() + delay, self._sequence, number.id, told))
@@ -211,13 +216,14 @@ class Receipts:
             batch.append(box.waiting.popleft())
         return batch
 
-    async def _post_early(self, number: Number, told: list[Told]) -> None:
-        """Post before the caller is answered: tried once, then left to the outbox."""
+    async def _post_early(self, number: Number, told: list[Told], planned: list[tuple[float, Told]]) -> None:
+        """Post before the caller is answered: tried once, then left to the outbox. The others follow."""
         batches = self._dialects[number.provider].batches
         for part in [told] if batches else [[one] for one in told]:
             if not await self._try(number, part):
                 self._outbox(number.id).waiting.extend(part)
                 self._start(number.id)
+        self._schedule(number, planned)
 
     async def _post(self, number: Number, batch: Sequence[Told | Inbound]) -> None:
         """Post one batch until it is taken or the tries are used up."""

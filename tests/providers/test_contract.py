@@ -247,6 +247,7 @@ async def test_a_failure_is_told(stage: Stage) -> None:
 # --- replies, and whoever only pretends
 
 
+@who_may("write")
 async def test_what_a_person_writes_is_heard_under_their_address(stage: Stage) -> None:
     await asyncio.to_thread(stage.sandbox.inbound, AMINA, "STOP & ሰላም +1", stage.account.sender)
     await stage.told()
@@ -256,6 +257,7 @@ async def test_what_a_person_writes_is_heard_under_their_address(stage: Stage) -
     assert heard.provider_id
 
 
+@who_may("write")
 async def test_two_messages_of_a_person_are_two(stage: Stage) -> None:
     for _ in range(2):
         await asyncio.to_thread(stage.sandbox.inbound, AMINA, "yes", stage.account.sender)
