@@ -23,6 +23,7 @@ from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.kit.secrets import ApiKey, binding
 from clarion.providers import registry
+from clarion.providers.contract import Choosy
 from clarion.store import channel as channels
 from clarion.store import notice as notices
 from clarion.store import workspace as workspaces
@@ -121,7 +122,7 @@ async def create_channel(
     now = services.clock.now()
     channel_id = uuid7(now)
     check_credentials(provider, credentials)
-    _check_config(services, config)
+    _check_config(services, provider, config)
     if account_id is not None:
         leader = await channels.get(connection, account_id)
         if leader["account_id"] is not None or leader["provider"] != provider:
@@ -161,7 +162,7 @@ async def change_channel(
     if config is not None:
         present = await channels.get(connection, channel_id)
         merged = {key: value for key, value in {**present["config"], **config}.items() if value is not None}
-        _check_config(services, merged)
+        _check_config(services, present["provider"], merged)
         if present["account_id"] is not None:
             _check_follower(merged)
     await channels.change(
@@ -262,8 +263,11 @@ def _bound(workspace_id: UUID, channel_id: UUID) -> bytes:
     return binding("channel credentials", workspace_id, channel_id)
 
 
-def _check_config(services: Services, config: Mapping[str, object]) -> None:
-    read_config(config, allow_private=services.settings.allow_private_addresses)
+def _check_config(services: Services, provider: str, config: Mapping[str, object]) -> None:
+    read = read_config(config, allow_private=services.settings.allow_private_addresses)
+    known = registry.get(provider)
+    if isinstance(known, Choosy):
+        known.check_options(read.options)
 
 
 def _check_follower(config: Mapping[str, object]) -> None:
