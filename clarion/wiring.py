@@ -16,6 +16,7 @@ from clarion.errors import Misconfigured, Unavailable
 from clarion.flow.dispatch.dispatcher import Dispatcher
 from clarion.flow.receive import Receiver
 from clarion.flow.services import Services
+from clarion.flow.tell.teller import PLACES, Teller
 from clarion.jobs.tasks import tasks
 from clarion.jobs.ticks import Ticks
 from clarion.kit import jobs, process
@@ -119,13 +120,19 @@ async def work(house: House, stop: asyncio.Event) -> None:
     async with (
         dispatch_db as db,
         Http(connections=settings.max_in_flight * 2, allow_private=settings.allow_private_addresses) as http,
+        # of its own, so that slow subscribers keep no connection from a provider's call
+        Http(connections=PLACES * 2, allow_private=settings.allow_private_addresses) as outward,
     ):
-        hot = Services(db, house.services.clock, settings, house.services.box, house.services.metrics)
+        hot = Services(
+            db, house.services.clock, settings, house.services.box, house.services.metrics,
+            listening=house.services.listening,
+        )  # fmt: skip
         dispatcher = Dispatcher(hot, http)
         house = replace(house, services=replace(house.services, wake=dispatcher.wake))
         parts = {
             "dispatch": asyncio.create_task(dispatcher.run()),
             "receive": asyncio.create_task(Receiver(hot).run(stop)),
+            "tell": asyncio.create_task(Teller(house.services, outward).run(stop)),
             "ticks": asyncio.create_task(Ticks(house.services, house.app, http).run(stop)),
             "jobs": asyncio.create_task(
                 jobs.work(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from clarion.errors import Misconfigured
+from clarion.flow.tell.listening import Listening
 from clarion.kit.clock import Clock
 from clarion.kit.db import Connection, Database
 from clarion.kit.metrics import Metrics
@@ -40,6 +41,7 @@ class Services:
     settings: Settings
     box: SecretBox
     metrics: Metrics = field(default_factory=Metrics)
+    listening: Listening = field(default_factory=Listening)
     defer: Defer = nobody
     wake: Callable[[], None] = lambda: None
     """Something waits to be sent: the dispatch of this process, if there is one, need not find out by

@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
+from clarion.domain.event import OF_ENDS
 from clarion.domain.message import Skip, State, reference
 from clarion.domain.pace import Pacer
 from clarion.flow.compose import Unsayable
@@ -28,7 +29,7 @@ from clarion.kit.db import AWAY
 from clarion.kit.ids import ascending7
 from clarion.kit.log import logger
 from clarion.providers.contract import Parcel, Sender, Told
-from clarion.store import queue
+from clarion.store import event, queue
 from clarion.store.queue import Intended, Waiting
 
 BATCH = 500
@@ -248,6 +249,8 @@ class Desk:
         rows = [(w.lane_id, w.due_at, w.message_id, w.cohort) for w in some]
         async with self.shared.db.tenant(self.channel.workspace_id) as connection:
             await queue.end(connection, rows, state.value, reason, now)
+            if self.shared.listening.wants(self.channel.workspace_id, OF_ENDS):
+                await event.of_ends(connection, [(w.message_id, w.cohort) for w in some], now)
             crash_point("end.before_commit")
         crash_point("end.committed")
         for waiting in some:

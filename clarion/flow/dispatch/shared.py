@@ -12,6 +12,7 @@ from clarion.flow.compose import Composer
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.judge import Beyond
 from clarion.flow.dispatch.settler import Settler
+from clarion.flow.tell.listening import Listening
 from clarion.kit.clock import Clock
 from clarion.kit.db import Database
 from clarion.kit.flight import FlightRecorder
@@ -33,6 +34,7 @@ class Shared:
     places: int  # calls that may be under way at once, over all desks
     beyond: Callable[[Channel, Waiting, Beyond, Told], None]
     metrics: Metrics = field(default_factory=Metrics)
+    listening: Listening = field(default_factory=Listening)
     busy: set[UUID] = field(default_factory=set)  # channels with something intended and not yet durable
     gate: asyncio.Semaphore = field(init=False)
 
