@@ -22,7 +22,7 @@ from clarion.flow import subscribe
 from clarion.store import subscription as subscriptions
 from clarion.store import telling
 
-router = new_router("subscriptions", "Who is told what happens here, by signed web calls (Standard Webhooks).")
+router = new_router("subscriptions", "Who is told what happens here, by signed calls (Standard Webhooks).")
 
 Holder = Annotated[Edge, needs(Scope.SUBSCRIPTIONS_WRITE)]
 State = Literal["waiting", "told", "given_up"]
@@ -84,7 +84,7 @@ class Subscription(Answer):
     state: Literal["active", "paused"]
     reason: str = Field(description="why it is paused")
     previous_until: datetime | None = Field(description="until then the secret of before signs too")
-    failing_since: datetime | None = Field(description="nothing that was told arrived since; null: all is well")
+    failing_since: datetime | None = Field(description="nothing that was told arrived since then")
     waiting: int = Field(description="events that wait to be told, counted to 10,000")
     given_up: int = Field(description="events that were given up and can be told again, counted to 10,000")
     created_at: datetime
@@ -210,7 +210,7 @@ async def events(
         return ask.page(EventKept, found)
 
 
-@router.post("/{subscription_id}/again", summary="Tell again what was given up", responses=responses(404, 409))
+@router.post("/{subscription_id}/again", summary="Tell what was given up", responses=responses(404, 409))
 async def again(subscription_id: UUID, edge: Holder) -> Again:
     """At most 10,000 events at a time, those that were given up first."""
     async with edge.transaction() as connection:

@@ -18,6 +18,8 @@ from clarion.flow.services import Services
 from clarion.flow.tell.teller import Teller
 from clarion.kit.db import Row, rows
 from clarion.kit.http import Http
+from clarion.store import notice
+from clarion.store import subscription as subscriptions
 
 Behave = Callable[["Told"], Awaitable[web.Response]]
 EVERYTHING = [kind for kind in EventType if kind is not EventType.SUBSCRIPTION_TEST]
@@ -105,15 +107,34 @@ async def subscribed(
         )
 
 
-async def tell(services: Services, http: Http | None = None) -> None:
-    """Let a teller tell everything that is due now."""
+async def tell(services: Services, workspace: UUID, http: Http | None = None) -> None:
+    """Let a teller that has just begun tell this workspace's subscriptions everything that is due now."""
     if http is None:
         async with Http() as own:
-            await tell(services, own)
+            await tell(services, workspace, own)
         return
     teller = Teller(services, http)
-    await teller.look()
-    await teller.idle()
+    async with services.db.tenant(workspace) as connection:
+        found = await subscriptions.page(connection, None, 100)
+    await asyncio.gather(*(teller.serve(workspace, one["id"]) for one in found))
+
+
+async def shown(services: Services, workspace: UUID, subscription_id: UUID) -> Row:
+    """The subscription as people see it."""
+    async with services.db.tenant(workspace) as connection:
+        return await subscriptions.get(connection, subscription_id)
+
+
+async def a_test(services: Services, workspace: UUID, subscription_id: UUID) -> UUID:
+    """Something to tell: a test; the event's identifier."""
+    async with services.db.tenant(workspace) as connection:
+        return await subscribe.test(connection, services, subscription_id)
+
+
+async def notices(services: Services, workspace: UUID) -> dict[str, str]:
+    """What operators are to know, by the last word of its cause."""
+    async with services.db.tenant(workspace) as connection:
+        return {one["cause"].rpartition(":")[2]: one["text"] for one in await notice.untold(connection)}
 
 
 async def kept(services: Services, workspace: UUID) -> list[Row]:
@@ -125,5 +146,7 @@ async def kept(services: Services, workspace: UUID) -> list[Row]:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that another task or process does."""
     async with asyncio.timeout(20):
-        while not condition():
+        while True:
+            if condition():
+                return
             await asyncio.sleep(0.01)

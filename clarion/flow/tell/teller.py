@@ -93,14 +93,14 @@ class Teller:
         for one in listed:
             id = one.subscription_id
             if one.due and id not in self._serving and self._pace(id).until <= ticks:
-                self._serving[id] = asyncio.create_task(self._serve(one.workspace_id, id))
+                self._serving[id] = asyncio.create_task(self.serve(one.workspace_id, id))
 
     async def idle(self) -> None:
         """Wait until nothing is being told."""
         while self._serving:
             await asyncio.wait(self._serving.values())
 
-    async def _serve(self, workspace_id: UUID, subscription_id: UUID) -> None:
+    async def serve(self, workspace_id: UUID, subscription_id: UUID) -> None:
         """Round after round, until nothing is due or it must rest."""
         pace = self._pace(subscription_id)
         try:
