@@ -125,7 +125,7 @@ class Again(Answer):
 
 @router.post("", status_code=201, summary="Make a subscription", responses=responses(409))
 async def create(body: SubscriptionBody, edge: Holder) -> NewSubscription:
-    """It hears what happens from now on; in the first second something may still be missed."""
+    """It hears what happens from now on; in the first two seconds something may still be missed."""
     async with edge.transaction() as connection:
         subscription_id, secret = await subscribe.create(
             connection, edge.services, edge.workspace_id, name=body.name, url=body.url, types=body.types

@@ -1,9 +1,9 @@
 """Who listens to what, as a process's hot paths know it: where nobody does, nothing is noted and nothing
 is asked of the database.
 
-The teller looks every half a second (`CLARION_POLL`) and passes on what it saw, so what happens in the
-first moments of a subscription may not be told to it. A process that has not looked yet lets the database
-decide each time.
+The teller looks every half a second (`CLARION_POLL`; every two while nobody listens) and passes on what it
+saw, so what happens in the first moments of a subscription may not be told to it. A process that has not
+looked yet lets the database decide each time.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ LEASE = timedelta(seconds=60)  # longer than a call and what is written after it
 AT_ONCE = 32  # calls to one subscriber
 PLACES = 128  # calls of one process, shared equally by the subscriptions that have something to hear
 FIRST_REST, LONGEST_REST = 1.0, 60.0  # seconds after a round in which nothing arrived, doubled each time
+UNHEARD = 4  # times more seldom it looks while nobody listens at all
 TROUBLED = 30.0  # seconds until a subscription is looked at again that failed by our own fault
 log = logger(__name__)
 
@@ -74,8 +75,9 @@ class Teller:
                 await self.look()
             except AWAY as error:
                 log.warning("telling waits for the database", error=type(error).__name__)
+            pause = self.services.settings.poll * (1 if self._paces else UNHEARD)
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self.services.settings.poll)
+                await asyncio.wait_for(stop.wait(), pause)
         self._stopping = True
         if self._serving:
             await asyncio.wait(self._serving.values(), timeout=self.services.settings.drain)
@@ -88,8 +90,8 @@ class Teller:
         async with services.db.glance() as connection:
             listed = await telling.listed(connection, services.clock.now())
         services.listening.learn((one.workspace_id, one.types) for one in listed if one.state == "active")
-        there = {one.subscription_id for one in listed}
-        self._paces = {id: pace for id, pace in self._paces.items() if id in there}
+        active = [one.subscription_id for one in listed if one.state == "active"]
+        self._paces = {id: self._pace(id) for id in active}
         for one in listed:
             id = one.subscription_id
             if one.due and id not in self._serving and self._pace(id).until <= ticks:
