@@ -44,7 +44,9 @@ class ChannelBody(Body):
     provider: str = Field(min_length=1, max_length=50, pattern="^[a-z][a-z0-9_]*$")
     config: Config = Field(default_factory=dict, description="see docs: address, sender, time-outs, tries")
     credentials: Credentials | None = Field(default=None, description="stored sealed, never shown again")
-    rate: float = Field(default=80, gt=0, le=100_000, description="messages a second")
+    rate: float | None = Field(
+        default=None, gt=0, le=100_000, description="messages a second; absent: what the provider allows"
+    )
 
 
 class ChannelChange(Body):

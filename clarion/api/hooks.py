@@ -1,7 +1,7 @@
 """Providers' calls: receipts and messages from people. A provider signs its calls; there is no key.
 
 A call is checked and stored, and answered once it is durable; workers read it afterwards. So a provider
-that gets its 200 may forget the call, and one that gets none calls again.
+that gets its 200 may forget the call, and one that gets none calls again. Some report by GET.
 
 `FastLane` takes these calls before the router and its machinery do, which cost more than the check and
 the storing together (measured: 150 µs of 230 µs a call). The routes below say the same for the
@@ -20,10 +20,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clarion.api import problems
 from clarion.errors import NotFound
+from clarion.flow.dispatch.account import HOOKS
 from clarion.flow.receive import Door
+from clarion.providers.contract import Call
 
-PREFIX = "/hooks"
-router = APIRouter(prefix=PREFIX, tags=["hooks"])
+router = APIRouter(prefix=HOOKS, tags=["hooks"])
 
 Channel = Annotated[
     str,
@@ -38,27 +39,29 @@ Channel = Annotated[
     responses={200: {"description": "stored, durably"}, **problems.responses(401, 404, 413, 503)},
     openapi_extra={
         "requestBody": {
-            "content": {"application/json": {"schema": {}}},
+            "content": {
+                "application/json": {"schema": {}},
+                "application/x-www-form-urlencoded": {"schema": {}},
+            },
             "description": "as the provider says",
         }
     },
 )
 async def take(channel: Channel, request: Request) -> Response:
     """Statuses of messages, and messages that people wrote, in the provider's own shape and signature."""
-    await door_of(request.app).take(_identifier(channel), request.headers, await request.body())
-    return Response()
+    return _answered(await _take(request.scope, channel, await request.body()))
 
 
 @router.get(
     "/{channel}",
-    summary="Answer the provider's question",
+    summary="Answer the provider's question, or take its report",
     response_class=PlainTextResponse,
     responses=problems.responses(403, 404, 503),
 )
-async def challenge(channel: Channel, request: Request) -> PlainTextResponse:
-    """What a provider asks before it accepts this address: it wants its challenge back."""
-    door = door_of(request.app)
-    return PlainTextResponse(await door.challenge(_identifier(channel), request.query_params))
+async def ask(channel: Channel, request: Request) -> Response:
+    """What a provider asks before it accepts this address: it wants its challenge back. Whoever reports by
+    GET is stored as durably as by POST, and answered with nothing."""
+    return _answered(await _take(request.scope, channel, b""))
 
 
 class FastLane:
@@ -66,19 +69,22 @@ class FastLane:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._route = next(route for route in router.routes if getattr(route, "endpoint", None) is take)
+        self._routes = {method: route for route in router.routes for method in getattr(route, "methods", ())}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or not _ours(scope["path"]):
+        if scope["type"] != "http" or scope["method"] not in self._routes or not _ours(scope["path"]):
             await self.app(scope, receive, send)
             return
-        scope["route"] = self._route  # what the log and the metrics call it
-        channel_id = _identifier(scope["path"].removeprefix(f"{PREFIX}/"))
+        scope["route"] = self._routes[scope["method"]]  # what the log and the metrics call it
         body = await _body(receive)
-        if body is not None:
-            await door_of(scope["app"]).take(channel_id, Headers(scope=scope), body)
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
-            await send({"type": "http.response.body", "body": b""})
+        if body is None:
+            return
+        answer = await _take(scope, scope["path"].removeprefix(f"{HOOKS}/"), body)
+        if answer:
+            await _answered(answer)(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
 
 
 def door_of(app: FastAPI) -> Door:
@@ -89,8 +95,21 @@ def door_of(app: FastAPI) -> Door:
     return door
 
 
+async def _take(scope: Scope, channel: str, body: bytes) -> str:
+    headers = Headers(scope=scope)
+    url = f"{scope['scheme']}://{headers.get('host', '')}{scope['path']}"
+    if query := scope["query_string"]:
+        url += "?" + query.decode("latin-1")
+    return await door_of(scope["app"]).take(_identifier(channel), Call(scope["method"], url, headers, body))
+
+
+def _answered(text: str) -> Response:
+    """The challenge; nothing, and of no type, where there is none."""
+    return PlainTextResponse(text) if text else Response()
+
+
 def _ours(path: str) -> bool:
-    return path.startswith(f"{PREFIX}/") and "/" not in path[len(PREFIX) + 1 :]
+    return path.startswith(f"{HOOKS}/") and "/" not in path[len(HOOKS) + 1 :]
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -13,6 +13,7 @@ from clarion.cli.given import credentials_from, settings_from
 from clarion.cli.place import Place
 from clarion.errors import Invalid, Misconfigured, NotFound
 from clarion.flow import configure
+from clarion.flow.dispatch import account
 from clarion.kit.db import Connection, Row
 from clarion.providers import registry
 from clarion.store import channel as channels
@@ -43,7 +44,9 @@ Credential = Annotated[
         "(others on this machine may see it then); KEY= takes it away.",
     ),
 ]
-Rate = Annotated[float | None, typer.Option(help="Messages a second.", show_default="80")]
+Rate = Annotated[
+    float | None, typer.Option(help="Messages a second.", show_default="what the provider allows")
+]
 SHOWN = (
     "id",
     "name",
@@ -72,12 +75,12 @@ def create(
     registry.get(provider)
     config = {key: value for key, value in settings_from(set_ or []).items() if value is not None}
     secrets = {key: value for key, value in credentials_from(credential or []).items() if value}
-    place.run(_create(workspace, json, name, provider, config, secrets, rate or 80.0))
+    place.run(_create(workspace, json, name, provider, config, secrets, rate))
 
 
 async def _create(
     workspace: str | None, json: bool, name: str, provider: str, config: dict[str, object],
-    secrets: dict[str, str], rate: float,
+    secrets: dict[str, str], rate: float | None,
 ) -> None:  # fmt: skip
     async with place.opened(workspace) as here, here.tenant() as connection:
         channel_id = await configure.create_channel(
@@ -239,7 +242,7 @@ def _state(row: Row) -> str:
 def _hook(here: Place, row: Row) -> str:
     settings = here.services.settings
     base = settings.public_url or f"http://{settings.host}:{settings.port}"
-    return f"{base.rstrip('/')}/hooks/{row['id']}"
+    return account.hook(base, row["id"])
 
 
 def _plain(here: Place, row: Row) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""A channel's configuration: where its provider is, who sends, and how patient we are with it.
+"""A channel's configuration: where its provider is, who sends, what it carries, and how patient we are.
 
 Pure: reading, checking, and the back-off. Credentials are no part of it (they are sealed and
 write-only), nor is the rate (a column of the channel, which the broker reads).
@@ -22,9 +22,12 @@ from pydantic import (
     model_validator,
 )
 
+from clarion.domain.limits import Limits
 from clarion.errors import Invalid, Problem
 
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+# Strict: a limit that is written as text is told, and never taken for none.
+Count = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
 
 
 class ChannelConfig(BaseModel):
@@ -70,6 +73,33 @@ class ChannelConfig(BaseModel):
         "nothing says nothing",
     )
     max_in_flight: int = Field(default=128, ge=1, le=10_000, description="calls under way at once")
+    capacity: Count | None = Field(
+        default=None,
+        description="how much may be outstanding at once: sent, and not yet told to be delivered or failed. "
+        "A call counts one, an SMS its segments; absent: no such limit",
+    )
+    collect_after: Seconds = Field(
+        default=300,
+        gt=0,
+        description="seconds without a word after which the provider is asked about what is outstanding; "
+        "where it cannot be asked, it is outstanding no longer",
+    )
+    pair_interval: Seconds | None = Field(
+        default=None,
+        description="seconds between two messages to one address; 0: none needed; absent: the provider's own",
+    )
+    pair_burst: Count | None = Field(
+        default=None,
+        description="how many may go to one address at once, borrowed from the time to come; absent: the "
+        "provider's own",
+    )
+    uniques: Count | None = Field(
+        default=None, description="different addresses in any 24 hours; absent: no such limit"
+    )
+    daily: Count | None = Field(
+        default=None,
+        description="messages (SMS: segments) in one day of the workspace; absent: no such limit",
+    )
     breaker: int = Field(
         default=20, ge=1, le=10_000, description="unknown outcomes in a row that pause the channel"
     )
@@ -93,6 +123,23 @@ class ChannelConfig(BaseModel):
         if self.backoff_cap < self.backoff_base:
             raise ValueError("backoff_cap is shorter than backoff_base")
         return self
+
+
+def limits(config: ChannelConfig, rate: float, usual: Limits) -> Limits:
+    """What a channel may carry; `rate` in units a second, `usual` what its provider usually allows."""
+    interval = usual.pair_interval if config.pair_interval is None else config.pair_interval
+    return Limits(
+        rate=rate,
+        capacity=config.capacity or usual.capacity,
+        pair_interval=interval or None,
+        pair_burst=config.pair_burst or usual.pair_burst,
+        uniques=config.uniques or usual.uniques,
+        daily=config.daily or usual.daily,
+    )
+
+
+# What may change while a channel is at work, without opening it anew.
+LIMITS = ("capacity", "pair_interval", "pair_burst", "uniques", "daily", "collect_after")
 
 
 def read_config(given: Mapping[str, object], *, allow_private: bool, where: str = "config") -> ChannelConfig:

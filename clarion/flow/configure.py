@@ -110,9 +110,12 @@ async def create_channel(
     provider: str,
     config: Mapping[str, object],
     credentials: Credentials | None = None,
-    rate: Decimal | float = 80,
+    rate: Decimal | float | None = None,
 ) -> UUID:
-    """A channel, active at once; its identifier. `rate` is messages a second. Raises Invalid, Conflict."""
+    """A channel, active at once; its identifier. Raises Invalid, Conflict.
+
+    `rate` is messages a second; without one it is what the provider usually allows.
+    """
     now = services.clock.now()
     channel_id = uuid7(now)
     check_credentials(provider, credentials)
@@ -125,7 +128,7 @@ async def create_channel(
         provider=provider,
         config=config,
         credentials=seal_credentials(services, workspace_id, channel_id, credentials),
-        rate=_rate(rate),
+        rate=_rate(registry.get(provider).limits.rate if rate is None else rate),
         now=now,
     )
     return channel_id

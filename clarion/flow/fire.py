@@ -109,7 +109,7 @@ async def _expand(
         crash_point("expand.committed")
         if chunk is None:
             return
-        services.wake()
+        services.nudge("due")
         counted.add(chunk.people)
         limit = min(CHUNK, limit * 4)
 

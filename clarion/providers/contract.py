@@ -11,8 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
+from urllib.parse import parse_qsl
 
+from clarion.domain.limits import Limits
 from clarion.kit.http import Http
+
+Pairs = list[tuple[str, str]]
 
 
 class Answered(StrEnum):
@@ -76,7 +80,11 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A configured channel as its provider sees it. Times are seconds; secrets never leave here."""
+    """A configured channel as its provider sees it. Times are seconds; secrets never leave here.
+
+    `hook` is where the provider reaches us for this channel, "" where nobody has said what we are called
+    from outside. Whoever takes a callback address with each message is given it with our reference.
+    """
 
     base_url: str
     sender: str
@@ -84,6 +92,34 @@ class Account:
     options: Mapping[str, Any] = field(default_factory=dict)
     connect_timeout: float = 5.0
     total_timeout: float = 30.0
+    hook: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call to our hook, as it came.
+
+    `url` is the address that the provider called, by the name that we have outside, with its query;
+    `headers` are found by lower-case names. When it is read, the address and the content type are left.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def query(self) -> Pairs:
+        """What stands behind the question mark, decoded, in order."""
+        return parse_qsl(self.url.partition("?")[2], keep_blank_values=True)
+
+    @property
+    def form(self) -> Pairs:
+        """The fields of a form, decoded, in order; none where the body is of another type."""
+        kind = self.headers.get("content-type", "").partition(";")[0]
+        if kind.strip().lower() != "application/x-www-form-urlencoded":
+            return []
+        return parse_qsl(self.body.decode("latin-1"), keep_blank_values=True)
 
 
 class Evidence(StrEnum):
@@ -97,10 +133,13 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the provider says became of a message. `reference` is ours, where it carries it."""
+    """What the provider says became of a message. `reference` is ours, where it carries it.
+
+    `at` is the provider's moment, aware; None where it tells none: then it is when the call came.
+    """
 
     evidence: Evidence
-    at: datetime
+    at: datetime | None
     reference: str | None = None
     provider_id: str | None = None
     code: str | None = None
@@ -109,13 +148,13 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """Something a person wrote. `address` is a value of `scheme` (E.164 with its plus)."""
+    """Something a person wrote. `address` is a value of `scheme` (E.164 with its plus); `at` as above."""
 
     provider_id: str
     scheme: str
     address: str
     text: str
-    at: datetime
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +189,19 @@ class Provider(Protocol):
     # Its one request goes through `Http.call`, which tells of the first byte. Where it does not, a try
     # counts as begun before `send`.
     speaks_http: ClassVar[bool]
+    # What it usually allows one sender: a new channel's rate; of the rest a channel may say otherwise.
+    limits: ClassVar[Limits]
+    counts_segments: ClassVar[bool]  # whether its rate and capacity count segments of SMS, not messages
 
     def sender(self, account: Account, http: Http) -> Sender:
         """Raises Misconfigured when the account lacks something."""
 
-    def verified(self, account: Account, headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether a call to our hook is the provider's own, on the raw body, in constant time."""
+    def verified(self, account: Account, call: Call) -> bool:
+        """Whether a call to our hook is the provider's own, as it came, in constant time."""
 
-    def challenge(self, account: Account, query: Mapping[str, str]) -> str | None:
+    def challenge(self, account: Account, call: Call) -> str | None:
         """The answer to the provider's set-up question (GET), or None when it is not one."""
 
-    def read(self, body: bytes) -> Sequence[Receipt | Inbound]:
-        """A verified body as events. Raises ValueError when it cannot be read."""
+    def read(self, account: Account, call: Call) -> Sequence[Receipt | Inbound]:
+        """A verified call as events; of the account there are all but its credentials. Raises ValueError
+        when it cannot be read."""

@@ -16,11 +16,13 @@ from urllib.parse import quote
 import orjson
 from yarl import URL
 
+from clarion.domain.limits import Limits
 from clarion.errors import Misconfigured
 from clarion.kit.http import Answer, Http, NeverSent, Unanswered, prepared
 from clarion.providers.contract import (
     Account,
     Answered,
+    Call,
     Evidence,
     Fault,
     Found,
@@ -188,18 +190,21 @@ class WhatsApp:
         "verify_token": "what Meta is told when it asks whether the webhook's address is ours",
     }
     speaks_http: ClassVar[bool] = True
+    limits: ClassVar[Limits] = Limits(rate=80, pair_interval=6.0, pair_burst=45)
+    counts_segments: ClassVar[bool] = False
 
     def sender(self, account: Account, http: Http) -> Sender:
         return _Sender(account, http)
 
-    def verified(self, account: Account, headers: Mapping[str, str], body: bytes) -> bool:
+    def verified(self, account: Account, call: Call) -> bool:
         secret = account.credentials.get("app_secret", "")
-        given = headers.get("x-hub-signature-256", "")
-        made = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        given = call.headers.get("x-hub-signature-256", "")
+        made = "sha256=" + hmac.new(secret.encode(), call.body, hashlib.sha256).hexdigest()
         # as bytes: a header may hold what compare_digest refuses in text
         return bool(secret) and hmac.compare_digest(made.encode(), given.encode(errors="replace"))
 
-    def challenge(self, account: Account, query: Mapping[str, str]) -> str | None:
+    def challenge(self, account: Account, call: Call) -> str | None:
+        query = dict(call.query)
         token = account.credentials.get("verify_token", "")
         given = query.get("hub.verify_token", "")
         if query.get("hub.mode") != "subscribe" or not token:
@@ -207,8 +212,8 @@ class WhatsApp:
         genuine = hmac.compare_digest(token.encode(), given.encode(errors="replace"))
         return query.get("hub.challenge") if genuine else None
 
-    def read(self, body: bytes) -> Sequence[Receipt | Inbound]:
-        return list(_events(orjson.loads(body)))
+    def read(self, account: Account, call: Call) -> Sequence[Receipt | Inbound]:
+        return list(_events(orjson.loads(call.body)))
 
 
 def _events(document: Any) -> Iterator[Receipt | Inbound]:

@@ -69,8 +69,9 @@ async def for_dispatch(connection: Connection, channel_id: UUID) -> Row:
     return _there(
         await row(
             connection,
-            """SELECT id, workspace_id, name, provider, config, credentials, rate, state, reason, modified_at
-               FROM channel WHERE id = %s""",
+            """SELECT c.id, c.workspace_id, c.name, c.provider, c.config, c.credentials, c.rate, c.state,
+                 c.reason, c.modified_at, w.timezone
+               FROM channel c JOIN workspace w ON w.id = c.workspace_id WHERE c.id = %s""",
             (channel_id,),
         )
     )

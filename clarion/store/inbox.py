@@ -18,35 +18,51 @@ from clarion.kit.db import Connection
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One call's body on its way in. `id` is a uuidv7 of `received_at`."""
+    """One call on its way in: its body, and what else of it is read later. `id` is a uuidv7 of
+    `received_at`, `query` what stood behind the question mark, as it came."""
 
     id: UUID
     channel_id: UUID
     received_at: datetime
     body: bytes
+    method: str = "POST"
+    query: str = ""
+    content_type: str = ""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it keeps."""
+        return len(self.body) + len(self.query)
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A body that is to be read."""
+    """A call that is to be read."""
 
     id: UUID
     received_at: datetime
     body: bytes
+    method: str
+    query: str
+    content_type: str
 
 
 async def put(connection: Connection, bodies: Sequence[Body]) -> None:
     """Keep bodies of the transaction's workspace, however many, in one statement."""
     await connection.execute(
-        """INSERT INTO inbox (id, workspace_id, channel_id, received_at, body)
-           SELECT id, clarion_workspace(), channel_id, received_at, body
-           FROM unnest(%b::uuid[], %b::uuid[], %b::timestamptz[], %b::bytea[])
-             AS b(id, channel_id, received_at, body)""",
+        """INSERT INTO inbox (id, workspace_id, channel_id, received_at, body, method, query, content_type)
+           SELECT id, clarion_workspace(), channel_id, received_at, body, method, query, content_type
+           FROM unnest(%b::uuid[], %b::uuid[], %b::timestamptz[], %b::bytea[], %b::text[], %b::text[],
+               %b::text[])
+             AS b(id, channel_id, received_at, body, method, query, content_type)""",
         (
             [b.id for b in bodies],
             [b.channel_id for b in bodies],
             [b.received_at for b in bodies],
             [b.body for b in bodies],
+            [b.method for b in bodies],
+            [b.query for b in bodies],
+            [b.content_type for b in bodies],
         ),
         prepare=True,
     )
@@ -75,11 +91,13 @@ async def take(connection: Connection, channel_id: UUID, *, limit: int, most_byt
     async with connection.cursor(row_factory=class_row(Waiting), binary=True) as cursor:
         await cursor.execute(
             """WITH mine AS MATERIALIZED (
-                 SELECT id, received_at, body FROM inbox WHERE channel_id = %(channel)s AND done_at IS NULL
+                 SELECT id, received_at, body, method, query, content_type,
+                   octet_length(body) + octet_length(query) AS size
+                 FROM inbox WHERE channel_id = %(channel)s AND done_at IS NULL
                  ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
                )
-               SELECT id, received_at, body FROM (
-                 SELECT *, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS before FROM mine
+               SELECT id, received_at, body, method, query, content_type FROM (
+                 SELECT *, sum(size) OVER (ORDER BY id) - size AS before FROM mine
                ) sized WHERE before < %(bytes)s ORDER BY id""",
             {"channel": channel_id, "limit": limit, "bytes": most_bytes},
             prepare=True,

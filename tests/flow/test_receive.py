@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
 import psycopg
 import pytest
 
+from clarion.domain.limits import Limits
 from clarion.domain.message import Outcome
 from clarion.flow import configure
 from clarion.flow.receive import Receiver
@@ -22,7 +23,7 @@ from clarion.kit.clock import FakeClock
 from clarion.kit.db import Database
 from clarion.kit.http import Http
 from clarion.providers import registry
-from clarion.providers.contract import Account, Evidence, Inbound, Receipt, Sender
+from clarion.providers.contract import Account, Call, Evidence, Inbound, Receipt, Sender
 from tests.flow.receiving import Receiving, status, webhook
 from tests.house import House
 from tests.store.people import ABEBE, AMINA, JOHN, ROSA
@@ -252,6 +253,7 @@ class Odd:
     name, base_url, schemes = "odd", "https://odd.example", ("tel",)
     can_look_up = has_window = False
     text_limit = 100
+    limits, counts_segments = Limits(rate=1.0), False
 
     def __init__(self, receiving: Receiving) -> None:
         self.receiving = receiving
@@ -259,14 +261,14 @@ class Odd:
     def sender(self, account: Account, http: Http) -> Sender:
         raise NotImplementedError
 
-    def verified(self, account: Account, headers: Mapping[str, str], body: bytes) -> bool:
+    def verified(self, account: Account, call: Call) -> bool:
         return True
 
-    def challenge(self, account: Account, query: Mapping[str, str]) -> str | None:
+    def challenge(self, account: Account, call: Call) -> str | None:
         return None
 
-    def read(self, body: bytes) -> Sequence[Receipt | Inbound]:
-        now = self.receiving.services.clock.now()
+    def read(self, account: Account, call: Call) -> Sequence[Receipt | Inbound]:
+        now, body = self.receiving.services.clock.now(), call.body
         if body == b"fail":
             raise RuntimeError("a fault in the provider's file")
         if body == b"odd":

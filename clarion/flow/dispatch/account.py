@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from clarion.domain.channel import ChannelConfig
+from clarion.domain.channel import LIMITS, ChannelConfig, limits
+from clarion.domain.limits import Limits
 from clarion.flow.configure import open_credentials
 from clarion.flow.services import Services
 from clarion.providers import registry
 from clarion.providers.contract import Account, Provider
 from clarion.store import channel as channels
 
+HOOKS = "/hooks"  # where providers call, of our own address; the channel's identifier follows
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A configured account. `rate` is messages a second; `modified_at` tells an edit."""
+    """A configured account. `rate` is units (messages or segments) a second, one of its `limits`; its days
+    are those of `zone`. `modified_at` tells an edit."""
 
     id: UUID
     workspace_id: UUID
@@ -27,6 +33,25 @@ class Channel:
     rate: float
     active: bool
     modified_at: datetime
+    zone: tzinfo
+
+    def differs_by_limits_alone(self, other: Channel) -> bool:
+        """Whether this is the same channel with other limits, of the same kinds: what a new kind counts
+        is known only to who reads what was sent before."""
+        kinds = [{kind for kind in LIMITS if getattr(one.config, kind)} for one in (self, other)]
+        plain = [
+            replace(
+                one, rate=0.0, modified_at=self.modified_at,
+                config=one.config.model_copy(update=dict.fromkeys(LIMITS)),
+            )
+            for one in (self, other)
+        ]  # fmt: skip
+        return kinds[0] == kinds[1] and plain[0] == plain[1]
+
+    @property
+    def limits(self) -> Limits:
+        """What it may carry."""
+        return limits(self.config, self.rate, self.provider.limits)
 
     @property
     def can_look_up(self) -> bool:
@@ -41,22 +66,40 @@ async def load(services: Services, workspace_id: UUID, channel_id: UUID) -> Chan
     config = ChannelConfig.model_validate(found["config"])
     provider = registry.get(found["provider"])
     opened = open_credentials(services, workspace_id, channel_id, found["credentials"])
-    options = {**config.options, **({"api_version": config.api_version} if config.api_version else {})}
     return Channel(
         id=channel_id,
         workspace_id=workspace_id,
         name=found["name"],
         provider=provider,
         config=config,
-        account=Account(
-            base_url=config.base_url or provider.base_url,
-            sender=config.sender,
-            credentials={key: str(value) for key, value in opened.items()},
-            options=options,
-            connect_timeout=config.connect_timeout,
-            total_timeout=config.total_timeout,
-        ),
+        account=made(services, channel_id, provider, config, opened),
         rate=float(found["rate"]),
         active=found["state"] == "active",
         modified_at=found["modified_at"],
+        zone=ZoneInfo(found["timezone"]),
     )
+
+
+def made(
+    services: Services,
+    channel_id: UUID,
+    provider: Provider,
+    config: ChannelConfig,
+    opened: Mapping[str, object] | None = None,
+) -> Account:
+    """The account of this configuration; without credentials where none are `opened`."""
+    public = services.settings.public_url
+    return Account(
+        base_url=config.base_url or provider.base_url,
+        sender=config.sender,
+        credentials={key: str(value) for key, value in (opened or {}).items()},
+        options={**config.options, **({"api_version": config.api_version} if config.api_version else {})},
+        connect_timeout=config.connect_timeout,
+        total_timeout=config.total_timeout,
+        hook=hook(public, channel_id) if public else "",
+    )
+
+
+def hook(base: str, channel_id: UUID) -> str:
+    """Where a channel's provider calls, of a Clarion that is found at `base`."""
+    return f"{base.rstrip('/')}{HOOKS}/{channel_id}"

@@ -81,6 +81,11 @@ class Dispatcher:
         for held in self.held.values():
             held.desk.wake()
 
+    def freed(self, channel_id: str) -> None:
+        """Receipts came for a channel: what it holds may be over."""
+        if held := self.held.get(UUID(channel_id)):
+            held.desk.collector.nudge()
+
     async def run(self) -> None:
         """Until stopped. Raises only what a supervisor should restart the process for."""
         services, settings = self.services, self.services.settings
@@ -89,7 +94,8 @@ class Dispatcher:
         settler = Settler(services.db, services.clock, services.listening)
         self._shared = Shared(
             services.db, services.clock, self.worker_id, recorder, settler, Composer(services),
-            settings.max_in_flight, self._beyonder.put, services.metrics, services.listening,
+            settings.max_in_flight, self._beyonder.put, services.metrics, settings.clock_tolerance,
+            services.listening,
         )  # fmt: skip
         settling = asyncio.create_task(settler.run())
         beyond = asyncio.create_task(self._beyonder.run())
@@ -213,13 +219,13 @@ class Dispatcher:
         self._alive = sum(1 for worker in lately if worker.id not in self._dead)
 
     async def _unchanged(self, held: Held) -> bool:
-        """Whether the channel is as when the desk was opened; an edit opens it anew."""
+        """Whether the desk may go on; an edit that it cannot adopt opens the channel anew."""
         desk = held.desk
         try:
             now = await account.load(self.services, desk.channel.workspace_id, desk.channel.id)
         except ClarionError:
             return False
-        return now.active and now.modified_at == desk.channel.modified_at
+        return now.active and desk.adopt(now)
 
     async def _take(self, holding: Holding) -> None:
         services = self.services

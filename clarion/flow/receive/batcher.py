@@ -41,9 +41,9 @@ class Batcher:
 
     async def put(self, workspace_id: UUID, body: Body) -> None:
         """Store a body; returns when it is durable. Raises Unavailable, and then it may be sent again."""
-        if self._held + len(body.body) > self._most_waiting:
+        if self._held + body.size > self._most_waiting:
             raise Unavailable("too much comes in at once", extra={"retry_after": 5})
-        self._held += len(body.body)
+        self._held += body.size
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         line = self._lines.setdefault(workspace_id, _Line())
         line.waiting.append((body, durable))
@@ -59,7 +59,7 @@ class Batcher:
             batch = _next(line.waiting)
             alone = len(batch) == 1
             await self._commit(workspace_id, batch)
-            self._held -= sum(len(body.body) for body, _ in batch)
+            self._held -= sum(body.size for body, _ in batch)
         # nothing was awaited since the line was seen empty, so nobody has joined it meanwhile
         del self._lines[workspace_id]
 
@@ -81,9 +81,9 @@ def _next(waiting: deque[tuple[Body, asyncio.Future[None]]]) -> list[tuple[Body,
     """The first ones, as many as one statement should hold; at least one."""
     batch: list[tuple[Body, asyncio.Future[None]]] = []
     size = 0
-    while waiting and len(batch) < MOST and (not batch or size + len(waiting[0][0].body) <= MOST_BYTES):
+    while waiting and len(batch) < MOST and (not batch or size + waiting[0][0].size <= MOST_BYTES):
         batch.append(waiting.popleft())
-        size += len(batch[-1][0].body)
+        size += batch[-1][0].size
     return batch
 
 

@@ -7,8 +7,7 @@ nothing: one call costs a signature and its part of a shared commit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from clarion.errors import Forbidden, Misconfigured, NotFound, Unauthorized, Unavailable
@@ -19,6 +18,7 @@ from clarion.flow.services import Services
 from clarion.kit.db import AWAY
 from clarion.kit.ids import uuid7
 from clarion.kit.log import logger
+from clarion.providers.contract import Call
 from clarion.store import inbox
 from clarion.store.inbox import Body
 
@@ -41,32 +41,31 @@ class Door:
         self._batcher = Batcher(services.db)
         self._known: dict[UUID, _Known] = {}
 
-    async def take(self, channel_id: UUID, headers: Mapping[str, str], body: bytes) -> None:
-        """Check that the provider itself calls, and store the body; it is durable when this returns.
+    async def take(self, channel_id: UUID, call: Call) -> str:
+        """Check that the provider itself calls, and store the call; it is durable when this returns.
 
-        `headers` are looked up by lower-case names. Raises NotFound, Unauthorized (the signature is not
-        the provider's) and Unavailable (nothing was stored, it may call again).
+        The address of `call` is as it was requested; the provider knows us by our public one. Gives what
+        to answer: the challenge, where a GET asks for it (that is not stored), else nothing. Raises
+        NotFound, Unauthorized (the call is not the provider's; Forbidden for a GET) and Unavailable
+        (nothing was stored, it may call again).
         """
         channel = await self._channel(channel_id)
-        if not channel.provider.verified(channel.account, headers, body):
-            log.warning("a call to a hook was not signed by its provider", channel=str(channel_id))
-            raise Unauthorized(
-                "this call is not signed by the channel's provider",
-                hint="The channel's credentials must hold the provider's signing secret.",
-            )
+        _, _, query = call.url.partition("?")
+        if channel.account.hook:
+            call = replace(call, url=f"{channel.account.hook}?{query}" if query else channel.account.hook)
+        if call.method == "GET":
+            answer = channel.provider.challenge(channel.account, call)
+            if answer is not None:
+                return answer
+        if not channel.provider.verified(channel.account, call):
+            log.warning("a call to a hook was not its provider's", channel=str(channel_id))
+            raise _refusal(call.method)
         now = self._services.clock.now()
-        await self._batcher.put(channel.workspace_id, Body(uuid7(now), channel_id, now, body))
-
-    async def challenge(self, channel_id: UUID, query: Mapping[str, str]) -> str:
-        """The answer to the question by which a provider verifies the address. Raises NotFound, Forbidden."""
-        channel = await self._channel(channel_id)
-        answer = channel.provider.challenge(channel.account, query)
-        if answer is None:
-            raise Forbidden(
-                "this is not the provider's question, or its token is not this channel's",
-                hint="The channel's credentials must hold the verify token that was given to the provider.",
-            )
-        return answer
+        kind = call.headers.get("content-type", "")
+        body = Body(uuid7(now), channel_id, now, call.body, call.method, _fit(query), _fit(kind))
+        await self._batcher.put(channel.workspace_id, body)
+        self._services.nudge("inbox")
+        return ""
 
     async def _channel(self, channel_id: UUID) -> Channel:
         ticks = self._services.clock.monotonic()
@@ -96,3 +95,21 @@ class Door:
         except Misconfigured as error:
             log.error("a channel's credentials cannot be opened", channel=str(channel_id), why=error.what)
             raise
+
+
+def _refusal(method: str) -> Exception:
+    """One that calls by GET either asks its question or reports; which, cannot be told."""
+    if method == "GET":
+        return Forbidden(
+            "this is not the provider's question or report, or its token is not this channel's",
+            hint="The channel's credentials must hold the token or secret that was given to the provider.",
+        )
+    return Unauthorized(
+        "this call is not signed by the channel's provider",
+        hint="The channel's credentials must hold the provider's signing secret.",
+    )
+
+
+def _fit(text: str) -> str:
+    """Without the NUL character, which PostgreSQL's text cannot hold: one odd call must not stop a batch."""
+    return text.replace("\x00", "") if "\x00" in text else text

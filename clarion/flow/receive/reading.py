@@ -17,7 +17,7 @@ from clarion.domain.consent import Consent, wish
 from clarion.domain.message import parse_reference
 from clarion.domain.refusal import Refusal
 from clarion.errors import Invalid
-from clarion.providers.contract import Evidence, Fault, Inbound, Provider, Receipt
+from clarion.providers.contract import Account, Call, Evidence, Fault, Inbound, Provider, Receipt
 from clarion.store import inbound
 from clarion.store.inbox import Waiting
 from clarion.store.receipt import Said
@@ -37,12 +37,13 @@ class Batch:
     counts: Counter[str] = field(default_factory=Counter)
     _references: dict[str, tuple[date, UUID] | None] = field(default_factory=dict)
 
-    def add(self, provider: Provider, waiting: Waiting, now: datetime) -> None:
-        """Read one body: all of it, or its problem."""
+    def add(self, provider: Provider, account: Account, waiting: Waiting, now: datetime) -> None:
+        """Read one call: all of it, or its problem. What tells no moment is of when the call came."""
+        came = waiting.received_at
         try:
-            events = provider.read(waiting.body)
-            receipts = [self._receipt(event, now) for event in events if isinstance(event, Receipt)]
-            heard = [_inbound(event, now) for event in events if isinstance(event, Inbound)]
+            events = provider.read(account, call_of(account, waiting))
+            receipts = [self._receipt(event, came, now) for event in events if isinstance(event, Receipt)]
+            heard = [_inbound(event, came, now) for event in events if isinstance(event, Inbound)]
         except Exception as error:  # a provider's file that fails must not stop the inbox
             self.counts["unreadable"] += 1
             told = _clean(str(error))[:500] if isinstance(error, ValueError) else ""
@@ -59,14 +60,16 @@ class Batch:
         self.inbound += heard
         self.read.append((waiting.id, None))
 
-    def _receipt(self, receipt: Receipt, now: datetime) -> tuple[date, Said, Fault | None] | None:
+    def _receipt(
+        self, receipt: Receipt, came: datetime, now: datetime
+    ) -> tuple[date, Said, Fault | None] | None:
         found = self._attempt(receipt.reference)
         if found is None:
             return None
         cohort, attempt_id = found
         code = None if receipt.code is None else _clean(receipt.code)[:_LONGEST_CODE]
         provider_id = None if receipt.provider_id is None else _clean(receipt.provider_id)
-        said = Said(attempt_id, receipt.evidence.value, min(receipt.at, now), code, provider_id)
+        said = Said(attempt_id, receipt.evidence.value, min(receipt.at or came, now), code, provider_id)
         return cohort, said, receipt.fault if receipt.evidence is Evidence.FAILED else None
 
     def _attempt(self, reference: str | None) -> tuple[date, UUID] | None:
@@ -85,7 +88,13 @@ class Batch:
         return found
 
 
-def _inbound(said: Inbound, now: datetime) -> inbound.Said:
+def call_of(account: Account, waiting: Waiting) -> Call:
+    """A call of the inbox as its provider reads it."""
+    url = f"{account.hook}?{waiting.query}" if waiting.query else account.hook
+    return Call(waiting.method, url, {"content-type": waiting.content_type}, waiting.body)
+
+
+def _inbound(said: Inbound, came: datetime, now: datetime) -> inbound.Said:
     spelled = _clean(said.address)
     read = parse_address(spelled, said.scheme)
     address = Address(said.scheme, spelled) if isinstance(read, Refusal) else read
@@ -95,7 +104,7 @@ def _inbound(said: Inbound, now: datetime) -> inbound.Said:
         urn=address.urn,
         path=address.path,
         text=text,
-        at=min(said.at, now),
+        at=min(said.at or came, now),
         meaning=MEANING[wish(text)],
     )
 

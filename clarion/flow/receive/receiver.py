@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from clarion.domain.channel import ChannelConfig
 from clarion.domain.event import OF_RECEIPTS, EventType
+from clarion.flow.dispatch import account as accounts
 from clarion.flow.receive import consequences
 from clarion.flow.receive.consequences import Failure
 from clarion.flow.receive.reading import Batch
@@ -23,7 +25,7 @@ from clarion.kit.crash import crash_point
 from clarion.kit.db import AWAY, Connection
 from clarion.kit.log import logger
 from clarion.providers import registry
-from clarion.providers.contract import Provider
+from clarion.providers.contract import Account, Provider
 from clarion.store import channel as channels
 from clarion.store import event, inbound, inbox, receipt
 from clarion.store.receipt import Contended
@@ -56,7 +58,6 @@ class Receiver:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._providers: dict[UUID, Provider] = {}
         self._wake = asyncio.Event()
         self._troubled: dict[UUID, float] = {}
 
@@ -73,8 +74,10 @@ class Receiver:
                 log.warning("receiving waits for the database", error=type(error).__name__)
                 read = None
                 await _pause(stop, 0.5)
-            if read is not None and read < BODIES:
-                await self._rest(stop, GATHER if read else self._services.settings.poll)
+            if read:
+                await _pause(stop, GATHER if read < BODIES else 0.0)  # what comes meanwhile is read together
+            elif read is not None:
+                await self._rest(stop, self._services.settings.poll)
 
     async def round(self) -> int:
         """Read once from every channel that has something; how many bodies."""
@@ -108,6 +111,8 @@ class Receiver:
             log.warning("a batch is read body by body", channel=str(channel_id), error=type(error).__name__)
             drained = await self._one_by_one(workspace_id, channel_id)
         self._count(channel_id, drained)
+        if drained.receipts:
+            self._services.nudge("freed", str(channel_id))
         if drained.failures:
             async with self._services.db.tenant(workspace_id) as connection:
                 now = self._services.clock.now()
@@ -134,9 +139,9 @@ class Receiver:
             bodies = await inbox.take(connection, channel_id, limit=limit, most_bytes=BYTES)
             if not bodies:
                 return drained
-            provider = await self._provider(connection, channel_id)
+            provider, account = await self._channel(connection, channel_id)
             batch = Batch()
-            await self._read(batch, provider, bodies, now)
+            await self._read(batch, provider, account, bodies, now)
             drained.bodies = len(bodies)
             async with self._careful(connection, batch, drained, alone=limit == 1):
                 await self._apply(connection, workspace_id, channel_id, provider, batch, drained, now)
@@ -146,13 +151,18 @@ class Receiver:
         return drained
 
     async def _read(
-        self, batch: Batch, provider: Provider, bodies: list[inbox.Waiting], now: datetime
+        self,
+        batch: Batch,
+        provider: Provider,
+        account: Account,
+        bodies: list[inbox.Waiting],
+        now: datetime,
     ) -> None:
         """Parse, letting the rest of the process (the dispatch) go on in between."""
         clock = self._services.clock
         until = clock.monotonic() + SLICE
         for body in bodies:
-            batch.add(provider, body, now)
+            batch.add(provider, account, body, now)
             if clock.monotonic() > until:
                 await asyncio.sleep(0)
                 until = clock.monotonic() + SLICE
@@ -215,13 +225,12 @@ class Receiver:
                 await event.of_inbound(connection, [(one.id, one.at) for one in heard], now)
             await consequences.heed(connection, heard)
 
-    async def _provider(self, connection: Connection, channel_id: UUID) -> Provider:
-        """A channel's provider never changes, so it is asked for once."""
-        found = self._providers.get(channel_id)
-        if found is None:
-            found = registry.get((await channels.get(connection, channel_id))["provider"])
-            self._providers[channel_id] = found
-        return found
+    async def _channel(self, connection: Connection, channel_id: UUID) -> tuple[Provider, Account]:
+        """Who told, and the account as it is configured now; reading needs no credentials."""
+        found = await channels.get(connection, channel_id)
+        provider = registry.get(found["provider"])
+        config = ChannelConfig.model_validate(found["config"])
+        return provider, accounts.made(self._services, channel_id, provider, config)
 
     def _count(self, channel_id: UUID, drained: Drained) -> None:
         metrics, channel = self._services.metrics, str(channel_id)

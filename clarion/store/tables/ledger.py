@@ -190,6 +190,7 @@ attempt = table(
     words("code", null=True),
     words("detail", null=True),
     moment("settled_at", null=True),
+    Column("units", SmallInteger, nullable=False, server_default=text("1")),
     Index("attempt_effective", "message_id", "cohort", unique=True, postgresql_where=text("effective")),
     Index("attempt_message", "message_id", "number"),
     Index(
