@@ -16,7 +16,7 @@ from clarion.errors import Misconfigured, Unavailable
 from clarion.flow.dispatch.dispatcher import Dispatcher
 from clarion.flow.receive import Receiver
 from clarion.flow.services import Services
-from clarion.flow.tell.teller import PLACES, Teller
+from clarion.flow.tell.teller import KEPT, PLACES, Teller
 from clarion.jobs.tasks import tasks
 from clarion.jobs.ticks import Ticks
 from clarion.kit import jobs, process
@@ -129,7 +129,9 @@ async def work(house: House, stop: asyncio.Event) -> None:
         dispatch_db as db,
         Http(connections=settings.max_in_flight * 2, allow_private=settings.allow_private_addresses) as http,
         # of its own, so that slow subscribers keep no connection from a provider's call
-        Http(connections=PLACES * 2, allow_private=settings.allow_private_addresses) as outward,
+        Http(
+            connections=PLACES * 2, keepalive=KEPT, allow_private=settings.allow_private_addresses
+        ) as outward,
     ):
         hot = Services(
             db, house.services.clock, settings, house.services.box, house.services.metrics,

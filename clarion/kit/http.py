@@ -77,7 +77,7 @@ class _Request(aiohttp.ClientRequest):
         await super().write_bytes(writer, conn, content_length)
 
 
-def _public_socket(info: tuple[Any, ...]) -> socket.socket:
+def public_socket(info: tuple[Any, ...]) -> socket.socket:
     """A socket for an address that everybody may know. At the connection itself, because a name may
     resolve to another address each time it is asked (DNS rebinding). Raises OSError."""
     if not _public(ipaddress.ip_address(str(info[4][0]).partition("%")[0])):
@@ -131,7 +131,7 @@ class Http:
 
         Without `allow_private`, loopback and private addresses are refused, whatever name led there.
         """
-        self._factory = _socket if allow_private else _public_socket
+        self._factory = _socket if allow_private else public_socket
         self._connections = connections
         self._keepalive = keepalive
         self._session: aiohttp.ClientSession | None = None

@@ -62,23 +62,36 @@ async def listed(connection: Connection, now: datetime) -> list[Listed]:
 
 
 async def take(
-    connection: Connection, subscription_id: UUID, *, limit: int, now: datetime, until: datetime
+    connection: Connection,
+    subscription_id: UUID,
+    *,
+    types: Sequence[str],
+    limit: int,
+    now: datetime,
+    until: datetime,
 ) -> list[Taken]:
-    """What is due for a subscription, longest due first; nobody else takes it before `until`."""
+    """What is due for a subscription, longest due first; nobody else takes it before `until`.
+
+    Only of these types: beside workers of a newer version there may be some that we cannot tell.
+    """
     async with connection.cursor(row_factory=class_row(Taken)) as cursor:
         await cursor.execute(
             """WITH due AS MATERIALIZED (
                  SELECT ctid AS place, due_at AS was FROM event
                  WHERE subscription_id = %(subscription)s AND state = 'waiting' AND due_at <= %(now)s
+                   AND type = ANY (%(types)s)
                  ORDER BY due_at, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
                ), taken AS (
                  UPDATE event SET due_at = %(until)s FROM due WHERE event.ctid = due.place
                  RETURNING id, type, subject_id, cohort, at, reason, tries, due.was
                )
                SELECT id, type, subject_id, cohort, at, reason, tries FROM taken ORDER BY was, id""",
-            {"subscription": subscription_id, "limit": limit, "now": now, "until": until},
+            {
+                "subscription": subscription_id, "types": list(types), "limit": limit, "now": now,
+                "until": until,
+            },
             prepare=True,
-        )
+        )  # fmt: skip
         return await cursor.fetchall()
 
 

@@ -15,7 +15,7 @@ from clarion.flow import subscribe
 from clarion.flow.erase import erase_contact
 from clarion.flow.services import Services
 from clarion.flow.tell.forget import forget
-from clarion.flow.tell.teller import FIRST_REST, LEASE, Teller
+from clarion.flow.tell.teller import FIRST_REST, KNOWN, LEASE, Teller
 from clarion.kit.http import Http
 from clarion.kit.secrets import SecretBox
 from clarion.store import event, telling
@@ -369,7 +369,9 @@ async def test_a_worker_that_wakes_too_late_does_not_undo_what_another_told(
         await a_test(services, workspace, portal_id)
         now = services.clock.now()
         async with services.db.tenant(workspace) as connection:
-            (late,) = await telling.take(connection, portal_id, limit=1, now=now, until=now + LEASE)
+            (late,) = await telling.take(
+                connection, portal_id, types=KNOWN, limit=1, now=now, until=now + LEASE
+            )
         at(services).advance(LEASE.total_seconds())
         await tell(services, workspace)
         async with services.db.tenant(workspace) as connection:
@@ -377,6 +379,23 @@ async def test_a_worker_that_wakes_too_late_does_not_undo_what_another_told(
             await telling.settle(connection, portal_id, [ended], services.clock.now())
     (one,) = await kept(services, workspace)
     assert (one["state"], one["tries"]) == ("told", 1)
+
+
+async def test_what_only_a_newer_version_can_tell_waits_for_it_and_holds_up_nothing(
+    services: Services, workspace: UUID
+) -> None:
+    async with subscriber() as portal:
+        portal_id, _ = await subscribed(services, workspace, portal.url)
+        newer = await a_test(services, workspace, portal_id)
+        async with services.db.tenant(workspace) as connection:
+            await connection.execute("UPDATE event SET type = 'channel.degraded' WHERE id = %s", (newer,))
+        at(services).advance(1)
+        ours = await a_test(services, workspace, portal_id)
+        await tell(services, workspace)
+    assert [one.id for one in portal.told] == [str(ours)]
+    assert {one["id"]: one["state"] for one in await kept(services, workspace)} == {
+        newer: "waiting", ours: "told",
+    }  # fmt: skip
 
 
 async def test_a_worker_that_leaves_lets_its_calls_end(services: Services, workspace: UUID) -> None:

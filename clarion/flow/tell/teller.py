@@ -16,6 +16,7 @@ from uuid import UUID
 
 from yarl import URL
 
+from clarion.domain.event import EventType
 from clarion.domain.subscription import Reaction
 from clarion.errors import Misconfigured
 from clarion.flow import subscribe
@@ -33,9 +34,11 @@ from clarion.store.telling import Told
 LEASE = timedelta(seconds=60)  # longer than a call and what is written after it
 AT_ONCE = 32  # calls to one subscriber
 PLACES = 128  # calls of one process, shared equally by the subscriptions that have something to hear
+KEPT = 3.0  # seconds that a connection is kept: less than what common servers allow
 FIRST_REST, LONGEST_REST = 1.0, 60.0  # seconds after a round in which nothing arrived, doubled each time
 UNHEARD = 4  # times more seldom it looks while nobody listens at all
 TROUBLED = 30.0  # seconds until a subscription is looked at again that failed by our own fault
+KNOWN = [kind.value for kind in EventType]
 log = logger(__name__)
 
 
@@ -79,10 +82,12 @@ class Teller:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause)
         self._stopping = True
-        if self._serving:
-            await asyncio.wait(self._serving.values(), timeout=self.services.settings.drain)
-        for task in list(self._serving.values()):
+        leaving = list(self._serving.values())
+        if leaving:
+            await asyncio.wait(leaving, timeout=self.services.settings.drain)
+        for task in leaving:
             task.cancel()
+        await asyncio.gather(*leaving, return_exceptions=True)
 
     async def look(self) -> None:
         """See who listens to what, and begin to tell those for whom something is due."""
@@ -126,7 +131,9 @@ class Teller:
             if row is None:
                 return 0
             now = clock.now()
-            taken = await telling.take(connection, subscription_id, limit=room, now=now, until=now + LEASE)
+            taken = await telling.take(
+                connection, subscription_id, types=KNOWN, limit=room, now=now, until=now + LEASE
+            )
             said = await bodies(connection, workspace_id, taken)
             subscriber = await self._subscriber(connection, row)
         if not taken or subscriber is None:
