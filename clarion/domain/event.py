@@ -58,7 +58,7 @@ OF_RECEIPTS = OF_ATTEMPTS | {
 OF_ENDS = frozenset(
     {EventType.MESSAGE_EXPIRED, EventType.MESSAGE_CANCELLED, EventType.MESSAGE_SKIPPED}
 )  # fmt: skip
-LONGEST_TEXT = 10_000  # characters of a person's message; a request should stay small
+LONGEST_TEXT = 5_000  # characters of a person's message; a request should stay small
 
 
 class Facts(BaseModel):

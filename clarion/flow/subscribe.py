@@ -11,6 +11,8 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from yarl import URL
+
 from clarion.domain.subscription import MOST, check_types, check_url
 from clarion.errors import Conflict, Invalid
 from clarion.flow.services import Services
@@ -151,7 +153,12 @@ def _bound(workspace_id: UUID, subscription_id: UUID) -> bytes:
 
 
 def _url(services: Services, url: str) -> str:
-    return check_url(url, allow_private=services.settings.allow_private_addresses)
+    checked = check_url(url, allow_private=services.settings.allow_private_addresses)
+    try:
+        URL(checked)  # as it will be called
+    except ValueError:
+        raise Invalid("not an address", where="url") from None
+    return checked
 
 
 def _name(name: str) -> str:

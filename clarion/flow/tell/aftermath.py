@@ -41,11 +41,11 @@ async def _failed(connection: Connection, row: Row, heard: Sequence[Heard], now:
         await subscriptions.failing(connection, row["id"], now)
     elif now - since >= FAILING_FOR:
         await stop(connection, row, f"nothing has arrived there for {FAILING_FOR.days} days", now)
-    if any(one.told.due_at is None for one in heard):
+    if given_up := [one.told.answer for one in heard if one.told.due_at is None]:
         await notice.put(
             connection, row["workspace_id"], cause=f"{_cause(row)}:given_up", level="warning", now=now,
             text=f"Subscription {row['name']}: an event was given up after all its tries "
-            f"({heard[-1].told.answer}). It can be told again.",
+            f"({given_up[0]}). It can be told again.",
         )  # fmt: skip
 
 

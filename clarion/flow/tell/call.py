@@ -24,7 +24,7 @@ class Subscriber:
 
     id: UUID
     name: str
-    url: URL
+    url: str
     secrets: Sequence[str]
 
 
@@ -44,10 +44,16 @@ async def call(http: Http, subscriber: Subscriber, one: Taken, body: bytes, now:
     later: float | None = None
     try:
         answer = await http.call(
-            "POST", subscriber.url, headers=headers, body=body, connect_timeout=CONNECT, total_timeout=TOTAL
+            "POST",
+            URL(subscriber.url),
+            headers=headers,
+            body=body,
+            connect_timeout=CONNECT,
+            total_timeout=TOTAL,
         )
-    except NeverSent as error:
-        said, meant = f"not reached: {error}", Reaction.AGAIN
+    except (NeverSent, ValueError) as error:  # the latter: no address that the client understands
+        words = error if isinstance(error, NeverSent) else "not an address"
+        said, meant = f"not reached: {words}", Reaction.AGAIN
     except Unanswered as error:
         said, meant = f"no answer: {error}", Reaction.AGAIN
     else:

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from yarl import URL
-
 from clarion.domain.event import EventType
 from clarion.domain.subscription import Reaction
 from clarion.errors import Misconfigured
@@ -154,7 +152,7 @@ class Teller:
             why = f"{error.what}; give it a new secret, then resume it"
             await aftermath.stop(connection, row, why, now)
             return None
-        return Subscriber(row["id"], row["name"], URL(row["url"]), secrets)
+        return Subscriber(row["id"], row["name"], row["url"], secrets)
 
     async def _settle(self, row: Row, heard: list[Heard], nothing_left: list[Told]) -> None:
         """Written down however long the database is away, unless the process must end: what it cannot
