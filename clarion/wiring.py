@@ -16,6 +16,7 @@ from clarion.errors import Misconfigured, Unavailable
 from clarion.flow.dispatch.dispatcher import Dispatcher
 from clarion.flow.receive import Receiver
 from clarion.flow.services import Services
+from clarion.flow.tell.teller import KEPT, PLACES, Teller
 from clarion.jobs.tasks import tasks
 from clarion.jobs.ticks import Ticks
 from clarion.kit import jobs, process
@@ -127,10 +128,14 @@ async def work(house: House, stop: asyncio.Event) -> None:
     async with (
         dispatch_db as db,
         Http(connections=settings.max_in_flight * 2, allow_private=settings.allow_private_addresses) as http,
+        # of its own, so that slow subscribers keep no connection from a provider's call
+        Http(
+            connections=PLACES * 2, keepalive=KEPT, allow_private=settings.allow_private_addresses
+        ) as outward,
     ):
         hot = Services(
             db, house.services.clock, settings, house.services.box, house.services.metrics,
-            nudge=house.nudges.send,
+            nudge=house.nudges.send, listening=house.services.listening,
         )  # fmt: skip
         dispatcher, receiver = Dispatcher(hot, http), Receiver(hot)
         house.nudges.on("due", lambda _: dispatcher.wake())
@@ -139,6 +144,7 @@ async def work(house: House, stop: asyncio.Event) -> None:
         parts = {
             "dispatch": asyncio.create_task(dispatcher.run()),
             "receive": asyncio.create_task(receiver.run(stop)),
+            "tell": asyncio.create_task(Teller(house.services, outward).run(stop)),
             "ticks": asyncio.create_task(Ticks(house.services, house.app, http).run(stop)),
             "jobs": asyncio.create_task(
                 jobs.work(

@@ -186,7 +186,7 @@ def read_config(given: Mapping[str, object], *, allow_private: bool, where: str 
             where=where,
             problems=tuple(_problem(found["loc"], found["msg"], where) for found in error.errors()),
         ) from None
-    if config.base_url is not None and not allow_private and (problem := _not_public(config.base_url)):
+    if config.base_url is not None and not allow_private and (problem := not_public(config.base_url)):
         raise Invalid(
             problem,
             where=f"{where}.base_url",
@@ -231,7 +231,8 @@ def _wrong_address(url: str) -> str | None:
 _LOCAL_NAMES = ("localhost", "local", "internal", "home.arpa", "localdomain", "lan")
 
 
-def _not_public(url: str) -> str | None:
+def not_public(url: str) -> str | None:
+    """What keeps an address from being one that everybody may reach, by its spelling; None: nothing."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
     literal = _literal(host)

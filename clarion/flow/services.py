@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from clarion.errors import Misconfigured
+from clarion.flow.tell.listening import Listening
 from clarion.kit.clock import Clock
 from clarion.kit.db import Connection, Database
 from clarion.kit.metrics import Metrics
@@ -54,3 +55,4 @@ class Services:
     metrics: Metrics = field(default_factory=Metrics)
     defer: Defer = nobody
     nudge: Nudge = unheard
+    listening: Listening = field(default_factory=Listening)

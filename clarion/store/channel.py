@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from clarion.errors import Conflict, NotFound
 from clarion.kit.db import Connection, Row, row, rows
+from clarion.store import event
 
 _NAME_TAKEN = "a channel of this name is there already"
 
@@ -162,7 +163,9 @@ async def _set_state(
     )
     if done.rowcount == 0:
         await get(connection, channel_id)
-    return done.rowcount == 1
+        return False
+    await event.of_channels(connection, [channel_id], state, now, reason)
+    return True
 
 
 def _there(found: Row | None) -> Row:

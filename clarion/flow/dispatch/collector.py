@@ -23,7 +23,7 @@ from clarion.flow.dispatch.shared import Shared
 from clarion.kit.db import AWAY
 from clarion.kit.log import logger
 from clarion.providers.contract import Evidence, Found, Sender
-from clarion.store import receipt, recent
+from clarion.store import event, receipt, recent
 from clarion.store.receipt import Contended, Said
 
 EVERY = 2.0  # seconds between looks without a nudge
@@ -109,6 +109,7 @@ class Collector:
         async with self.shared.db.tenant(self.channel.workspace_id) as connection:
             for cohort, some in sorted(said.items()):
                 await receipt.apply(connection, cohort, some, now)
+                await event.of_receipts(connection, cohort, [(s.attempt_id, s.status) for s in some], now)
 
     def _free(self, attempt_ids: list[UUID]) -> None:
         if self.broker.freed(attempt_ids):

@@ -90,10 +90,11 @@ class Dispatcher:
         services, settings = self.services, self.services.settings
         path = settings.state_dir.absolute() / "flight" / f"{self.worker_id.hex}.flight"
         recorder = FlightRecorder(path, settings.max_in_flight * 4)
-        settler = Settler(services.db, services.clock)
+        settler = Settler(services.db, services.clock, services.listening)
         self._shared = Shared(
             services.db, services.clock, self.worker_id, recorder, settler, Composer(services),
             settings.max_in_flight, self._beyonder.put, services.metrics, settings.clock_tolerance,
+            services.listening,
         )  # fmt: skip
         settling = asyncio.create_task(settler.run())
         beyond = asyncio.create_task(self._beyonder.run())

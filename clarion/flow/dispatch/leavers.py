@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from clarion.domain.event import OF_ENDS
 from clarion.domain.message import State
 from clarion.flow.dispatch.admission import Ends
 from clarion.flow.dispatch.lanes import Lanes
 from clarion.flow.dispatch.shared import Shared
 from clarion.kit.crash import crash_point
 from clarion.kit.db import AWAY
-from clarion.store import queue
+from clarion.store import event, queue
 from clarion.store.queue import Waiting
 
 
@@ -47,6 +48,8 @@ class Leavers:
         rows = [(w.lane_id, w.due_at, w.message_id, w.cohort) for w in some]
         async with self.shared.db.tenant(self.workspace_id) as connection:
             await queue.end(connection, rows, state.value, reason, now)
+            if self.shared.listening.wants(self.workspace_id, OF_ENDS):
+                await event.of_ends(connection, [(w.message_id, w.cohort) for w in some], now)
             crash_point("end.before_commit")
         crash_point("end.committed")
         for waiting in some:

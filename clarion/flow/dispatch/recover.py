@@ -22,7 +22,7 @@ from clarion.flow.services import Services
 from clarion.kit import flight, process
 from clarion.kit.crash import crash_point
 from clarion.kit.log import logger
-from clarion.store import attempt, worker
+from clarion.store import attempt, event, worker
 
 SLACK = timedelta(seconds=60)  # two machines' clocks, and a commit that took its time
 log = logger(__name__)
@@ -48,6 +48,7 @@ async def recover(
         async with services.db.tenant(workspace_id) as connection:
             for cohort, some in verdicts.items():
                 await attempt.settle(connection, cohort, some, now, unknown_too=False)
+                await event.of_attempts(connection, cohort, [one.attempt_id for one in some], now)
             crash_point("recover.before_commit")
         crash_point("recover.committed")
         total += len(left)

@@ -12,6 +12,7 @@ from clarion.flow.compose import Composer
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.judge import Beyond
 from clarion.flow.dispatch.settler import Settler
+from clarion.flow.tell.listening import Listening
 from clarion.kit.clock import Clock
 from clarion.kit.db import Database
 from clarion.kit.flight import FlightRecorder
@@ -34,6 +35,7 @@ class Shared:
     beyond: Callable[[Channel, Waiting, Beyond, Told], None]
     metrics: Metrics = field(default_factory=Metrics)
     clock_tolerance: float = 2.0  # seconds that this machine's clock may be away from the database's
+    listening: Listening = field(default_factory=Listening)
     busy: set[UUID] = field(default_factory=set)  # channels with something intended and not yet durable
     gate: asyncio.Semaphore = field(init=False)
 
