@@ -132,7 +132,7 @@ async def test_what_it_takes_arrives_as_it_was_said_and_under_its_reference(stag
     assert told.answered is Answered.ACCEPTED
     (one,) = await stage.record()
     assert (one["outcome"], one["to"], one["text"]) == ("accepted", AMINA[1:], WORDS)
-    assert one["reference"] == REFERENCE
+    assert one["reference"] == (REFERENCE if "settle" not in example(stage.provider.name).never else "")
 
 
 @pytest.mark.parametrize("fault", ["throttle", "throttle_bare"])
