@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 ARGS   ?=
+# Much of a test's time is waiting for processes and leases, so more run at once than there are cores; the
+# tests of a file stay together.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-external nightly check format bench lock clean
@@ -26,13 +29,13 @@ demo: setup      ## the whole thing on sample people; ARGS=--exit ends after the
 	@$(BIN)/clarion demo $(ARGS)
 
 test: setup      ## the whole suite on the embedded PostgreSQL
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-external: setup ## the suite on Debian's PostgreSQL (or CLARION_TEST_DATABASE_URL)
 	@$(BIN)/python -m tests.external $(ARGS)
 
 nightly: setup   ## the long suites: 2,000 fault runs, long state machines
-	@CLARION_NIGHTLY=1 $(BIN)/python -m pytest -m "nightly or not nightly" $(ARGS)
+	@CLARION_NIGHTLY=1 $(PYTEST) -m "nightly or not nightly" $(ARGS)
 
 check: setup     ## ruff, mypy --strict, import rules
 	@$(BIN)/ruff check .

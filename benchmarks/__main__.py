@@ -16,6 +16,7 @@ ALL: dict[str, list[str]] = {
     "workers": [],
     "queue_depth": [],
     "punctual": [],
+    "events": [],
 }
 
 

@@ -36,7 +36,8 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(default=None, description="how providers reach /hooks/…")
     allow_private_addresses: bool = Field(
-        default=False, description="development: channels may point to loopback and private addresses"
+        default=False,
+        description="development: channels and subscriptions may point to loopback and private addresses",
     )
 
     smtp_url: SecretStr | None = Field(

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from procrastinate import App
@@ -16,6 +16,7 @@ from clarion.errors import Misconfigured, Unavailable
 from clarion.flow.dispatch.dispatcher import Dispatcher
 from clarion.flow.receive import Receiver
 from clarion.flow.services import Services
+from clarion.flow.tell.teller import KEPT, PLACES, Teller
 from clarion.jobs.tasks import tasks
 from clarion.jobs.ticks import Ticks
 from clarion.kit import jobs, process
@@ -23,6 +24,7 @@ from clarion.kit.clock import Clock
 from clarion.kit.db import Database
 from clarion.kit.http import Http
 from clarion.kit.log import logger
+from clarion.kit.nudge import Nudges
 from clarion.kit.postgres import EmbeddedServer
 from clarion.kit.secrets import SecretBox
 from clarion.settings import Settings
@@ -36,10 +38,11 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A process's parts: what verbs work with, and the jobs of the same database."""
+    """A process's parts: what verbs work with, the jobs of the same database, and its nudges."""
 
     services: Services
     app: App
+    nudges: Nudges
 
 
 def _quiet(_: str) -> None:
@@ -97,11 +100,17 @@ async def house(
     ):
         await db.wait_ready()
         app = jobs.app(url, tasks)
+        nudges = Nudges(db)
         services = Services(
-            db, clock or Clock(), settings, SecretBox.from_settings(settings), defer=partial(jobs.defer, app)
-        )
-        async with app.open_async():
-            yield House(services, app)
+            db, clock or Clock(), settings, SecretBox.from_settings(settings), defer=partial(jobs.defer, app),
+            nudge=nudges.send,
+        )  # fmt: skip
+        passing_on = asyncio.create_task(nudges.pass_on())
+        try:
+            async with app.open_async():
+                yield House(services, app, nudges)
+        finally:
+            passing_on.cancel()
 
 
 async def work(house: House, stop: asyncio.Event) -> None:
@@ -119,13 +128,23 @@ async def work(house: House, stop: asyncio.Event) -> None:
     async with (
         dispatch_db as db,
         Http(connections=settings.max_in_flight * 2, allow_private=settings.allow_private_addresses) as http,
+        # of its own, so that slow subscribers keep no connection from a provider's call
+        Http(
+            connections=PLACES * 2, keepalive=KEPT, allow_private=settings.allow_private_addresses
+        ) as outward,
     ):
-        hot = Services(db, house.services.clock, settings, house.services.box, house.services.metrics)
-        dispatcher = Dispatcher(hot, http)
-        house = replace(house, services=replace(house.services, wake=dispatcher.wake))
+        hot = Services(
+            db, house.services.clock, settings, house.services.box, house.services.metrics,
+            nudge=house.nudges.send, listening=house.services.listening,
+        )  # fmt: skip
+        dispatcher, receiver = Dispatcher(hot, http), Receiver(hot)
+        house.nudges.on("due", lambda _: dispatcher.wake())
+        house.nudges.on("inbox", lambda _: receiver.wake())
+        house.nudges.on("freed", dispatcher.freed)
         parts = {
             "dispatch": asyncio.create_task(dispatcher.run()),
-            "receive": asyncio.create_task(Receiver(hot).run(stop)),
+            "receive": asyncio.create_task(receiver.run(stop)),
+            "tell": asyncio.create_task(Teller(house.services, outward).run(stop)),
             "ticks": asyncio.create_task(Ticks(house.services, house.app, http).run(stop)),
             "jobs": asyncio.create_task(
                 jobs.work(
@@ -134,6 +153,7 @@ async def work(house: House, stop: asyncio.Event) -> None:
                 )
             ),
         }  # fmt: skip
+        hearing = asyncio.create_task(house.nudges.listen())
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({stopped, *parts.values()}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
@@ -143,6 +163,7 @@ async def work(house: House, stop: asyncio.Event) -> None:
         dispatcher.stop()
         results = await asyncio.gather(*parts.values(), return_exceptions=True)
         stopped.cancel()
+        hearing.cancel()
         for result in results:
             if isinstance(result, Exception):
                 raise result

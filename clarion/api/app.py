@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from clarion.api import hooks, manual, problems, routers
+from clarion.api import hooks, manual, problems, routers, webhooks
 from clarion.api.idempotency import PARAMETER
 from clarion.api.shell import Limits, Shell
 from clarion.flow.services import Services
@@ -46,6 +46,7 @@ def create_app(services: Services, limits: Limits | None = None) -> FastAPI:
     manual.install(app)
     for router in routers.found():
         app.include_router(router)
+    app.webhooks.include_router(webhooks.told())
     return app
 
 

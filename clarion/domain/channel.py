@@ -1,4 +1,4 @@
-"""A channel's configuration: where its provider is, who sends, and how patient we are with it.
+"""A channel's configuration: where its provider is, who sends, what it carries, and how patient we are.
 
 Pure: reading, checking, and the back-off. Credentials are no part of it (they are sealed and
 write-only), nor is the rate (a column of the channel, which the broker reads).
@@ -22,9 +22,38 @@ from pydantic import (
     model_validator,
 )
 
+from clarion.domain.limits import Limits
 from clarion.errors import Invalid, Problem
 
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+# Strict: a limit that is written as text is told, and never taken for none.
+_NO_RATE = 1e9
+Count = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
+
+
+class AccountLimits(BaseModel):
+    """What all channels of an account may carry together. What is absent is not limited."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rate: float | None = Field(
+        default=None, gt=0, le=100_000, description="messages (SMS: segments) a second"
+    )
+    capacity: Count | None = Field(default=None, description="how much may be outstanding at once")
+    pair_interval: Seconds | None = Field(
+        default=None, description="seconds between two messages to one address"
+    )
+    pair_burst: Count = Field(default=1, description="how many may go to one address at once")
+    uniques: Count | None = Field(default=None, description="different addresses in any 24 hours")
+    daily: Count | None = Field(default=None, description="messages (SMS: segments) in one day")
+
+    @property
+    def limits(self) -> Limits:
+        """As the limiter takes them."""
+        return Limits(
+            self.rate or _NO_RATE, self.capacity, self.pair_interval or None, self.pair_burst, self.uniques,
+            self.daily,
+        )  # fmt: skip
 
 
 class ChannelConfig(BaseModel):
@@ -70,6 +99,37 @@ class ChannelConfig(BaseModel):
         "nothing says nothing",
     )
     max_in_flight: int = Field(default=128, ge=1, le=10_000, description="calls under way at once")
+    capacity: Count | None = Field(
+        default=None,
+        description="how much may be outstanding at once: sent, and not yet told to be delivered or failed. "
+        "A call counts one, an SMS its segments; absent: no such limit",
+    )
+    collect_after: Seconds = Field(
+        default=300,
+        gt=0,
+        description="seconds without a word after which the provider is asked about what is outstanding; "
+        "where it cannot be asked, it is outstanding no longer",
+    )
+    pair_interval: Seconds | None = Field(
+        default=None,
+        description="seconds between two messages to one address; 0: none needed; absent: the provider's own",
+    )
+    pair_burst: Count | None = Field(
+        default=None,
+        description="how many may go to one address at once, borrowed from the time to come; absent: the "
+        "provider's own",
+    )
+    uniques: Count | None = Field(
+        default=None, description="different addresses in any 24 hours; absent: no such limit"
+    )
+    daily: Count | None = Field(
+        default=None,
+        description="messages (SMS: segments) in one day of the workspace; absent: no such limit",
+    )
+    account: AccountLimits | None = Field(
+        default=None,
+        description="what all channels of the account may carry together; told by the channel that leads it",
+    )
     breaker: int = Field(
         default=20, ge=1, le=10_000, description="unknown outcomes in a row that pause the channel"
     )
@@ -95,6 +155,23 @@ class ChannelConfig(BaseModel):
         return self
 
 
+def limits(config: ChannelConfig, rate: float, usual: Limits) -> Limits:
+    """What a channel may carry; `rate` in units a second, `usual` what its provider usually allows."""
+    interval = usual.pair_interval if config.pair_interval is None else config.pair_interval
+    return Limits(
+        rate=rate,
+        capacity=config.capacity or usual.capacity,
+        pair_interval=interval or None,
+        pair_burst=config.pair_burst or usual.pair_burst,
+        uniques=config.uniques or usual.uniques,
+        daily=config.daily or usual.daily,
+    )
+
+
+# What may change while a channel is at work, without opening it anew.
+LIMITS = ("capacity", "pair_interval", "pair_burst", "uniques", "daily", "collect_after")
+
+
 def read_config(given: Mapping[str, object], *, allow_private: bool, where: str = "config") -> ChannelConfig:
     """A checked configuration. Raises Invalid with every problem in it.
 
@@ -109,7 +186,7 @@ def read_config(given: Mapping[str, object], *, allow_private: bool, where: str 
             where=where,
             problems=tuple(_problem(found["loc"], found["msg"], where) for found in error.errors()),
         ) from None
-    if config.base_url is not None and not allow_private and (problem := _not_public(config.base_url)):
+    if config.base_url is not None and not allow_private and (problem := not_public(config.base_url)):
         raise Invalid(
             problem,
             where=f"{where}.base_url",
@@ -154,7 +231,8 @@ def _wrong_address(url: str) -> str | None:
 _LOCAL_NAMES = ("localhost", "local", "internal", "home.arpa", "localdomain", "lan")
 
 
-def _not_public(url: str) -> str | None:
+def not_public(url: str) -> str | None:
+    """What keeps an address from being one that everybody may reach, by its spelling; None: nothing."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
     literal = _literal(host)

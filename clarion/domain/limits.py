@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -29,7 +29,7 @@ class Limits:
     `rate` is units (messages or segments) a second, `capacity` units that may be outstanding at once.
     `pair_interval` is the seconds between two messages to one address, of which `pair_burst` may go at
     once, borrowed from the future (WhatsApp: 6 s, 45). `uniques` are different addresses in any 24 hours,
-    `daily` units in one calendar day.
+    `daily` units in one calendar day. An address is known by whatever key the caller has for it.
     """
 
     rate: float
@@ -38,6 +38,12 @@ class Limits:
     pair_burst: int = 1
     uniques: int | None = None
     daily: int | None = None
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What is limited beside the rate: each needs to know what was sent before."""
+        kinds = ("capacity", "pair_interval", "uniques", "daily")
+        return frozenset(kind for kind in kinds if getattr(self, kind) is not None)
 
 
 class Limit(StrEnum):
@@ -82,7 +88,7 @@ class Limiter:
         self.limits = limits
         self._pacer.change(limits.rate)
 
-    def obstacle(self, address: str, units: int, ticks: float, today: date) -> Obstacle | None:
+    def obstacle(self, address: Hashable, units: int, ticks: float, today: date) -> Obstacle | None:
         """What stands in the way of sending so many units to `address`; None: they may be reserved.
 
         What is larger than a rate or a capacity goes alone, and then the limit rests for as long as it
@@ -103,7 +109,30 @@ class Limiter:
             return Obstacle(Limit.UNIQUES, wait)
         return None
 
-    def reserve(self, address: str, units: int) -> None:
+    def room(self, ticks: float, today: date) -> int:
+        """How many units may be reserved, whoever they are for; a rate of one a minute has room for one."""
+        limits = self.limits
+        rooms = [self._pacer.free(ticks)]
+        if limits.capacity is not None:
+            rooms.append(limits.capacity - self.outstanding)
+        if limits.daily is not None:
+            rooms.append(limits.daily - self._so_far(today) - self._reserved)
+        return max(0, min(rooms))
+
+    def full(self, ticks: float, today: date) -> Limit | None:
+        """Which limit has room for nobody."""
+        limits = self.limits
+        if limits.capacity is not None and self.outstanding >= limits.capacity:
+            return Limit.CAPACITY
+        if limits.daily is not None and self._so_far(today) + self._reserved >= limits.daily:
+            return Limit.DAILY
+        return None if self._pacer.free(ticks) else Limit.RATE
+
+    def rest(self, ticks: float) -> float:
+        """Seconds until the rate has room again: 0 when it has. Other limits end at no known moment."""
+        return self._pacer.wait(ticks)
+
+    def reserve(self, address: Hashable, units: int) -> None:
         """These are about to go; `obstacle` has just found nothing in their way."""
         self.outstanding += units
         self._reserved += units
@@ -111,7 +140,7 @@ class Limiter:
         self._pairs.reserve(address)
         self._uniques.reserve(address)
 
-    def unreserve(self, address: str, units: int) -> None:
+    def unreserve(self, address: Hashable, units: int) -> None:
         """They stay after all."""
         self.outstanding -= units
         self._reserved -= units
@@ -119,19 +148,19 @@ class Limiter:
         self._pairs.unreserve(address)
         self._uniques.unreserve(address)
 
-    def release(self, address: str, units: int, ticks: float, today: date) -> None:
+    def release(self, address: Hashable, units: int, ticks: float, today: date) -> None:
         """They go now. `ticks` never fall from one release to the next."""
         self._reserved -= units
         self._of_today = self._so_far(today) + units
         self._pacer.release(ticks, units)
         self._pairs.release(address, ticks, self.limits.pair_interval)
-        self._uniques.release(address, ticks)
+        self._uniques.release(address, ticks, keep=self.limits.uniques is not None)
 
     def freed(self, units: int) -> None:
         """So many of those that were released are over."""
         self.outstanding = max(0, self.outstanding - units)
 
-    def remember(self, address: str, units: int, ticks: float, day: date, *, over: bool) -> None:
+    def remember(self, address: Hashable, units: int, ticks: float, day: date, *, over: bool) -> None:
         """What another owner released, oldest first; `over`: it is outstanding no longer."""
         self.reserve(address, units)
         self.release(address, units, ticks, day)
@@ -145,7 +174,7 @@ class Limiter:
 
 
 def obstacle(
-    limiters: Iterable[Limiter], address: str, units: int, ticks: float, today: date
+    limiters: Iterable[Limiter], address: Hashable, units: int, ticks: float, today: date
 ) -> Obstacle | None:
     """The same of an account and its number together: what holds for longest."""
     found = [
@@ -158,26 +187,26 @@ class _Pairs:
     """The generic cell rate algorithm for each address (ITU-T I.371, virtual scheduling)."""
 
     def __init__(self) -> None:
-        self._due: dict[str, float] = {}  # the theoretical arrival time of the next message
-        self._reserved: Counter[str] = Counter()
+        self._due: dict[Hashable, float] = {}  # the theoretical arrival time of the next message
+        self._reserved: Counter[Hashable] = Counter()
         self._sweep_at = 1024
 
-    def wait(self, address: str, ticks: float, interval: float, burst: int) -> float:
+    def wait(self, address: Hashable, ticks: float, interval: float, burst: int) -> float:
         waiting = self._reserved.get(address, 0)
         if waiting >= burst:  # they may all go at the last moment, together
             return SOON
         due = self._due.get(address, -math.inf)
         return max(0.0, due + (waiting - burst + 1) * interval - ticks)
 
-    def reserve(self, address: str) -> None:
+    def reserve(self, address: Hashable) -> None:
         self._reserved[address] += 1
 
-    def unreserve(self, address: str) -> None:
+    def unreserve(self, address: Hashable) -> None:
         self._reserved[address] -= 1
         if self._reserved[address] <= 0:
             del self._reserved[address]
 
-    def release(self, address: str, ticks: float, interval: float | None) -> None:
+    def release(self, address: Hashable, ticks: float, interval: float | None) -> None:
         self.unreserve(address)
         if interval is None:
             return
@@ -191,31 +220,33 @@ class _Uniques:
     """Different addresses in any 24 hours."""
 
     def __init__(self) -> None:
-        self._last: dict[str, float] = {}  # of each address the last release, the oldest first
-        self._reserved: Counter[str] = Counter()
+        self._last: dict[Hashable, float] = {}  # of each address the last release, the oldest first
+        self._reserved: Counter[Hashable] = Counter()
         self._new = 0  # addresses that are reserved and not among the released
 
-    def wait(self, address: str, ticks: float, limit: int) -> float:
+    def wait(self, address: Hashable, ticks: float, limit: int) -> float:
         self._forget(ticks)
         if address in self._last or address in self._reserved or len(self._last) + self._new < limit:
             return 0.0
         oldest = next(iter(self._last.values()), None)
         return SOON if oldest is None else max(SOON, oldest + DAY - ticks)
 
-    def reserve(self, address: str) -> None:
+    def reserve(self, address: Hashable) -> None:
         if address not in self._last and address not in self._reserved:
             self._new += 1
         self._reserved[address] += 1
 
-    def unreserve(self, address: str) -> None:
+    def unreserve(self, address: Hashable) -> None:
         self._reserved[address] -= 1
         if self._reserved[address] <= 0:
             del self._reserved[address]
             if address not in self._last:
                 self._new -= 1
 
-    def release(self, address: str, ticks: float) -> None:
+    def release(self, address: Hashable, ticks: float, *, keep: bool) -> None:
         self.unreserve(address)
+        if not keep:
+            return
         if self._last.pop(address, None) is None and address in self._reserved:
             self._new -= 1
         self._last[address] = ticks

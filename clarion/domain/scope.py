@@ -16,6 +16,7 @@ class Scope(StrEnum):
     MESSAGES_READ = "messages:read"
     UNKNOWNS_WRITE = "unknowns:write"
     CHANNELS_WRITE = "channels:write"
+    SUBSCRIPTIONS_WRITE = "subscriptions:write"
     JOBS_READ = "jobs:read"
     JOBS_WRITE = "jobs:write"
     ADMIN = "admin"

@@ -62,6 +62,12 @@ class Turns(Generic[K]):
                 self._rest(claims[lane].priority, lane)
         return taken
 
+    def refund(self, lane: K, priority: int, weight: float) -> None:
+        """One that was given to this lane did not go after all."""
+        times = self._levels[priority].times if priority in self._levels else {}
+        if lane in times:
+            times[lane] -= 1 / weight
+
     def _meet(self, claims: Mapping[K, Claim]) -> None:
         """Levels and lanes are those that wait now; a new one begins where the others are."""
         waiting: dict[int, dict[K, float]] = {}

@@ -15,7 +15,7 @@ from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.store import campaign as campaigns
-from clarion.store import frozen, likeness, notice, queue, run, workspace
+from clarion.store import event, frozen, lane, likeness, notice, queue, run, workspace
 
 WITHDRAW = 2_000  # messages that one transaction of a cancellation ends
 
@@ -134,7 +134,9 @@ async def withdraw_cancelled(
             chunks -= 1
             async with services.db.tenant(workspace_id) as connection:
                 now = services.clock.now()
+                waiting = await lane.first(connection, lane_id, WITHDRAW)
                 some = await queue.empty_lane(connection, lane_id, "cancelled", now, WITHDRAW)
+                await event.of_ends(connection, waiting, now)
                 crash_point("end.before_commit")
             crash_point("end.committed")
             ended += some

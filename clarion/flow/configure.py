@@ -112,15 +112,26 @@ async def create_channel(
     config: Mapping[str, object],
     credentials: Credentials | None = None,
     rate: Decimal | float | None = None,
+    account_id: UUID | None = None,
 ) -> UUID:
-    """A channel, active at once; its identifier. Raises Invalid, Conflict.
+    """A channel, active at once; its identifier. Raises Invalid, Conflict, NotFound.
 
-    `rate` is messages a second; without one it is what the provider usually allows.
+    `rate` is messages a second; without one it is what the provider usually allows. `account_id` is the
+    channel that leads the account to which this one belongs too; for good.
     """
     now = services.clock.now()
     channel_id = uuid7(now)
     check_credentials(provider, credentials)
     _check_config(services, provider, config)
+    if account_id is not None:
+        leader = await channels.get(connection, account_id)
+        if leader["account_id"] is not None or leader["provider"] != provider:
+            raise Invalid(
+                "this channel leads no account of the same provider",
+                where="account_id",
+                hint="Name the account's first channel.",
+            )
+        _check_follower(config)
     await channels.create(
         connection,
         channel_id,
@@ -131,6 +142,7 @@ async def create_channel(
         credentials=seal_credentials(services, workspace_id, channel_id, credentials),
         rate=_rate(registry.get(provider).limits.rate if rate is None else rate),
         now=now,
+        account_id=account_id,
     )
     return channel_id
 
@@ -151,6 +163,8 @@ async def change_channel(
         present = await channels.get(connection, channel_id)
         merged = {key: value for key, value in {**present["config"], **config}.items() if value is not None}
         _check_config(services, present["provider"], merged)
+        if present["account_id"] is not None:
+            _check_follower(merged)
     await channels.change(
         connection,
         channel_id,
@@ -254,6 +268,15 @@ def _check_config(services: Services, provider: str, config: Mapping[str, object
     known = registry.get(provider)
     if isinstance(known, Choosy):
         known.check_options(read.options)
+
+
+def _check_follower(config: Mapping[str, object]) -> None:
+    if config.get("account") is not None:
+        raise Invalid(
+            "what an account may carry is told by the channel that leads it",
+            where="config.account",
+            hint="Set it there.",
+        )
 
 
 def _channel_name(name: str) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from clarion.domain.campaign import Announcement, State
+from clarion.domain.event import OF_ENDS
 from clarion.errors import ClarionError
 from clarion.flow import announce, whom
 from clarion.flow.services import Services
@@ -18,7 +19,7 @@ from clarion.kit.log import logger
 from clarion.providers import registry
 from clarion.store import campaign as campaigns
 from clarion.store import channel as channels
-from clarion.store import lane, notice, run
+from clarion.store import event, lane, notice, run
 from clarion.store.expansion import Meant, expand_chunk
 
 FIRST, CHUNK = 1_000, 20_000  # people a transaction: few at first, so that sending begins at once
@@ -97,15 +98,18 @@ async def _expand(
     limit = min(FIRST, CHUNK)
     while True:
         async with services.db.tenant(workspace_id) as connection:
+            now = services.clock.now()
             chunk = await expand_chunk(
                 connection, run_id, firing.meant, schemes=firing.schemes,
-                once_an_address=firing.one_an_address, limit=limit, now=services.clock.now(),
+                once_an_address=firing.one_an_address, limit=limit, now=now,
             )  # fmt: skip
+            if chunk is not None and chunk.skipped and services.listening.wants(workspace_id, OF_ENDS):
+                await event.of_skips(connection, run_id, now)
             crash_point("expand.before_commit")
         crash_point("expand.committed")
         if chunk is None:
             return
-        services.wake()
+        services.nudge("due")
         counted.add(chunk.people)
         limit = min(CHUNK, limit * 4)
 

@@ -10,10 +10,10 @@ import asyncio
 from datetime import datetime
 
 from clarion.flow.services import Services
-from clarion.kit.db import AWAY
+from clarion.kit.db import AWAY, Row
 from clarion.kit.log import logger
 from clarion.kit.metrics import Metrics
-from clarion.store import measure
+from clarion.store import measure, telling
 from clarion.store.measure import Measure
 
 EVERY = 10.0  # seconds; however often we are asked, the database is asked no more often than this
@@ -40,12 +40,14 @@ class Measurer:
             try:
                 async with asyncio.timeout(PATIENCE), services.db.system() as connection:
                     found = await measure.channels(connection, services.clock.now())
+                    events = await telling.measures(connection, measure.COUNTED)
             except (*AWAY, TimeoutError) as error:
                 log.warning("the metrics are without the database", error=type(error).__name__)
                 services.metrics.database_away()
                 return
             self._fresh_until = ticks + EVERY
             _show(services.metrics, found, services.clock.now())
+            _show_events(services.metrics, events)
 
 
 def _show(metrics: Metrics, found: list[Measure], now: datetime) -> None:
@@ -61,3 +63,11 @@ def _show(metrics: Metrics, found: list[Measure], now: datetime) -> None:
         metrics.inbox.labels(channel).set(one.inbox)
         metrics.rate_limit.labels(channel).set(one.rate)
         metrics.paused.labels(channel).set(one.paused)
+
+
+def _show_events(metrics: Metrics, found: list[Row]) -> None:
+    for one in found:
+        subscription = str(one["subscription_id"])
+        metrics.events_waiting.labels(subscription).set(one["waiting"])
+        metrics.events_given_up.labels(subscription).set(one["given_up"])
+        metrics.subscription_paused.labels(subscription).set(one["paused"])

@@ -24,7 +24,7 @@ from clarion.flow.services import Services
 from clarion.kit.http import Http
 from clarion.kit.log import logger
 from clarion.providers.contract import Evidence, Found, Sender
-from clarion.store import attempt, receipt, worker
+from clarion.store import attempt, event, receipt, worker
 from clarion.store.receipt import Contended, Doubt, Said
 
 AT_ONCE = 10  # look-ups under way
@@ -140,6 +140,7 @@ async def _believe(services: Services, workspace_id: UUID, channel_id: UUID, kno
     async with services.db.tenant(workspace_id) as connection:
         for cohort, said in sorted(cohorts.items()):
             contradicted += (await receipt.apply(connection, cohort, said, now)).contradicted
+            await event.of_receipts(connection, cohort, [(s.attempt_id, s.status) for s in said], now)
         if contradicted:
             await consequences.contradiction(connection, workspace_id, channel_id, contradicted, now)
 
@@ -165,4 +166,5 @@ async def _return(services: Services, channel: Channel, ripe: Sequence[Doubt]) -
     async with services.db.tenant(channel.workspace_id) as connection:
         for cohort, verdicts in sorted(cohorts.items()):
             returned += await attempt.settle(connection, cohort, verdicts, now)
+            await event.of_attempts(connection, cohort, [v.attempt_id for v in verdicts], now)
     return returned

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from clarion.errors import Misconfigured
+from clarion.flow.tell.listening import Listening
 from clarion.kit.clock import Clock
 from clarion.kit.db import Connection, Database
 from clarion.kit.metrics import Metrics
@@ -31,6 +32,18 @@ async def nobody(
     raise Misconfigured("this process hands no jobs on", where=task)
 
 
+class Nudge(Protocol):
+    """Tells whoever cares, in this process and in others, to look now rather than at their next look, as
+    `kit.nudge.Nudges.send` does. Kinds: `due` (something may be sent), `inbox` (a provider has told
+    something), `freed` (what a channel holds may be over; its identifier)."""
+
+    def __call__(self, kind: str, rest: str = "") -> None: ...
+
+
+def unheard(kind: str, rest: str = "") -> None:
+    """The `Nudge` of a process that tells nobody."""
+
+
 @dataclass(frozen=True)
 class Services:
     """The parts of a running process. Tests make their own with a moved clock or another database."""
@@ -41,6 +54,5 @@ class Services:
     box: SecretBox
     metrics: Metrics = field(default_factory=Metrics)
     defer: Defer = nobody
-    wake: Callable[[], None] = lambda: None
-    """Something waits to be sent: the dispatch of this process, if there is one, need not find out by
-    looking now and then."""
+    nudge: Nudge = unheard
+    listening: Listening = field(default_factory=Listening)

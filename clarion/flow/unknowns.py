@@ -19,7 +19,7 @@ from clarion.errors import Conflict, Invalid, NotFound
 from clarion.flow.retry import open_again
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
-from clarion.store import attempt, reopen, run
+from clarion.store import attempt, event, reopen, run
 from clarion.store import campaign as campaigns
 from clarion.store import message as messages
 from clarion.store.attempt import Unsettled
@@ -75,6 +75,7 @@ async def settle(
             now = services.clock.now()
             verdict = await _verdict(connection, found, as_, by, now)
             settled += await attempt.settle(connection, found.cohort, [verdict], now)
+            await event.of_attempts(connection, found.cohort, [attempt_id], now)
     return settled
 
 

@@ -14,6 +14,7 @@ from procrastinate import App
 from clarion.errors import ClarionError
 from clarion.flow import fire, notify, reconcile
 from clarion.flow.services import Services
+from clarion.flow.tell import forget
 from clarion.kit import jobs
 from clarion.kit.db import AWAY
 from clarion.kit.http import Http
@@ -41,6 +42,7 @@ class Ticks:
             self._every(10.0, self._each_with("notify", self._notify), stop),
             self._every(10.0, self.sweep, stop),
             self._every(60.0, self._each_with("tidy", self._housekeeping), stop),
+            self._every(60.0, self._forget, stop),
         )
 
     async def due(self) -> None:
@@ -63,6 +65,9 @@ class Ticks:
 
     async def _notify(self, workspace_id: UUID) -> None:
         await notify.notify(self.services, self.http, workspace_id)
+
+    async def _forget(self) -> None:
+        await forget.forget(self.services)
 
     async def _housekeeping(self, workspace_id: UUID) -> None:
         async with self.services.db.tenant(workspace_id) as connection:

@@ -77,14 +77,30 @@ class _Request(aiohttp.ClientRequest):
         await super().write_bytes(writer, conn, content_length)
 
 
-def _public_socket(info: tuple[Any, ...]) -> socket.socket:
+def public_socket(info: tuple[Any, ...]) -> socket.socket:
     """A socket for an address that everybody may know. At the connection itself, because a name may
     resolve to another address each time it is asked (DNS rebinding). Raises OSError."""
-    address = ipaddress.ip_address(str(info[4][0]).partition("%")[0])
-    address = getattr(address, "ipv4_mapped", None) or address
-    if not address.is_global or address.is_multicast:
+    if not _public(ipaddress.ip_address(str(info[4][0]).partition("%")[0])):
         raise PermissionError(errno.EACCES, "a loopback or private address")
     return _socket(info)
+
+
+# IPv6 addresses that lead to an IPv4 one, which is then what counts (RFC 6052, 3056, 4291 2.5.5), and
+# those of a site's own (RFC 8215, 3879) that Python holds for global.
+_NAT64, _COMPATIBLE = ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96")
+_LOCAL = (ipaddress.IPv6Network("64:ff9b:1::/48"), ipaddress.IPv6Network("fec0::/10"))
+
+
+def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64 or address in _COMPATIBLE:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return _public(inner)
+        if any(address in network for network in _LOCAL):
+            return False
+    return address.is_global and not address.is_multicast
 
 
 def _socket(info: tuple[Any, ...]) -> socket.socket:
@@ -115,7 +131,7 @@ class Http:
 
         Without `allow_private`, loopback and private addresses are refused, whatever name led there.
         """
-        self._factory = _socket if allow_private else _public_socket
+        self._factory = _socket if allow_private else public_socket
         self._connections = connections
         self._keepalive = keepalive
         self._session: aiohttp.ClientSession | None = None

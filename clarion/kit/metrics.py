@@ -31,6 +31,7 @@ class Metrics:
         self._database()
         self._channels()
         self._requests()
+        self._events()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 
@@ -48,7 +49,7 @@ class Metrics:
         self.rate_limit = gauge("clarion_channel_rate_limit", "configured messages a second")
         self.paused = gauge("clarion_channel_paused", "1 while the channel is paused")
         self.inbox = gauge("clarion_inbox_waiting", "calls from the provider that wait to be read")
-        self._told = (
+        self._told: tuple[Gauge, ...] = (
             self.due, self.queued, self.unknown, self.unknown_age, self.rate_limit, self.paused, self.inbox,
         )  # fmt: skip
 
@@ -91,6 +92,18 @@ class Metrics:
             registry=self.registry,
         )
         self.jobs = self._counter("clarion_jobs_total", "housekeeping jobs by outcome", "task", "outcome")
+
+    def _events(self) -> None:
+        def gauge(name: str, help: str) -> Gauge:
+            return Gauge(name, help, ("subscription",), registry=self.registry)
+
+        self.events_waiting = gauge("clarion_events_waiting", "events that wait to be told")
+        self.events_given_up = gauge("clarion_events_given_up", "events that were given up and are kept")
+        self.subscription_paused = gauge("clarion_subscription_paused", "1 while the subscription is paused")
+        self._told += (self.events_waiting, self.events_given_up, self.subscription_paused)
+        self.events = self._counter(
+            "clarion_events_total", "tries to tell an event by outcome", "subscription", "outcome"
+        )
 
     def forget(self, channel: str) -> None:
         """A channel that this process no longer owns: its gauge would stand still and mislead."""

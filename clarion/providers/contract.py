@@ -189,7 +189,8 @@ class Provider(Protocol):
     # Its one request goes through `Http.call`, which tells of the first byte. Where it does not, a try
     # counts as begun before `send`.
     speaks_http: ClassVar[bool]
-    limits: ClassVar[Limits]  # what it usually allows an account; a new channel's rate comes from it
+    # What it usually allows one sender: a new channel's rate; of the rest a channel may say otherwise.
+    limits: ClassVar[Limits]
     counts_segments: ClassVar[bool]  # whether its rate and capacity count segments of SMS, not messages
     thanks: ClassVar[tuple[str, str]]  # type and body of the answer to a call that was taken; mostly none
 

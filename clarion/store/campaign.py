@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from clarion.errors import NotFound
 from clarion.kit.db import Connection, Row, row, rows
+from clarion.store import event
 
 _ALL = """id, kind, name, state, reason, definition, channel_id, send_at, created_by, created_at,
   modified_at, launched_at, finished_at"""
@@ -110,6 +111,7 @@ async def set_state(
            WHERE id = %(id)s""",
         {"state": state, "reason": reason, "now": now, "send_at": send_at, "id": campaign_id},
     )
+    await event.of_campaign(connection, campaign_id, state, now, reason)
 
 
 # --- what it says

@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from clarion.kit.db import Connection, Row, rows
-from clarion.store import withdraw
+from clarion.store import event, withdraw
 
 
 async def opt_out(
@@ -104,7 +104,7 @@ async def _say(
            )
            INSERT INTO consent_event (id, workspace_id, consent_key, state, at, how, by, note)
            SELECT clarion_uuid7(%(now)s), clarion_workspace(), consent_key, %(state)s, %(now)s, %(how)s,
-             %(by)s, %(note)s FROM said""",
+             %(by)s, %(note)s FROM said RETURNING id""",
         {
             "keys": wanted,
             "state": state,
@@ -114,4 +114,6 @@ async def _say(
             "note": note,
         },
     )
-    return cursor.rowcount
+    said = [found[0] for found in await cursor.fetchall()]
+    await event.of_consent(connection, said, state, now)
+    return len(said)

@@ -18,7 +18,7 @@ import psycopg
 from clarion.kit.clock import Clock
 from clarion.kit.db import Connection, row, rows
 from clarion.kit.log import logger
-from clarion.store import notice, restored
+from clarion.store import event, notice, restored
 
 REASON: Final = (
     "the database failed over or was wound back: what was sent last may be missing in it and would be sent "
@@ -93,12 +93,13 @@ class Greeter:
         now = self.clock.now()
         await connection.execute("SELECT set_config('clarion.workspace', %s, true)", (str(workspace_id),))
         words = {"why": REASON, "now": now}
-        done = await connection.execute(restored.PAUSE, words)
+        done = await rows(connection, restored.PAUSE + " RETURNING id", words)
+        await event.of_channels(connection, [one["id"] for one in done], "paused", now, REASON)
         await connection.execute(restored.WARN, words)
         await connection.execute("UPDATE channel_owner SET epoch = epoch + 1, worker_id = NULL")
-        if done.rowcount:
+        if done:
             await notice.put(
                 connection, workspace_id, cause="database", level="error", now=now,
                 text="The database failed over or was wound back; resume the channels when you have looked.",
             )  # fmt: skip
-        return done.rowcount
+        return len(done)

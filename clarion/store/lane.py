@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from psycopg.rows import tuple_row
 
 from clarion.kit.db import Connection
-from clarion.store import queue
+from clarion.store import event, queue
 
 
 async def expire(connection: Connection, lane_id: UUID, now: datetime, limit: int) -> int:
@@ -22,4 +22,17 @@ async def expire(connection: Connection, lane_id: UUID, now: datetime, limit: in
         over = await cursor.fetchall()
     if over:
         await queue.end(connection, over, "expired", "expired", now)
+        await event.of_ends(connection, [(found[2], found[3]) for found in over], now)
     return len(over)
+
+
+async def first(connection: Connection, lane_id: UUID, limit: int) -> list[tuple[UUID, date]]:
+    """The messages (id, cohort) that `queue.empty_lane` would end next. Nothing comes into a lane that was
+    cancelled, so they are."""
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            """SELECT message_id, cohort FROM queue WHERE lane_id = %s
+               ORDER BY due_at, message_id LIMIT %s""",
+            (lane_id, limit),
+        )
+        return await cursor.fetchall()

@@ -78,6 +78,7 @@ class Intended:
     lane_epoch: int
     attempt_id: UUID
     variables: dict[str, Any] | None
+    units: int = 1  # of the channel's limits
 
 
 async def lanes(connection: Connection, channel_id: UUID) -> list[Lane]:
@@ -119,8 +120,8 @@ async def read_ahead(
 
 _INTEND = """
 WITH owner AS MATERIALIZED (
-  SELECT o.channel_id FROM channel_owner o JOIN channel c ON c.id = o.channel_id
-  WHERE o.channel_id = %(channel)s AND o.epoch = %(epoch)s AND o.worker_id = %(worker)s
+  SELECT c.id FROM channel c JOIN channel_owner o ON o.channel_id = coalesce(c.account_id, c.id)
+  WHERE c.id = %(channel)s AND o.epoch = %(epoch)s AND o.worker_id = %(worker)s
     AND c.state = 'active'
   FOR KEY SHARE
 ), allowed AS MATERIALIZED (
@@ -129,9 +130,10 @@ WITH owner AS MATERIALIZED (
     SELECT lane.id FROM lane WHERE lane.id = x.id AND lane.epoch = x.epoch AND lane.state = 'open'
     LIMIT 1 FOR KEY SHARE) l
 ), taken AS MATERIALIZED (
-  SELECT q.place, q.message_id, q.cohort, q.lane_id, q.address_id, q.tries, w.attempt_id, w.said
+  SELECT q.place, q.message_id, q.cohort, q.lane_id, q.address_id, q.tries, w.attempt_id, w.said, w.units
   FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[], %(attempt)s::uuid[],
-              %(said)s::jsonb[]) AS w(lane_id, due_at, message_id, attempt_id, said)
+              %(said)s::jsonb[], %(units)s::smallint[])
+    AS w(lane_id, due_at, message_id, attempt_id, said, units)
   CROSS JOIN LATERAL (
     SELECT queue.ctid AS place, queue.message_id, queue.cohort, queue.lane_id, queue.address_id, queue.tries
     FROM queue
@@ -143,12 +145,12 @@ WITH owner AS MATERIALIZED (
   WHERE w.lane_id IN (SELECT id FROM allowed)
 ), gone AS (
   DELETE FROM queue USING taken t WHERE queue.ctid = t.place
-  RETURNING t.attempt_id, t.cohort, t.message_id, t.lane_id, t.tries, t.address_id, t.said
+  RETURNING t.attempt_id, t.cohort, t.message_id, t.lane_id, t.tries, t.address_id, t.said, t.units
 )
 INSERT INTO attempt (id, cohort, workspace_id, message_id, channel_id, lane_id, worker_id, epoch, number,
-  state, effective, address_id, variables)
+  state, effective, address_id, variables, units)
 SELECT attempt_id, cohort, clarion_workspace(), message_id, %(channel)s, lane_id, %(worker)s,
-  %(epoch)s, tries + 1, 'in_flight', true, address_id, said
+  %(epoch)s, tries + 1, 'in_flight', true, address_id, said, units
 FROM gone
 ON CONFLICT DO NOTHING
 RETURNING id
@@ -186,6 +188,7 @@ async def intend(
                 "message": array(t.waiting.message_id.hex for t in tries),
                 "attempt": array(t.attempt_id.hex for t in tries),
                 "said": texts([_json(t.variables) for t in tries]),
+                "units": array(str(t.units) for t in tries),
             },
             prepare=True,
         )

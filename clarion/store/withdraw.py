@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg.rows import tuple_row
 
 from clarion.kit.db import Connection
-from clarion.store import queue
+from clarion.store import event, queue
 
 # A queue row is found by the message it is for: they agree on lane and due moment. One key after the
 # other (OFFSET 0 keeps them apart), whatever the statistics say of the tables.
@@ -74,4 +74,8 @@ async def _end(
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(waiting + " ORDER BY q.lane_id, q.due_at, q.message_id FOR UPDATE OF q", params)
         found = await cursor.fetchall()
-    return await queue.end(connection, found, state, reason, now) if found else 0
+    if not found:
+        return 0
+    ended = await queue.end(connection, found, state, reason, now)
+    await event.of_ends(connection, [(one[2], one[3]) for one in found], now)
+    return ended

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clarion.domain.channel import ChannelConfig, backoff, read_config
+from clarion.domain.channel import ChannelConfig, backoff, limits, read_config
+from clarion.domain.limits import Limits
 from clarion.errors import Invalid
 
 
@@ -28,8 +31,23 @@ def test_what_is_not_set_has_the_documented_default() -> None:
         "backoff_base": 2,
         "backoff_cap": 300,
         "lookup_lag": 60,
+        "capacity": None,
+        "collect_after": 300,
+        "pair_interval": None,
+        "pair_burst": None,
+        "uniques": None,
+        "daily": None,
+        "account": None,
     }
     assert all(field.description for field in ChannelConfig.model_fields.values())
+
+
+def test_a_provider_says_what_a_channel_may_carry_where_nobody_says_otherwise() -> None:
+    usual = Limits(rate=80.0, pair_interval=6.0, pair_burst=45)
+    plain = read_config({}, allow_private=False)
+    ours = read_config({"pair_interval": 0, "pair_burst": 2, "capacity": 100}, allow_private=False)
+    assert limits(plain, 20.0, usual) == replace(usual, rate=20.0)
+    assert limits(ours, 20.0, usual) == Limits(rate=20.0, capacity=100, pair_interval=None, pair_burst=2)
 
 
 def test_every_wrong_member_is_named() -> None:

@@ -70,6 +70,11 @@ class Weather:
                 self._strike(self._coming)
             time.sleep(0.01)
 
+    @property
+    def nearly_over(self) -> bool:
+        """Whether the database comes back with the next step."""
+        return self.away and time.monotonic() >= self._back_at
+
     def clear_up(self) -> None:
         """The database is there again, however long its recovery takes."""
         if self.away:

@@ -66,6 +66,7 @@ class Story:
     chaos: tuple[tuple[float, str], ...] = field(default_factory=tuple)
     receipts: str = ""
     outage: Outage | None = None
+    deaf_at_its_end: bool = False  # the hooks are killed shortly before the database comes back
 
     @classmethod
     def drawn(cls, seed: int) -> Story:
@@ -147,8 +148,13 @@ def _stepping(story: Story, scene: Scene, crew: Crew, sky: Weather) -> Callable[
     plan = list(story.chaos)
     rng = Random(story.seed + 1)
     began = time.monotonic()
+    deaf = story.deaf_at_its_end
 
     def step() -> None:
+        nonlocal deaf
+        if deaf and scene.hooks is not None and sky.nearly_over:
+            deaf = False
+            scene.hooks.kill()
         sky.step()
         scene.away = sky.away
         crew.supervise()

@@ -35,7 +35,7 @@ PROVOKED: dict[str, list[Story]] = {
     ),
     "receipts of what is unknown passed over": _stories(2, faults=FAULTS, receipts="normal"),
     "receipts answered before they are durable": _stories(
-        4, rate=25.0, receipts="normal", outage=Outage("immediate", 0.6, 1.5), chaos=((2.3, "deafen"),)
+        4, rate=25.0, receipts="normal", outage=Outage("immediate", 0.6, 1.5), deaf_at_its_end=True
     ),
 }
 

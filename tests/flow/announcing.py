@@ -18,7 +18,7 @@ from clarion.flow.services import Services
 from clarion.kit.clock import FakeClock
 from clarion.kit.db import Connection, rows
 from clarion.kit.ids import uuid7
-from clarion.store import attempt, owner, queue, run
+from clarion.store import attempt, event, owner, queue, run
 from clarion.store.owner import Holding
 from clarion.store.queue import Intended, Waiting
 from tests.store.announced import outcomes
@@ -162,7 +162,9 @@ class Dispatch:
         ]
         async with self.services.db.tenant(self.workspace) as connection:
             if begun:
-                await attempt.settle(connection, begun[0][0].cohort, verdicts, self.services.clock.now())
+                cohort, now = begun[0][0].cohort, self.services.clock.now()
+                await attempt.settle(connection, cohort, verdicts, now)
+                await event.of_attempts(connection, cohort, [one.attempt_id for one in verdicts], now)
 
     async def all(self, outcome: Outcome = Outcome.ACCEPTED, **more: Any) -> int:
         """Everything that is due ends like this; how many."""

@@ -74,10 +74,10 @@ async def test_a_run_that_is_due_much_later_is_not_waited_for(services: Services
 
 
 async def test_the_dispatch_is_told_that_something_waits(services: Services, workspace: UUID) -> None:
-    told: list[int] = []
+    told: list[str] = []
     await people(services, workspace)
-    await sent_out(replace(services, wake=lambda: told.append(1)), workspace)
-    assert told
+    await sent_out(replace(services, nudge=lambda kind, rest="": told.append(kind)), workspace)
+    assert "due" in told
 
 
 async def test_firing_again_changes_nothing(services: Services, workspace: UUID) -> None:

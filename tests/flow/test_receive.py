@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from clarion.domain.limits import Limits
 from clarion.domain.message import Outcome
 from clarion.flow import configure
 from clarion.flow.receive import Receiver
@@ -252,6 +253,7 @@ class Odd:
     name, base_url, schemes = "odd", "https://odd.example", ("tel",)
     can_look_up = has_window = False
     text_limit = 100
+    limits, counts_segments = Limits(rate=1.0), False
 
     def __init__(self, receiving: Receiving) -> None:
         self.receiving = receiving

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from yarl import URL
 
-from clarion.kit.http import Answer, Http, NeverSent, Unanswered, departing
+from clarion.kit.http import Answer, Http, NeverSent, Unanswered, departing, public_socket
 from tests.kit.wire import OK, Line, Wire, always, answer, wire
 
 
@@ -289,6 +289,27 @@ async def test_private_addresses_are_refused_at_the_connection_unless_allowed(ho
         with pytest.raises(NeverSent):
             await ask(http, f"http://{host}:{server.port}")
         assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("93.184.215.14", True), ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True),
+        ("64:ff9b::5db8:d70e", True),  # a public one through NAT64: all that a network without IPv4 has
+        ("10.0.0.1", False), ("169.254.169.254", False), ("100.64.0.1", False), ("224.0.0.1", False),
+        ("fd00::1", False), ("fe80::1%eth0", False), ("ff02::1", False), ("fec0::1", False),
+        ("::ffff:10.0.0.1", False), ("::10.0.0.1", False), ("64:ff9b::a00:1", False),
+        ("64:ff9b:1::5db8:d70e", False), ("2002:a00:1::1", False), ("2001:0:a00:1::", False),
+    ],
+)  # fmt: skip
+def test_an_address_within_an_address_is_what_counts(address: str, allowed: bool) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    info = (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, 443))
+    if allowed:
+        public_socket(info).close()
+    else:
+        with pytest.raises(PermissionError):
+            public_socket(info)
 
 
 # --- the last look before the first byte

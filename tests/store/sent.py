@@ -116,14 +116,17 @@ async def announce(
     numbers: Sequence[str] = (AMINA,),
     channel_id: UUID | None = None,
     worker_id: UUID | None = None,
+    epoch: int = 0,
+    patience: timedelta = timedelta(days=1),
 ) -> Sent:
-    """People with these numbers, and a message waiting for each; the channel is owned by a worker of ours."""
+    """People with these numbers, and a message waiting for each; the channel is owned by a worker of ours,
+    or is owned by it already, under `epoch`."""
     people = [person(f"Person {number[-4:]}", number) for number in numbers]
     taken = await store(connection, people, now)
     if channel_id is None:
         channel_id = await _channel(connection, workspace_id, now)
     sent = Sent(
-        channel_id, uuid7(now), uuid7(now), uuid7(now), cohort_of(now), worker_id or uuid7(now), 0, now
+        channel_id, uuid7(now), uuid7(now), uuid7(now), cohort_of(now), worker_id or uuid7(now), epoch, now
     )
     content_id = uuid7(now)
     await campaign.create(
@@ -134,7 +137,7 @@ async def announce(
     sent.lane_id = await campaign.open_lane(connection, sent.lane_id, channel_id, sent.campaign_id, 50)
     await run.plan(
         connection, sent.run_id, campaign_id=sent.campaign_id, iteration=1, cohort=sent.cohort,
-        content_version_id=content_id, lane_id=sent.lane_id, due_at=now, expires_at=now + timedelta(days=1),
+        content_version_id=content_id, lane_id=sent.lane_id, due_at=now, expires_at=now + patience,
     )  # fmt: skip
     await campaign.set_state(connection, sent.campaign_id, "running", now, send_at=now)
     meant = Meant("c.id = ANY (%(who)s)", {"who": [one.contact_id for one in taken]})
@@ -142,6 +145,8 @@ async def announce(
         connection, sent.run_id, meant, schemes=["whatsapp", "tel"], once_an_address=False,
         limit=len(people) + 1, now=now,
     )  # fmt: skip
+    if epoch:
+        return sent
     holding = Holding(workspace_id, channel_id, None, 0, 0, True)
     became = await owner.take(connection, holding, sent.worker_id, now)
     assert became is not None

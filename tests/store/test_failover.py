@@ -17,7 +17,7 @@ from clarion.kit.clock import FakeClock
 from clarion.kit.db import Connection, Database, row
 from clarion.kit.ids import uuid7
 from clarion.kit.postgres import DATABASE, EmbeddedServer
-from clarion.store import channel, migrate, workspace
+from clarion.store import channel, migrate, subscription, workspace
 from clarion.store.failover import REASON, Greeter
 
 NOW = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
@@ -114,6 +114,21 @@ async def test_a_channel_that_was_paused_before_says_both_reasons(server: Embedd
     async with house(server, greeter()) as db:
         state, reason, *_ = await look(db, home)
     assert (state, reason) == ("paused", f"{REASON}. It was paused before: token expired")
+
+
+async def test_subscribers_are_told_that_it_was_paused(server: EmbeddedServer) -> None:
+    async with house(server, greeter()) as db:
+        home = await furnish(db)
+        async with db.tenant(home) as connection:
+            await subscription.create(
+                connection, uuid7(NOW), name="portal", url="", types=["channel.paused"], secret=b"", most=1,
+                now=NOW,
+            )  # fmt: skip
+    await asyncio.to_thread(recover, server)
+    async with house(server, greeter()) as db, db.tenant(home) as connection:
+        found = await row(connection, "SELECT type, reason, subject_id FROM event")
+        (paused,) = await channel.page(connection, None, 10)
+    assert found == {"type": "channel.paused", "reason": REASON, "subject_id": paused["id"]}
 
 
 async def test_two_processes_that_come_at_once_pause_once(server: EmbeddedServer) -> None:

@@ -17,7 +17,7 @@ import pytest
 from clarion.domain.message import Outcome, State, Verdict, cohort_of
 from clarion.kit.db import Connection, Database, row
 from clarion.kit.ids import uuid7
-from clarion.store import attempt, campaign, owner, queue, receipt, run
+from clarion.store import attempt, campaign, event, owner, queue, receipt, run, subscription
 from clarion.store import workspace as workspaces
 from clarion.store.expansion import Meant, expand_chunk
 from clarion.store.owner import Holding
@@ -271,6 +271,40 @@ async def test_ending_is_by_key(db: Database, scene: Scene) -> None:
             _by_key(plans, BATCH)
 
 
+@pytest.mark.parametrize("listens", [True, False])
+async def test_what_is_noted_for_subscribers_is_found_by_key_and_not_at_all_where_nobody_listens(
+    db: Database, scene: Scene, listens: bool
+) -> None:
+    async with db.tenant(scene.workspace) as connection:
+        if listens:
+            types = [f"message.{state}" for state in State]
+            await subscription.create(
+                connection, uuid7(NOW), name="portal", url="", types=types, secret=b"", most=1, now=NOW
+            )
+        for _ in range(4):
+            begun = await scene.intend(connection, await scene.read(connection))
+            await attempt.settle(connection, COHORT, _verdicts(begun), NOW)
+            with heard(connection) as plans:
+                await event.of_attempts(connection, COHORT, begun, NOW)
+            _noted(plans, BATCH if listens else 0)
+            await receipt.apply(connection, COHORT, [Said(id, "delivered", NOW) for id in begun], NOW)
+            with heard(connection) as plans:
+                await event.of_receipts(connection, COHORT, [(id, "delivered") for id in begun], NOW)
+            _noted(plans, BATCH if listens else 0)
+            ended = await scene.read(connection)
+            places = [(w.lane_id, w.due_at, w.message_id, w.cohort) for w in ended]
+            await queue.end(connection, places, "expired", "expired", NOW)
+            with heard(connection) as plans:
+                await event.of_ends(connection, [(w.message_id, w.cohort) for w in ended], NOW)
+            _noted(plans, BATCH if listens else 0)
+
+
+def _noted(plans: list[Plan], batch: int) -> None:
+    _by_key(plans, batch)
+    written = any(node.read for plan in plans for node in plan.of(*BIG))
+    assert written == bool(batch)
+
+
 async def test_the_board_looks_at_one_row_of_a_lane(db: Database, scene: Scene) -> None:
     async with db.tenant(scene.workspace) as connection:
         await owner.release(connection, scene.channel, scene.worker, 1)
@@ -286,7 +320,7 @@ async def test_what_an_owner_left_is_found_by_when_it_began(db: Database, scene:
     async with db.tenant(scene.workspace) as connection:
         begun = await scene.intend(connection, await scene.read(connection))
         with heard(connection) as plans:
-            left = await attempt.abandoned(connection, scene.channel, 2, NOW - timedelta(minutes=2))
+            left = await attempt.abandoned(connection, [scene.channel], 2, NOW - timedelta(minutes=2))
         assert len(left) == len(begun)
     for plan in plans:
         for node in plan.of("attempt"):

@@ -23,6 +23,8 @@ DOORS = {
     "clarion_board",
     "clarion_errands",
     "clarion_measures",
+    "clarion_subscriptions",
+    "clarion_event_measures",
     "clarion_due_runs",
     "clarion_waiting_inboxes",
     "clarion_channel_workspace",

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from clarion.domain.pace import Pacer
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.breaker import Breaker
+from clarion.flow.dispatch.broker import Broker
 from clarion.flow.dispatch.gauges import Gauges
 from clarion.flow.dispatch.judge import Judgement, Try, judge, not_begun, unanswered
 from clarion.flow.dispatch.settler import Ended
@@ -40,7 +40,7 @@ class Calls:
     shared: Shared
     channel: Channel
     sender: Sender
-    pacer: Pacer
+    broker: Broker
     breaker: Breaker
     places: int
     may_begin: Callable[[float], bool]
@@ -149,8 +149,10 @@ class Calls:
             judgement = Judgement(unanswered(call.attempt_id, "fault", type(error).__name__))
         finally:
             departure.end()
-        if not departure.left:
-            self.pacer.unreserve(1)
+        if departure.left:
+            self.broker.ended(call, judgement.verdict.outcome)
+        else:
+            self.broker.unreserve(call)
         ended = shared.clock.monotonic()
         self.gauges.took(ended - began)
         self.breaker.heard(judgement.verdict, told, ended)
@@ -159,7 +161,7 @@ class Calls:
 
     def _not_begun(self, call: Call, code: str) -> None:
         """Nothing left: back to the queue, at once."""
-        self.pacer.unreserve(1)
+        self.broker.unreserve(call)
         verdict = not_begun(call.attempt_id, self.shared.clock.now(), code)
         self.breaker.heard(verdict, None, self.shared.clock.monotonic())
         self.settle(call.waiting, call.attempt_id, Judgement(verdict))
@@ -214,7 +216,7 @@ class _Departure:
             raise _Stays("the call is over")
         shared.recorder.mark(self.call.attempt_id)
         self.left = True
-        calls.pacer.release(shared.clock.monotonic())
+        calls.broker.release(self.call)
         calls.gauges.begins(self.call.waiting.due_at, shared.clock.now())
         crash_point("call.marked")
 

@@ -14,20 +14,23 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from clarion.domain.message import Skip, State, reference
-from clarion.domain.pace import Pacer
-from clarion.flow.compose import Unsayable
+from clarion.domain.limits import Limiter
+from clarion.flow.dispatch import history
 from clarion.flow.dispatch.account import Channel
+from clarion.flow.dispatch.admission import Admission, Admitted
 from clarion.flow.dispatch.breaker import Breaker
+from clarion.flow.dispatch.broker import Broker
 from clarion.flow.dispatch.calls import Calls
+from clarion.flow.dispatch.collector import Collector
+from clarion.flow.dispatch.health import Health
 from clarion.flow.dispatch.judge import Beyond, Judgement, not_begun
 from clarion.flow.dispatch.lanes import Lanes
+from clarion.flow.dispatch.leavers import Leavers
 from clarion.flow.dispatch.shared import Call, Shared
 from clarion.kit.crash import crash_point
 from clarion.kit.db import AWAY
-from clarion.kit.ids import ascending7
 from clarion.kit.log import logger
-from clarion.providers.contract import Parcel, Sender, Told
+from clarion.providers.contract import Sender, Told
 from clarion.store import queue
 from clarion.store.queue import Intended, Waiting
 
@@ -35,6 +38,7 @@ BATCH = 500
 MOST_AHEAD = 3_000
 SLICE = 0.25  # one intent covers at most this many seconds of the channel's rate (DESIGN, rule 4)
 LOOK, REST = 0.1, 0.25  # seconds between looks at the lanes: while something waits, and while nothing does
+Memory = Callable[[Shared, Channel, Broker], Awaitable[object]]
 log = logger(__name__)
 
 
@@ -46,27 +50,39 @@ class Desk:
     channel: Channel
     sender: Sender
     epoch: int
+    account: Limiter | None = None  # what all channels of the account may carry together
+    memory: Memory = history.remember_one  # learns what was sent before
     valid_until: float = 0.0  # monotonic; after it no call begins until a beat succeeds again
     lanes: Lanes = field(init=False)
     calls: Calls = field(init=False)
+    collector: Collector = field(init=False)
     breaker: Breaker = field(init=False)
-    pacer: Pacer = field(init=False)
+    health: Health = field(init=False)
+    leavers: Leavers = field(init=False)
+    broker: Broker = field(init=False)
+    admission: Admission = field(init=False)
     idle_since: float = 0.0
     held_until: float = 0.0
+    stopping: bool = False  # it begins no further call
     _intending: int = 0  # taken, and their intent not yet committed
-    _stopping: bool = False
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _thirst: asyncio.Event = field(default_factory=asyncio.Event)
     _doubtful: list[tuple[Waiting, UUID]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.pacer = Pacer(self.channel.rate)
+        own = Limiter(self.channel.limits)
+        limiters = [own] if self.account is None else [own, self.account]
+        self.broker = Broker(self.shared.clock, limiters, self.channel.zone)
         # Read ahead what goes within a second: more would only grow old.
         self.lanes = Lanes(ahead=min(MOST_AHEAD, max(BATCH // 2, int(self.channel.rate))))
+        self.collector = Collector(self.shared, self.channel, self.sender, self.broker, self._wake.set)
+        self.admission = Admission(self.shared, self.channel, self.lanes, self.broker)
+        self.leavers = Leavers(self.shared, self.channel.workspace_id, self.lanes)
         self.breaker = Breaker(self.channel.config.breaker)
+        self.health = Health(self.breaker)
         places = min(self.shared.places, self.channel.config.max_in_flight)
         self.calls = Calls(
-            self.shared, self.channel, self.sender, self.pacer, self.breaker, places,
+            self.shared, self.channel, self.sender, self.broker, self.breaker, places,
             self._may_begin, self._settled, self._heard,
         )  # fmt: skip
         self.idle_since = self.shared.clock.monotonic()
@@ -80,18 +96,29 @@ class Desk:
         next whole batch; what is less than a batch goes by one hand alone, in order.
         """
         try:
+            await self._remember()
             async with asyncio.TaskGroup() as body:
+                body.create_task(self.collector.run())
                 body.create_task(self._keep_on(self._look, self._blink))
                 for least in (1, BATCH):
                     body.create_task(self._keep_on(partial(self._round, least), partial(self._rest, least)))
         finally:
             self._recheck()
 
+    async def _remember(self) -> None:
+        """What was sent before counts against the limits; nothing goes until that is known."""
+        while not self.stopping:
+            try:
+                await self.memory(self.shared, self.channel, self.broker)
+                return
+            except AWAY:
+                await asyncio.sleep(0.2)
+
     async def _keep_on(
         self, act: Callable[[], Awaitable[bool]], pause: Callable[[], Awaitable[None]]
     ) -> None:
         """Act for as long as there is something to do, then pause, until stopped."""
-        while not self._stopping:
+        while not self.stopping:
             try:
                 busy = await act()
             except AWAY as error:
@@ -109,6 +136,7 @@ class Desk:
                 await self.lanes.refill(connection, self.channel.id, self.shared.clock, prepare)
                 await prepare(connection, self.lanes.contents())  # what waits long stays known, and fresh
             self._wake.set()
+            await self.leavers.end_late(self.shared.clock.now())
         return False
 
     async def _blink(self) -> None:
@@ -126,38 +154,33 @@ class Desk:
         ticks = self.shared.clock.monotonic()
         if not self._may_begin(ticks) or ticks < self.held_until:
             return False
-        if self.lanes.waiting:
+        self.lanes.unpark(ticks)
+        if self.lanes.waiting or self.lanes.parked:
             self.idle_since = ticks
         room = min(self._room(ticks), self.lanes.waiting)
         if room < least:
             return False
-        self._intending += room
-        self.pacer.reserve(room)
-        self.shared.recorder.reserve(room)
-        began = 0
-        try:
-            taken = self.lanes.take(room)
-            if self.lanes.low(ticks):
-                self._thirst.set()
-            began = await self._send(taken)
-        finally:
-            self._intending -= room
-            self.pacer.unreserve(room - began)
-            self.shared.recorder.release(room - began)
-        return True
+        admitted = self.admission.admit(room, self.shared.clock.now(), ticks)
+        if self.lanes.low(ticks):
+            self._thirst.set()
+        await self._send(admitted)
+        return admitted.some
 
     def _room(self, ticks: float) -> int:
-        """How many may go now: rate, a slice of it, places, the breaker."""
+        """How many may go now: the limits, a slice of the rate, places, the breaker."""
         most = max(1, int(self.channel.rate * SLICE))
         room = min(self.calls.room(self._intending), self.breaker.allows(ticks) - self._intending)
-        return max(0, min(self.pacer.free(ticks), most, room, BATCH))
+        return max(0, min(self.broker.room(ticks), most, room, BATCH))
 
     async def _rest(self, least: int) -> None:
-        """Wait until something may have changed: read, settled, or for few also the passing of time."""
+        """Wait until something may have changed: read, settled, freed, or for few also the passing of
+        time: until the rate has room, or somebody who stands aside may go."""
         ticks = self.shared.clock.monotonic()
         pause = REST
-        if self.lanes.waiting and least == 1:
-            pause = min(pause, max(0.002, self.pacer.wait(ticks)))
+        if least == 1:
+            if self.lanes.waiting and (rest := self.broker.rest(ticks)):
+                pause = rest
+            pause = max(0.002, min(pause, REST, self.lanes.rest(ticks)))
         self._wake.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), pause)
@@ -167,9 +190,22 @@ class Desk:
         self._thirst.set()
         self._wake.set()
 
+    def adopt(self, channel: Channel) -> bool:
+        """The channel as it is now: other limits apply at once. False where more than that has changed."""
+        if channel.modified_at == self.channel.modified_at:
+            return True
+        if not channel.differs_by_limits_alone(self.channel):
+            return False
+        self.channel = self.calls.channel = self.admission.channel = self.collector.channel = channel
+        self.broker.limiters[0].change(channel.limits)
+        self.broker.learn()
+        self.wake()
+        return True
+
     def stop(self) -> None:
         """Begin no further call."""
-        self._stopping = True
+        self.stopping = True
+        self.collector.stop()
         self.wake()
 
     async def drain(self, timeout: float) -> None:
@@ -189,80 +225,49 @@ class Desk:
         return min([now, *self.calls.begun.values()])
 
     def _may_begin(self, ticks: float) -> bool:
-        return ticks <= self.valid_until and not self._stopping
+        return ticks <= self.valid_until and not self.stopping
 
     # --- a batch
 
-    async def _send(self, taken: list[Waiting]) -> int:
-        """Say it, commit to it, and make the calls; how many were begun."""
-        now = self.shared.clock.now()
+    async def _send(self, admitted: Admitted) -> None:
+        """Commit to it, and make the calls; who is not called leaves the queue with the reason."""
+        calls, now = admitted.calls, self.shared.clock.now()
+        granted: set[UUID] = set()
+        self._intending += len(calls)
+        self.shared.recorder.reserve(len(calls))
         try:
-            calls = await self._prepare(taken, now)
-        except AWAY:
-            for waiting in taken:
-                self._read_again(waiting)
-            raise
-        if not calls:
-            return 0
+            await self.leavers.end(admitted.ends, now, others=[call.waiting for call in calls])
+            granted = await self._intend(calls, now) if calls else granted
+            crash_point("intent.committed")
+            for call in calls:
+                if call.attempt_id in granted:
+                    self.calls.begin(call, now)
+                else:
+                    self.lanes.forget(call.waiting.lane_id, call.waiting.message_id)
+        finally:
+            stay = [call for call in calls if call.attempt_id not in granted]
+            for call in stay:
+                self.broker.unreserve(call)
+            self._intending -= len(calls)
+            self.shared.recorder.release(len(stay))
+
+    async def _intend(self, calls: list[Call], now: datetime) -> set[UUID]:
+        """Those that are ours to make, by attempt. When the database goes away meanwhile, whether they
+        were committed to is found out later (`_recheck`)."""
+        tries = [
+            Intended(c.waiting, self.lanes.epoch(c.waiting.lane_id), c.attempt_id, c.said, c.units)
+            for c in calls
+        ]
         try:
-            granted = await self._intend(calls, now)
+            async with self.shared.db.tenant(self.channel.workspace_id) as connection:
+                granted = await queue.intend(
+                    connection, channel_id=self.channel.id, worker_id=self.shared.worker_id,
+                    epoch=self.epoch, tries=tries, now=now,
+                )  # fmt: skip
+                crash_point("intent.before_commit")
         except (*AWAY, asyncio.CancelledError):
             self._doubtful += [(call.waiting, call.attempt_id) for call in calls]
             raise
-        crash_point("intent.committed")
-        for call in calls:
-            if call.attempt_id in granted:
-                self.calls.begin(call, now)
-            else:
-                self.lanes.forget(call.waiting.lane_id, call.waiting.message_id)
-        return len(granted)
-
-    async def _prepare(self, taken: list[Waiting], now: datetime) -> list[Call]:
-        """Say it to each; those to whom it cannot be said leave the queue with the reason."""
-        calls: list[Call] = []
-        ids = ascending7(now)
-        ends: dict[tuple[State, str], list[Waiting]] = {}
-        for waiting in taken:
-            if waiting.expires_at <= now:
-                ends.setdefault((State.EXPIRED, "expired"), []).append(waiting)
-            elif waiting.erased:
-                ends.setdefault((State.SKIPPED, Skip.ERASED.value), []).append(waiting)
-            elif waiting.opted_out:
-                ends.setdefault((State.SKIPPED, Skip.OPTED_OUT.value), []).append(waiting)
-            else:
-                attempt_id = next(ids)
-                try:
-                    content, said = self.shared.composer.compose(self.channel, waiting, now)
-                except Unsayable as error:
-                    ends.setdefault((State.SKIPPED, error.reason), []).append(waiting)
-                    continue
-                parcel = Parcel(
-                    reference(waiting.cohort, attempt_id), waiting.scheme, waiting.address, content
-                )
-                calls.append(Call(waiting, attempt_id, parcel, said))
-        for (state, reason), some in ends.items():
-            await self._end(some, state, reason, now)
-        return calls
-
-    async def _end(self, some: list[Waiting], state: State, reason: str, now: datetime) -> None:
-        rows = [(w.lane_id, w.due_at, w.message_id, w.cohort) for w in some]
-        async with self.shared.db.tenant(self.channel.workspace_id) as connection:
-            await queue.end(connection, rows, state.value, reason, now)
-            crash_point("end.before_commit")
-        crash_point("end.committed")
-        for waiting in some:
-            self.lanes.forget(waiting.lane_id, waiting.message_id)
-
-    async def _intend(self, calls: list[Call], now: datetime) -> set[UUID]:
-        tries = [
-            Intended(c.waiting, self.lanes.epoch(c.waiting.lane_id), c.attempt_id, c.said) for c in calls
-        ]
-        async with self.shared.db.tenant(self.channel.workspace_id) as connection:
-            granted = await queue.intend(
-                connection, channel_id=self.channel.id, worker_id=self.shared.worker_id, epoch=self.epoch,
-                tries=tries, now=now,
-            )  # fmt: skip
-            crash_point("intent.before_commit")
         return granted
 
     def _recheck(self) -> None:
@@ -274,11 +279,6 @@ class Desk:
             away = Judgement(not_begun(attempt_id, now, "database_away"))
             self.calls.settle(waiting, attempt_id, away, doubtful=True)
 
-    def _read_again(self, waiting: Waiting) -> None:
-        """Nothing became of it: it is still in the queue, behind the cursor."""
-        self.lanes.forget(waiting.lane_id, waiting.message_id)
-        self.lanes.look_again(waiting.lane_id)
-
     # --- what the calls tell
 
     def _settled(self, waiting: Waiting, doubtful: bool) -> None:
@@ -289,6 +289,8 @@ class Desk:
 
     def _heard(self, waiting: Waiting, judgement: Judgement, told: Told | None) -> None:
         """A pause, an opt-out: what the answer means beyond its message."""
+        if told is not None:
+            self.health.heard(told)
         if judgement.beyond is Beyond.HOLD:
             self.held_until = max(self.held_until, self.shared.clock.monotonic() + judgement.hold)
         elif judgement.beyond is not None and told is not None:

@@ -8,10 +8,13 @@ a look takes, the more seldom it is taken.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from heapq import heapify, heappop, heappush
 from uuid import UUID
 
 from clarion.domain.turns import Claim, Turns
@@ -25,8 +28,11 @@ LOOK_BACK = timedelta(seconds=30)
 FROM_THE_START = 300.0
 OFTEN, SELDOM = 0.2, 2.0  # seconds between looks back
 AHEAD = 1000
+STALE = 60.0  # seconds after which somebody who stands aside is read anew
+MOST_PARKED = 4 * AHEAD  # of a lane; then it is read no further until some of them may go
 Prepare = Callable[[Connection, set[UUID]], Awaitable[None]]
 _START = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
+_arrivals = itertools.count()
 
 
 @dataclass(slots=True)
@@ -38,12 +44,14 @@ class LaneReader:
     cursor: tuple[datetime, UUID] = _START
     buffer: deque[Waiting] = field(default_factory=deque)
     held: set[UUID] = field(default_factory=set)  # message ids read and not yet settled by us
+    parked: list[tuple[float, int, float, Waiting]] = field(default_factory=list)  # a heap, see `park`
     next_look: float = 0.0
     next_start: float = FROM_THE_START
 
     def low(self, ticks: float) -> bool:
         """Whether there is reason to read on, at this monotonic moment."""
-        return len(self.buffer) < self.ahead // 2 and ticks >= self.next_look
+        full = len(self.parked) >= MOST_PARKED
+        return len(self.buffer) < self.ahead // 2 and ticks >= self.next_look and not full
 
     async def refill(self, connection: Connection, clock: Clock, prepare: Prepare | None = None) -> None:
         """Read `ahead` more rows, or to the lane's end. `prepare` sees to the content versions that they
@@ -76,6 +84,34 @@ class LaneReader:
         """Up to `limit` in order; they stay held until `forget`."""
         return [self.buffer.popleft() for _ in range(min(limit, len(self.buffer)))]
 
+    def park(self, waiting: Waiting, ticks: float, until: float) -> None:
+        """This one waits for itself (its address was written to just now): others go before it."""
+        heappush(self.parked, (until, next(_arrivals), ticks, waiting))
+
+    def unpark(self, ticks: float) -> None:
+        """Whose time has come stands first again. What stood aside long is read anew: the person may have
+        changed since."""
+        back = []
+        while self.parked and self.parked[0][0] <= ticks:
+            _, _, parked_at, waiting = heappop(self.parked)
+            if ticks - parked_at < STALE:
+                back.append(waiting)
+            else:
+                self.held.discard(waiting.message_id)
+                self.look_again()
+        self.buffer.extendleft(reversed(back))
+
+    def expired(self, now: datetime) -> list[Waiting]:
+        """Those read, and not taken, whose time is over; they stay held until `forget`."""
+        late = [waiting for waiting in self.buffer if waiting.expires_at <= now]
+        late += [one[3] for one in self.parked if one[3].expires_at <= now]
+        if late:
+            gone = {waiting.message_id for waiting in late}
+            self.buffer = deque(one for one in self.buffer if one.message_id not in gone)
+            self.parked = [one for one in self.parked if one[3].message_id not in gone]
+            heapify(self.parked)
+        return late
+
     def forget(self, message_ids: Iterable[UUID]) -> None:
         """These are settled or no longer ours: should one wait again, it may be read again."""
         self.held.difference_update(message_ids)
@@ -93,6 +129,7 @@ class Lanes:
         self.ahead = ahead
         self.readers: dict[UUID, LaneReader] = {}
         self._turns: Turns[UUID] = Turns()
+        self._parked_until = math.inf
 
     async def refill(
         self, connection: Connection, channel_id: UUID, clock: Clock, prepare: Prepare | None = None
@@ -127,6 +164,39 @@ class Lanes:
             for waiting in self.readers[lane_id].take(share[lane_id])
         ]
 
+    def give_back(self, untaken: list[Waiting]) -> None:
+        """These were taken last, and cannot go yet: they stand first again, in their order."""
+        for waiting in reversed(untaken):
+            reader = self.readers.get(waiting.lane_id)
+            if reader is not None:
+                reader.buffer.appendleft(waiting)
+                self._turns.refund(waiting.lane_id, reader.lane.priority, 1.0)
+
+    def park(self, waiting: Waiting, ticks: float, seconds: float) -> None:
+        """See LaneReader.park."""
+        reader = self.readers.get(waiting.lane_id)
+        if reader is not None:
+            reader.park(waiting, ticks, ticks + seconds)
+            self._parked_until = min(self._parked_until, ticks + seconds)
+
+    def unpark(self, ticks: float) -> None:
+        """See LaneReader.unpark."""
+        if ticks < self._parked_until:
+            return
+        for reader in self.readers.values():
+            reader.unpark(ticks)
+        self._parked_until = min(
+            (reader.parked[0][0] for reader in self.readers.values() if reader.parked), default=math.inf
+        )
+
+    def expired(self, now: datetime) -> list[Waiting]:
+        """See LaneReader.expired."""
+        return [waiting for reader in self.readers.values() for waiting in reader.expired(now)]
+
+    def rest(self, ticks: float) -> float:
+        """Seconds until the first of those that stand aside may go."""
+        return max(0.0, self._parked_until - ticks)
+
     def epoch(self, lane_id: UUID) -> int:
         """The epoch under which a lane's rows were read; 0 when it is closed by now."""
         reader = self.readers.get(lane_id)
@@ -146,9 +216,18 @@ class Lanes:
 
     def contents(self) -> set[UUID]:
         """The content versions of what is read and not yet taken."""
-        return {waiting.content_version_id for reader in self.readers.values() for waiting in reader.buffer}
+        return {
+            waiting.content_version_id
+            for reader in self.readers.values()
+            for waiting in itertools.chain(reader.buffer, (one[3] for one in reader.parked))
+        }
 
     @property
     def waiting(self) -> int:
-        """How many are read and not yet taken."""
+        """How many are read and may be taken."""
         return sum(len(reader.buffer) for reader in self.readers.values())
+
+    @property
+    def parked(self) -> int:
+        """How many stand aside."""
+        return sum(len(reader.parked) for reader in self.readers.values())

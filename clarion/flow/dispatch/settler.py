@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from clarion.domain.event import OF_ATTEMPTS
 from clarion.domain.message import Verdict
+from clarion.flow.tell.listening import Listening
 from clarion.kit.clock import Clock
 from clarion.kit.crash import crash_point
 from clarion.kit.db import AWAY, Database
 from clarion.kit.log import logger
-from clarion.store import attempt
+from clarion.store import attempt, event
 from clarion.store.receipt import Contended
 
 INTERVAL = 0.05  # at most a tenth of a second from an answer to the start of its commit (DESIGN, rule 4)
@@ -41,8 +43,9 @@ class Ended:
 class Settler:
     """One a process. `put` never waits; `run` writes until `close` and everything is written."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, listening: Listening | None = None) -> None:
         self._db = db
+        self._listening = listening or Listening()
         self._clock = clock
         self._waiting: list[Ended] = []
         self._some = asyncio.Event()
@@ -96,7 +99,11 @@ class Settler:
         while True:
             try:
                 async with self._db.tenant(workspace_id) as connection:
-                    await attempt.settle(connection, cohort, [e.verdict for e in group], self._clock.now())
+                    now = self._clock.now()
+                    await attempt.settle(connection, cohort, [e.verdict for e in group], now)
+                    if self._listening.wants(workspace_id, OF_ATTEMPTS):
+                        settled = [e.verdict.attempt_id for e in group]
+                        await event.of_attempts(connection, cohort, settled, now)
                     crash_point("settle.before_commit")
                 break
             except (*AWAY, Contended) as error:

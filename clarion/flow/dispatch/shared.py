@@ -12,6 +12,7 @@ from clarion.flow.compose import Composer
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.judge import Beyond
 from clarion.flow.dispatch.settler import Settler
+from clarion.flow.tell.listening import Listening
 from clarion.kit.clock import Clock
 from clarion.kit.db import Database
 from clarion.kit.flight import FlightRecorder
@@ -33,6 +34,8 @@ class Shared:
     places: int  # calls that may be under way at once, over all desks
     beyond: Callable[[Channel, Waiting, Beyond, Told], None]
     metrics: Metrics = field(default_factory=Metrics)
+    clock_tolerance: float = 2.0  # seconds that this machine's clock may be away from the database's
+    listening: Listening = field(default_factory=Listening)
     busy: set[UUID] = field(default_factory=set)  # channels with something intended and not yet durable
     gate: asyncio.Semaphore = field(init=False)
 
@@ -47,9 +50,11 @@ class Shared:
 
 @dataclass(slots=True)
 class Call:
-    """An attempt that is ours to make: its queue row as read, and what to say."""
+    """An attempt that is ours to make: its queue row as read, what to say, and how many units of the
+    channel's limits that takes."""
 
     waiting: Waiting
     attempt_id: UUID
     parcel: Parcel
     said: dict[str, Any] | None
+    units: int = 1

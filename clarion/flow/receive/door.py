@@ -64,6 +64,7 @@ class Door:
         kind = call.headers.get("content-type", "")
         body = Body(uuid7(now), channel_id, now, call.body, call.method, _fit(query), _fit(kind))
         await self._batcher.put(channel.workspace_id, body)
+        self._services.nudge("inbox")
         return channel.provider.thanks
 
     async def _channel(self, channel_id: UUID) -> Channel:

@@ -15,6 +15,7 @@ from datetime import datetime
 from uuid import UUID
 
 from clarion.domain.channel import ChannelConfig
+from clarion.domain.event import OF_RECEIPTS, EventType
 from clarion.flow.dispatch import account as accounts
 from clarion.flow.receive import consequences
 from clarion.flow.receive.consequences import Failure
@@ -26,7 +27,7 @@ from clarion.kit.log import logger
 from clarion.providers import registry
 from clarion.providers.contract import Account, Provider
 from clarion.store import channel as channels
-from clarion.store import inbound, inbox, receipt
+from clarion.store import event, inbound, inbox, receipt
 from clarion.store.receipt import Contended
 
 BODIES, BYTES = 1000, 1024 * 1024  # of one transaction; some 2,500 receipts
@@ -73,8 +74,10 @@ class Receiver:
                 log.warning("receiving waits for the database", error=type(error).__name__)
                 read = None
                 await _pause(stop, 0.5)
-            if read is not None and read < BODIES:
-                await self._rest(stop, GATHER if read else self._services.settings.poll)
+            if read:
+                await _pause(stop, GATHER if read < BODIES else 0.0)  # what comes meanwhile is read together
+            elif read is not None:
+                await self._rest(stop, self._services.settings.poll)
 
     async def round(self) -> int:
         """Read once from every channel that has something; how many bodies."""
@@ -108,6 +111,8 @@ class Receiver:
             log.warning("a batch is read body by body", channel=str(channel_id), error=type(error).__name__)
             drained = await self._one_by_one(workspace_id, channel_id)
         self._count(channel_id, drained)
+        if drained.receipts:
+            self._services.nudge("freed", str(channel_id))
         if drained.failures:
             async with self._services.db.tenant(workspace_id) as connection:
                 now = self._services.clock.now()
@@ -196,6 +201,9 @@ class Receiver:
             for start in range(0, len(said), AT_ONCE):
                 part = said[start : start + AT_ONCE]
                 applied = await receipt.apply(connection, cohort, part, now)
+                if applied.fresh and self._services.listening.wants(workspace_id, OF_RECEIPTS):
+                    told = [(one.attempt_id, one.status) for one in part]
+                    await event.of_receipts(connection, cohort, told, now)
                 contradicted += applied.contradicted
                 drained.receipts += len(part)
                 drained.counts.update(applied.fresh)
@@ -213,6 +221,8 @@ class Receiver:
         if batch.inbound:
             heard = await inbound.hear(connection, channel_id, provider.schemes, batch.inbound, now)
             drained.inbound = len(heard)
+            if self._services.listening.wants(workspace_id, {EventType.INBOUND_RECEIVED}):
+                await event.of_inbound(connection, [(one.id, one.at) for one in heard], now)
             await consequences.heed(connection, heard)
 
     async def _channel(self, connection: Connection, channel_id: UUID) -> tuple[Provider, Account]:

@@ -80,6 +80,7 @@ channel_owner = table(
     Column("epoch", BigInteger, nullable=False, server_default=text("0")),
     Column("beat", BigInteger, nullable=False, server_default=text("0")),
     moment("settled_through", null=True),
+    document("sights", default="{}"),
     storage={"fillfactor": 20},
 )
 
@@ -190,6 +191,7 @@ attempt = table(
     words("code", null=True),
     words("detail", null=True),
     moment("settled_at", null=True),
+    Column("units", SmallInteger, nullable=False, server_default=text("1")),
     Index("attempt_effective", "message_id", "cohort", unique=True, postgresql_where=text("effective")),
     Index("attempt_message", "message_id", "number"),
     Index(

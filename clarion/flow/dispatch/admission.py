@@ -1,0 +1,99 @@
+"""From what is read to what goes: said to each person, counted, and asked of every limit.
+
+One step without a pause in it, so that what is reserved is reserved before anybody else asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from clarion.domain.message import Skip, State, reference
+from clarion.domain.segment import segments
+from clarion.flow.compose import Unsayable
+from clarion.flow.dispatch.account import Channel
+from clarion.flow.dispatch.broker import Broker
+from clarion.flow.dispatch.lanes import Lanes
+from clarion.flow.dispatch.shared import Call, Shared
+from clarion.kit.ids import ascending7
+from clarion.providers.contract import Parcel, Template, Text
+from clarion.store.queue import Waiting
+
+Ends = dict[tuple[State, str], list[Waiting]]
+"""Who leaves the queue without a try, by state and reason."""
+
+
+@dataclass(slots=True)
+class Admitted:
+    """What goes now, reserved; who ends instead, by state and reason; how many were put aside."""
+
+    calls: list[Call] = field(default_factory=list)
+    ends: Ends = field(default_factory=dict)
+    parked: int = 0
+
+    def end(self, waiting: Waiting, state: State, reason: str) -> None:
+        """This one leaves the queue without a try."""
+        self.ends.setdefault((state, reason), []).append(waiting)
+
+    @property
+    def some(self) -> bool:
+        """Whether anything came of it."""
+        return bool(self.calls or self.ends or self.parked)
+
+
+@dataclass(slots=True)
+class Admission:
+    """Of one channel."""
+
+    shared: Shared
+    channel: Channel
+    lanes: Lanes
+    broker: Broker
+
+    def admit(self, room: int, now: datetime, ticks: float) -> Admitted:
+        """The next `room` at most. Who waits for themselves stands aside, and others go before them; what
+        waits for the channel waits in its order, and everything behind it."""
+        admitted = Admitted()
+        ids = ascending7(now)
+        taken = self.lanes.take(room)
+        for place, waiting in enumerate(taken):
+            call = self._said(waiting, now, next(ids), admitted)
+            if call is None:
+                continue
+            found = self.broker.obstacle(waiting.consent_key, call.units, ticks)
+            if found is None:
+                self.broker.reserve(call)
+                admitted.calls.append(call)
+            elif found.alone:
+                self.lanes.park(waiting, ticks, found.wait)
+                admitted.parked += 1
+            else:
+                self.lanes.give_back(taken[place:])
+                break
+        return admitted
+
+    def _said(self, waiting: Waiting, now: datetime, attempt_id: UUID, admitted: Admitted) -> Call | None:
+        """What to say to this person, or None: they leave the queue with the reason."""
+        if waiting.expires_at <= now:
+            admitted.end(waiting, State.EXPIRED, "expired")
+        elif waiting.erased:
+            admitted.end(waiting, State.SKIPPED, Skip.ERASED.value)
+        elif waiting.opted_out:
+            admitted.end(waiting, State.SKIPPED, Skip.OPTED_OUT.value)
+        else:
+            try:
+                content, said = self.shared.composer.compose(self.channel, waiting, now)
+            except Unsayable as error:
+                admitted.end(waiting, State.SKIPPED, error.reason)
+            else:
+                parcel = Parcel(
+                    reference(waiting.cohort, attempt_id), waiting.scheme, waiting.address, content
+                )
+                return Call(waiting, attempt_id, parcel, said, self._units(content))
+        return None
+
+    def _units(self, content: Text | Template) -> int:
+        if self.channel.provider.counts_segments and isinstance(content, Text):
+            return max(1, segments(content.body).count)
+        return 1

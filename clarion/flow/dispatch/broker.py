@@ -1,0 +1,112 @@
+"""What one channel may carry, at work: who may go now, and what is still out.
+
+Every limit of the channel and of the account that it belongs to is asked at once (`domain.limits`). What
+is outstanding is kept by attempt, so that evidence that comes twice, or for an attempt of before, frees
+nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, tzinfo
+from uuid import UUID
+
+from clarion.domain import limits
+from clarion.domain.limits import Limit, Limiter, Obstacle
+from clarion.domain.message import Outcome
+from clarion.flow.dispatch.shared import Call
+from clarion.kit.clock import Clock
+
+_MAY_BE_THERE = frozenset((Outcome.ACCEPTED, Outcome.UNKNOWN))
+
+
+@dataclass(slots=True)
+class Out:
+    """An attempt that the provider may still be busy with; `heard_at` is monotonic."""
+
+    cohort: date
+    units: int
+    heard_at: float
+
+
+@dataclass(slots=True)
+class Broker:
+    """`limiters`: the channel's own first, then its account's. `zone` says when a day begins."""
+
+    clock: Clock
+    limiters: Sequence[Limiter]
+    zone: tzinfo
+    out: dict[UUID, Out] = field(default_factory=dict)
+    limited: bool = field(init=False)  # whether it counts what is outstanding
+    _by_day: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.learn()
+
+    def learn(self) -> None:
+        """The limits have changed."""
+        self.limited = any(limiter.limits.capacity is not None for limiter in self.limiters)
+        self._by_day = any(limiter.limits.daily is not None for limiter in self.limiters)
+
+    def room(self, ticks: float) -> int:
+        """How many units may go now, whoever they are for."""
+        return min(limiter.room(ticks, self._today()) for limiter in self.limiters)
+
+    def rest(self, ticks: float) -> float:
+        """Seconds until the rates have room."""
+        return max(limiter.rest(ticks) for limiter in self.limiters)
+
+    def full(self, ticks: float) -> Limit | None:
+        """Which limit lets nobody go now, whoever they are for."""
+        found = [limit for limiter in self.limiters if (limit := limiter.full(ticks, self._today()))]
+        return max(found, key=lambda limit: limit is not Limit.RATE, default=None)
+
+    def obstacle(self, address: bytes, units: int, ticks: float) -> Obstacle | None:
+        """What stands in the way of so many units to this address now."""
+        if len(self.limiters) == 1:  # the usual case
+            return self.limiters[0].obstacle(address, units, ticks, self._today())
+        return limits.obstacle(self.limiters, address, units, ticks, self._today())
+
+    def reserve(self, call: Call) -> None:
+        """Its intent is about to be committed."""
+        for limiter in self.limiters:
+            limiter.reserve(call.waiting.consent_key, call.units)
+
+    def unreserve(self, call: Call) -> None:
+        """Nothing of it left."""
+        for limiter in self.limiters:
+            limiter.unreserve(call.waiting.consent_key, call.units)
+
+    def release(self, call: Call) -> None:
+        """Its first byte leaves."""
+        ticks, today = self.clock.monotonic(), self._today()
+        for limiter in self.limiters:
+            limiter.release(call.waiting.consent_key, call.units, ticks, today)
+
+    def ended(self, call: Call, outcome: Outcome) -> None:
+        """A call that left has ended so."""
+        if self.limited and outcome in _MAY_BE_THERE:
+            now = self.clock.monotonic()
+            self.out[call.attempt_id] = Out(call.waiting.cohort, call.units, now)
+        else:
+            self._free(call.units)
+
+    def leave(self) -> None:
+        """Nobody collects for this channel any more: what it holds of its account is the others' again."""
+        self.freed(list(self.out))
+
+    def freed(self, attempt_ids: Iterable[UUID]) -> int:
+        """These are over; how many of them were out."""
+        gone = [out for id in attempt_ids if (out := self.out.pop(id, None)) is not None]
+        for out in gone:
+            self._free(out.units)
+        return len(gone)
+
+    def _free(self, units: int) -> None:
+        for limiter in self.limiters:
+            limiter.freed(units)
+
+    def _today(self) -> date:
+        """The day, where any limit asks for it."""
+        return self.clock.now().astimezone(self.zone).date() if self._by_day else date.min

@@ -1,0 +1,56 @@
+"""Who leaves the queue without a try: too late, opted out, erased, or with nothing that could be said."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from clarion.domain.event import OF_ENDS
+from clarion.domain.message import State
+from clarion.flow.dispatch.admission import Ends
+from clarion.flow.dispatch.lanes import Lanes
+from clarion.flow.dispatch.shared import Shared
+from clarion.kit.crash import crash_point
+from clarion.kit.db import AWAY
+from clarion.store import event, queue
+from clarion.store.queue import Waiting
+
+
+@dataclass(slots=True)
+class Leavers:
+    """Of one channel of a workspace."""
+
+    shared: Shared
+    workspace_id: UUID
+    lanes: Lanes
+
+    async def end(self, ends: Ends, now: datetime, *, others: Iterable[Waiting] = ()) -> None:
+        """Write down why. Where the database is away, nothing became of these nor of the `others` that
+        were taken with them: all are read again."""
+        try:
+            for (state, reason), some in ends.items():
+                await self._end(some, state, reason, now)
+        except AWAY:
+            for waiting in itertools.chain(*ends.values(), others):
+                self.lanes.forget(waiting.lane_id, waiting.message_id)
+                self.lanes.look_again(waiting.lane_id)
+            raise
+
+    async def end_late(self, now: datetime) -> None:
+        """What expires while everything waits for a limit or for the provider."""
+        if late := self.lanes.expired(now):
+            await self.end({(State.EXPIRED, "expired"): late}, now)
+
+    async def _end(self, some: list[Waiting], state: State, reason: str, now: datetime) -> None:
+        rows = [(w.lane_id, w.due_at, w.message_id, w.cohort) for w in some]
+        async with self.shared.db.tenant(self.workspace_id) as connection:
+            await queue.end(connection, rows, state.value, reason, now)
+            if self.shared.listening.wants(self.workspace_id, OF_ENDS):
+                await event.of_ends(connection, [(w.message_id, w.cohort) for w in some], now)
+            crash_point("end.before_commit")
+        crash_point("end.committed")
+        for waiting in some:
+            self.lanes.forget(waiting.lane_id, waiting.message_id)
