@@ -6,8 +6,6 @@ Webhooks). Decisions are made on `error.code`, never on the HTTP status, which v
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -19,6 +17,7 @@ from yarl import URL
 from clarion.domain.limits import Limits
 from clarion.errors import Misconfigured
 from clarion.kit.http import Answer, Http, NeverSent, Unanswered, prepared
+from clarion.providers import meta
 from clarion.providers.calling import asked, by_status, retry_after
 from clarion.providers.contract import (
     Account,
@@ -149,11 +148,7 @@ class WhatsApp:
     can_look_up: ClassVar[bool] = True  # where the account's option `look_up` says that its service has it
     has_window: ClassVar[bool] = True
     text_limit: ClassVar[int] = 4096
-    credentials: ClassVar[Mapping[str, str]] = {
-        "token": "the access token that messages are sent with",
-        "app_secret": "signs webhooks: without it no receipt and no reply is taken",
-        "verify_token": "what Meta is told when it asks whether the webhook's address is ours",
-    }
+    credentials: ClassVar[Mapping[str, str]] = meta.CREDENTIALS
     speaks_http: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(rate=80, pair_interval=6.0, pair_burst=45)
     counts_segments: ClassVar[bool] = False
@@ -163,20 +158,10 @@ class WhatsApp:
         return _Sender(account, http)
 
     def verified(self, account: Account, call: Call) -> bool:
-        secret = account.credentials.get("app_secret", "")
-        given = call.headers.get("x-hub-signature-256", "")
-        made = "sha256=" + hmac.new(secret.encode(), call.body, hashlib.sha256).hexdigest()
-        # as bytes: a header may hold what compare_digest refuses in text
-        return bool(secret) and hmac.compare_digest(made.encode(), given.encode(errors="replace"))
+        return meta.verified(account, call)
 
     def challenge(self, account: Account, call: Call) -> str | None:
-        query = dict(call.query)
-        token = account.credentials.get("verify_token", "")
-        given = query.get("hub.verify_token", "")
-        if query.get("hub.mode") != "subscribe" or not token:
-            return None
-        genuine = hmac.compare_digest(token.encode(), given.encode(errors="replace"))
-        return query.get("hub.challenge") if genuine else None
+        return meta.challenge(account, call)
 
     def read(self, account: Account, call: Call) -> Sequence[Receipt | Inbound]:
         return list(_events(orjson.loads(call.body)))

@@ -98,8 +98,9 @@ class Dialect(Protocol):
 class Example:
     """What a channel needs to send over a sandbox of default settings, beside its address.
 
-    `never`: the faults of calls that this provider's protocol has no words for; `write`, where people
-    cannot write back.
+    `never`: the faults that this provider's protocol has no words for; `write`, where people cannot write
+    back; `reference`, where some receipts name a message by the provider's identifier only; `settle`, where
+    all do.
     """
 
     sender: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 from uuid import UUID
 
@@ -13,8 +13,9 @@ from clarion.flow.dispatch import account
 from clarion.flow.services import Services
 from clarion.kit.http import Http
 from clarion.kit.ids import uuid7
-from clarion.providers.contract import Answered, Parcel, Template, Told
+from clarion.providers.contract import Answered, Parcel, Template, Text, Told
 from clarion.sandbox.client import SandboxProcess
+from clarion.sandbox.dialect import Example
 from clarion.store import attempt
 from tests.flow.receiving import Receiving
 from tests.store.sent import announce
@@ -32,6 +33,7 @@ class Provided(Receiving):
 
     sandbox: SandboxProcess
     http: Http
+    content: Text | Template = field(default_factory=lambda: Template("hello", "en"))
 
     @classmethod
     async def make(
@@ -53,6 +55,26 @@ class Provided(Receiving):
         sandbox.configure(numbers={number: {"callback_url": f"{hooks}/hooks/{channel_id}"}})
         return cls(services, workspace, sent, sandbox, http)
 
+    @classmethod
+    async def by(
+        cls, provider: str, example: Example, services: Services, workspace: UUID, sandbox: SandboxProcess,
+        http: Http, hooks: str, numbers: list[str],
+    ) -> Self:  # fmt: skip
+        """The same over any provider, as its twin is reached."""
+        async with services.db.tenant(workspace) as connection:
+            channel_id = await configure.create_channel(
+                connection, services, workspace, name=provider, provider=provider,
+                config={
+                    "base_url": sandbox.url, "sender": example.sender, "total_timeout": 2.0,
+                    "connect_timeout": 1.0, "options": dict(example.options),
+                },
+                credentials=example.credentials,
+            )  # fmt: skip
+            sent = await announce(connection, workspace, services.clock.now(), numbers, channel_id)
+        callback = {"provider": provider, "callback_url": f"{hooks}/hooks/{channel_id}"}
+        sandbox.configure(numbers={example.sender: callback}, window="open")
+        return cls(services, workspace, sent, sandbox, http, Text("The clinic is closed on Monday"))
+
     async def send(self, settle: bool = True) -> dict[UUID, Told]:
         """Try everything that waits, each with one call; what each was told, settled by that."""
         channel = await account.load(self.services, self.workspace_id, self.channel_id)
@@ -61,7 +83,7 @@ class Provided(Receiving):
             begun = await self.sent.begin(connection, self.services.clock.now())
         addresses = await self._addresses()
         parcels = [
-            Parcel(self.sent.reference(one), "whatsapp", addresses[one], Template("hello", "en"))
+            Parcel(self.sent.reference(one), channel.provider.schemes[0], addresses[one], self.content)
             for one in begun
         ]
         told = dict(zip(begun, await asyncio.gather(*(sender.send(p) for p in parcels)), strict=True))

@@ -38,6 +38,7 @@ from tests.providers.hook import Hook
 
 REFERENCE = "202603.0199c0de000070008000000000000001"
 AMINA = "+254712000001"
+KNOWN_AS = {"messenger": AMINA[1:]}  # who has no number there
 WORDS = "Habari & ሰላም, Amina? 100% +1\n"
 
 
@@ -51,11 +52,20 @@ class Stage:
     sandbox: SandboxProcess
     hook: Hook
 
+    @property
+    def scheme(self) -> str:
+        return self.provider.schemes[0]
+
+    @property
+    def amina(self) -> str:
+        """Her address there."""
+        return KNOWN_AS.get(self.scheme, AMINA)
+
     async def send(self, fault: str | None = None, parameter: float | None = None) -> Told:
         """One message to Amina, whose call or receipts meet this fault."""
         if fault is not None:
             await asyncio.to_thread(self.sandbox.fault, fault, parameter)
-        return await self.sender.send(Parcel(REFERENCE, self.provider.schemes[0], AMINA, Text(WORDS)))
+        return await self.sender.send(Parcel(REFERENCE, self.scheme, self.amina, Text(WORDS)))
 
     async def told(self) -> list[Receipt]:
         """All receipts, when the provider has told everything."""
@@ -65,6 +75,14 @@ class Stage:
     async def record(self) -> list[dict[str, Any]]:
         """The provider's own record of the message."""
         return await asyncio.to_thread(self.sandbox.messages, to=AMINA)
+
+    def names(self, receipts: list[Receipt], told: Told) -> bool:
+        """Whether all these are of our one try, by our reference or, where there is none, by its name."""
+        if "reference" not in example(self.provider.name).never:
+            return {one.reference for one in receipts} == {REFERENCE}
+        return bool(receipts) and all(
+            one.provider_id == told.provider_id and one.reference in (REFERENCE, None) for one in receipts
+        )
 
     async def accepted(self) -> bool:
         return [one["outcome"] for one in await self.record()] == ["accepted"]
@@ -114,7 +132,7 @@ async def test_what_it_takes_arrives_as_it_was_said_and_under_its_reference(stag
     assert told.answered is Answered.ACCEPTED
     (one,) = await stage.record()
     assert (one["outcome"], one["to"], one["text"]) == ("accepted", AMINA[1:], WORDS)
-    assert one["reference"] == REFERENCE
+    assert one["reference"] == (REFERENCE if "settle" not in example(stage.provider.name).never else "")
 
 
 @pytest.mark.parametrize("fault", ["throttle", "throttle_bare"])
@@ -193,7 +211,7 @@ async def test_credentials_that_are_not_ours_are_the_accounts_fault(stage: Stage
 async def test_a_receipt_names_our_try_and_what_became_of_it(stage: Stage) -> None:
     told = await stage.send()
     receipts = await stage.told()
-    assert {one.reference for one in receipts} == {REFERENCE}
+    assert stage.names(receipts, told)
     assert receipts[-1].evidence is Evidence.DELIVERED
     if told.provider_id is not None:
         assert {one.provider_id for one in receipts} <= {told.provider_id, None}
@@ -216,31 +234,34 @@ async def test_receipts_that_come_before_the_answer_are_understood(stage: Stage)
     told = await stage.send("receipts_early")
     receipts = stage.hook.receipts()
     assert told.answered is Answered.ACCEPTED
-    assert {one.reference for one in receipts} == {REFERENCE}
+    assert stage.names(receipts, told)
     assert Evidence.DELIVERED in {one.evidence for one in receipts}
 
 
 @pytest.mark.parametrize("fault", ["receipts_five_times", "receipts_reversed"])
 async def test_receipts_repeated_and_out_of_order_are_all_told(stage: Stage, fault: str) -> None:
-    await stage.send(fault)
+    told = await stage.send(fault)
     receipts = await stage.told()
-    told = [one.evidence for one in receipts]
-    assert {one.reference for one in receipts} == {REFERENCE}
+    evidence = [one.evidence for one in receipts]
+    assert stage.names(receipts, told)
     if fault == "receipts_reversed":
-        assert told[0] is Evidence.DELIVERED
+        assert evidence[0] is Evidence.DELIVERED
     else:
-        assert told.count(Evidence.DELIVERED) == 5
+        assert evidence.count(Evidence.DELIVERED) == 5
 
 
+@who_may("settle")
 async def test_a_receipt_settles_what_was_never_answered(stage: Stage) -> None:
     await stage.send("drop_after_accept")
-    assert (await stage.told())[-1].evidence is Evidence.DELIVERED
+    assert {one.reference for one in await stage.told()} >= {REFERENCE}
 
 
+@who_may("receipts_failed")
 async def test_a_failure_is_told(stage: Stage) -> None:
-    await stage.send("receipts_failed")
-    (failed,) = await stage.told()
-    assert (failed.evidence, failed.reference) == (Evidence.FAILED, REFERENCE)
+    told = await stage.send("receipts_failed")
+    (failed,) = receipts = await stage.told()
+    assert failed.evidence is Evidence.FAILED
+    assert stage.names(receipts, told)
     assert failed.fault in (None, Fault.PERSON)
 
 
@@ -249,25 +270,25 @@ async def test_a_failure_is_told(stage: Stage) -> None:
 
 @who_may("write")
 async def test_what_a_person_writes_is_heard_under_their_address(stage: Stage) -> None:
-    await asyncio.to_thread(stage.sandbox.inbound, AMINA, "STOP & ሰላም +1", stage.account.sender)
+    await asyncio.to_thread(stage.sandbox.inbound, stage.amina, "STOP & ሰላም +1", stage.account.sender)
     await stage.told()
     (heard,) = stage.hook.heard()
     assert isinstance(heard, Inbound)
-    assert (heard.scheme, heard.address, heard.text) == (stage.provider.schemes[0], AMINA, "STOP & ሰላም +1")
+    assert (heard.scheme, heard.address, heard.text) == (stage.scheme, stage.amina, "STOP & ሰላም +1")
     assert heard.provider_id
 
 
 @who_may("write")
 async def test_two_messages_of_a_person_are_two(stage: Stage) -> None:
     for _ in range(2):
-        await asyncio.to_thread(stage.sandbox.inbound, AMINA, "yes", stage.account.sender)
+        await asyncio.to_thread(stage.sandbox.inbound, stage.amina, "yes", stage.account.sender)
     await stage.told()
     assert len({one.provider_id for one in stage.hook.heard()}) == 2
 
 
 async def test_a_call_under_other_secrets_is_forged(stage: Stage) -> None:
     await stage.send()
-    await asyncio.to_thread(stage.sandbox.inbound, AMINA, "STOP", stage.account.sender)
+    await asyncio.to_thread(stage.sandbox.inbound, stage.amina, "STOP", stage.account.sender)
     await stage.told()
     others = {name: f"{secret}x" for name, secret in stage.account.credentials.items()}
     empty = dict.fromkeys(others, "")

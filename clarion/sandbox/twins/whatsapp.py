@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -225,16 +225,13 @@ class WhatsApp:
 
     def statuses(self, number: Number, told: Sequence[Told]) -> Webhook | None:
         record = self._world.record
-        return _webhook(
-            number, {"statuses": [_status(number, record.wamid(t.row), record.entry(t.row), t) for t in told]}
-        )
+        entries = [record.entry(t.row) for t in told]
+        statuses = [
+            _status(number, record.wamid(t.row), entry, t) for t, entry in zip(told, entries, strict=True)
+        ]
+        return _webhook(number, {"contacts": _contacts(entry.to for entry in entries), "statuses": statuses})
 
     def inbound(self, number: Number, messages: Sequence[Inbound]) -> Webhook | None:
-        people = dict.fromkeys(m.person for m in messages)
-        contacts = [
-            {"profile": {"name": f"Person {person[-4:]}"}, **_identity("wa_id", "user_id", person)}
-            for person in people
-        ]
         said = [
             {
                 **_identity("from", "from_user_id", m.person),
@@ -245,7 +242,7 @@ class WhatsApp:
             }
             for m in messages
         ]
-        return _webhook(number, {"contacts": contacts, "messages": said})
+        return _webhook(number, {"contacts": _contacts(m.person for m in messages), "messages": said})
 
 
 def _webhook(number: Number, value: dict[str, Any]) -> Webhook | None:
@@ -261,9 +258,19 @@ def _webhook(number: Number, value: dict[str, Any]) -> Webhook | None:
     return Webhook(number.callback_url, headers, body)
 
 
+def _contacts(people: Iterable[str]) -> list[dict[str, Any]]:
+    """Those whom a webhook tells of, each once."""
+    return [
+        {"profile": {"name": f"Person {person[-4:]}"}, **_identity("wa_id", "user_id", person)}
+        for person in dict.fromkeys(people)
+    ]
+
+
 def _identity(by_number: str, by_user: str, person: str) -> dict[str, str]:
-    """A person is told by their number, or by the user id of those who show none."""
-    return {by_user: person} if "." in person else {by_number: person}
+    """A person is told by their user id, and by the number of those who show theirs (since 2026-04)."""
+    if "." in person:
+        return {by_user: person}
+    return {by_number: person, by_user: f"US.{int(person) * 7 + 13}"}
 
 
 def _status(number: Number, wamid: str, entry: Entry, told: Told) -> dict[str, Any]:
