@@ -223,6 +223,10 @@ class ProgressAnswer(Answer):
     rate: float = Field(description="messages a second, lately")
     eta: datetime | None = Field(description="when it will be through, at this rate")
     error: str = Field(description="what keeps it from being written down, if anything")
+    waits: str = Field(
+        description="what the rest waits for beyond its turn",
+        examples=["channel staff is down: the provider cannot be reached"],
+    )
 
 
 class ExampleAnswer(Answer):

@@ -47,6 +47,11 @@ class ChannelBody(Body):
     rate: float | None = Field(
         default=None, gt=0, le=100_000, description="messages a second; absent: what the provider allows"
     )
+    account_id: UUID | None = Field(
+        default=None,
+        description="the channel that leads the account to which this one belongs too: they share one owner "
+        "and the limits that it names in config.account; for good",
+    )
 
 
 class ChannelChange(Body):
@@ -73,6 +78,20 @@ class PauseBody(Body):
     reason: str = Field(default="", max_length=200, examples=["number is being moved"])
 
 
+class SightAnswer(Answer):
+    """What the channel's owner sees of it, a few times a lease."""
+
+    health: Literal["up", "degraded", "down"]
+    why: str = Field(description="of degraded and down")
+    since: datetime | None
+    waits_for: Literal["rate", "capacity", "daily"] | None = Field(
+        description="the limit that lets nobody go now"
+    )
+    aside: int = Field(description="how many wait for a limit of their own: pair or uniques")
+    outstanding: int | None = Field(description="of the capacity, where there is one")
+    capacity: int | None
+
+
 class Channel(Answer):
     """A channel. Of its credentials, only whether there are any."""
 
@@ -83,12 +102,14 @@ class Channel(Answer):
     has_credentials: bool
     rate: float = Field(description="messages a second")
     state: Literal["active", "paused"]
+    account_id: UUID | None = Field(description="the channel that leads its account, where another does")
     reason: str = Field(description="why it is paused")
+    sight: SightAnswer | None = Field(description="null while nobody sends for it")
     created_at: datetime
     modified_at: datetime
 
 
-@router.post("", status_code=201, summary="Make a channel", responses=responses(409))
+@router.post("", status_code=201, summary="Make a channel", responses=responses(404, 409))
 async def create(body: ChannelBody, edge: Writer) -> Channel:
     async with edge.transaction() as connection:
         channel_id = await configure.create_channel(

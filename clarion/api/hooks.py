@@ -79,9 +79,9 @@ class FastLane:
         body = await _body(receive)
         if body is None:
             return
-        answer = await _take(scope, scope["path"].removeprefix(f"{HOOKS}/"), body)
+        kind, answer = await _take(scope, scope["path"].removeprefix(f"{HOOKS}/"), body)
         if answer:
-            await _answered(answer)(scope, receive, send)
+            await _answered((kind, answer))(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
@@ -95,7 +95,7 @@ def door_of(app: FastAPI) -> Door:
     return door
 
 
-async def _take(scope: Scope, channel: str, body: bytes) -> str:
+async def _take(scope: Scope, channel: str, body: bytes) -> tuple[str, str]:
     headers = Headers(scope=scope)
     url = f"{scope['scheme']}://{headers.get('host', '')}{scope['path']}"
     if query := scope["query_string"]:
@@ -103,9 +103,10 @@ async def _take(scope: Scope, channel: str, body: bytes) -> str:
     return await door_of(scope["app"]).take(_identifier(channel), Call(scope["method"], url, headers, body))
 
 
-def _answered(text: str) -> Response:
-    """The challenge; nothing, and of no type, where there is none."""
-    return PlainTextResponse(text) if text else Response()
+def _answered(answer: tuple[str, str]) -> Response:
+    """The challenge, or what the provider reads; nothing, and of no type, where there is none."""
+    kind, text = answer
+    return Response(text, headers={"Content-Type": kind}) if text else Response()
 
 
 def _ours(path: str) -> bool:

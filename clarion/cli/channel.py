@@ -12,7 +12,7 @@ from clarion.cli.commands import group
 from clarion.cli.given import credentials_from, settings_from
 from clarion.cli.place import Place
 from clarion.errors import Invalid, Misconfigured, NotFound
-from clarion.flow import configure
+from clarion.flow import configure, waits
 from clarion.flow.dispatch import account
 from clarion.kit.db import Connection, Row
 from clarion.providers import registry
@@ -54,6 +54,8 @@ SHOWN = (
     "state",
     "reason",
     "rate",
+    "account_id",
+    "sight",
     "has_credentials",
     "config",
     "created_at",
@@ -68,6 +70,10 @@ def create(
     set_: Set = None,
     credential: Credential = None,
     rate: Rate = None,
+    account: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|ID", help="The channel that leads the account to which it belongs too."),
+    ] = None,
     workspace: options.Workspace = None,
     json: options.Json = False,
 ) -> None:
@@ -75,17 +81,18 @@ def create(
     registry.get(provider)
     config = {key: value for key, value in settings_from(set_ or []).items() if value is not None}
     secrets = {key: value for key, value in credentials_from(credential or []).items() if value}
-    place.run(_create(workspace, json, name, provider, config, secrets, rate))
+    place.run(_create(workspace, json, name, provider, config, secrets, rate, account))
 
 
 async def _create(
     workspace: str | None, json: bool, name: str, provider: str, config: dict[str, object],
-    secrets: dict[str, str], rate: float | None,
+    secrets: dict[str, str], rate: float | None, leader: str | None,
 ) -> None:  # fmt: skip
     async with place.opened(workspace) as here, here.tenant() as connection:
+        account_id = (await find(connection, leader))["id"] if leader else None
         channel_id = await configure.create_channel(
             connection, here.services, here.id, name=name, provider=provider, config=config,
-            credentials=secrets or None, rate=rate,
+            credentials=secrets or None, rate=rate, account_id=account_id,
         )  # fmt: skip
         _show(here, await channels.get(connection, channel_id), json)
 
@@ -236,7 +243,13 @@ async def only(connection: Connection, named: str | None) -> Row:
 
 
 def _state(row: Row) -> str:
-    return f"{row['state']}: {row['reason']}" if row["reason"] else str(row["state"])
+    if row["reason"]:
+        return f"{row['state']}: {row['reason']}"
+    sight = row["sight"]
+    if row["state"] != "active" or not sight:
+        return str(row["state"])
+    health = sight["health"] + (f": {sight['why']}" if sight["why"] else "")
+    return "; ".join(filter(None, [f"active, {health}", waits.used_up(sight)]))
 
 
 def _hook(here: Place, row: Row) -> str:
@@ -257,6 +270,7 @@ def _show(here: Place, row: Row, json: bool) -> None:
         [
             ("id", row["id"]), ("name", row["name"]), ("provider", row["provider"]), ("state", _state(row)),
             ("rate", f"{float(row['rate']):g} a second"),
+            *([("account led by", row["account_id"])] if row["account_id"] else []),
             ("credentials", "given" if row["has_credentials"] else "none"),
             *((key, value) for key, value in sorted(row["config"].items())),
             ("receipts to", _hook(here, row)),

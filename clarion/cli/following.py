@@ -118,7 +118,8 @@ def _note(now: Seen) -> str:
         (now.count(*TAKEN), "accepted"), (now.count("failed"), "failed"), (now.count("skipped"), "skipped"),
         (now.count("unknown"), "unknown"), (now.count("expired", "cancelled"), "not sent"),
     ]  # fmt: skip
-    return ", ".join(f"{n:,} {word}" for n, word in parts if n)
+    told = ", ".join(f"{n:,} {word}" for n, word in parts if n)
+    return "; ".join(filter(None, (told, now.far.waits)))
 
 
 def tell(seen: Seen) -> None:

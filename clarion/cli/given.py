@@ -31,7 +31,8 @@ def pairs_from(given: Sequence[str], option: str) -> dict[str, str]:
 def settings_from(given: Sequence[str]) -> dict[str, object]:
     """A channel's configuration as the domain takes it; an empty value is None: back to the default.
 
-    Raises Invalid for a key that there is not, or a value that is no number where one is needed.
+    A value may stand in a file (`options=@FILE`). Raises NotFound for one that is not there, and
+    Invalid for a key that there is not, or a value that is no number where one is needed.
     """
     found: dict[str, object] = {}
     for key, value in pairs_from(given, "--set").items():
@@ -49,8 +50,10 @@ def settings_from(given: Sequence[str]) -> dict[str, object]:
 
 def _json(key: str, value: str) -> object:
     try:
-        return json.loads(value)
-    except ValueError:
+        return json.loads(_file(Path(value[1:])) if value.startswith("@") else value)
+    except ValueError as error:
+        if key == "options":
+            raise Invalid(f"the options are not JSON: {error}", where="--set options") from None
         raise Invalid(f"{value!r} is not a value for {key}", where="--set", hint="Write a number.") from None
 
 

@@ -67,6 +67,11 @@ async def _channel(services: Services, workspace_id: UUID, connection: Connectio
             "it has no credentials",
             "`clarion channel set … --credential KEY=-` gives it some.",
         )
+    if row["sight"] and row["sight"]["health"] != "up":
+        return Finding(
+            title, Level.WARN, f"{row['sight']['health']}: {row['sight']['why']}",
+            "Its messages wait, and it is tried again by itself. Look at the provider.",
+        )  # fmt: skip
     waiting = await queue.depth(connection, row["id"], services.clock.now())
     since = waiting["oldest_due"]
     if waiting["due"] and since is not None and services.clock.now() - since > LATE:

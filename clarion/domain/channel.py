@@ -27,7 +27,33 @@ from clarion.errors import Invalid, Problem
 
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 # Strict: a limit that is written as text is told, and never taken for none.
+_NO_RATE = 1e9
 Count = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
+
+
+class AccountLimits(BaseModel):
+    """What all channels of an account may carry together. What is absent is not limited."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rate: float | None = Field(
+        default=None, gt=0, le=100_000, description="messages (SMS: segments) a second"
+    )
+    capacity: Count | None = Field(default=None, description="how much may be outstanding at once")
+    pair_interval: Seconds | None = Field(
+        default=None, description="seconds between two messages to one address"
+    )
+    pair_burst: Count = Field(default=1, description="how many may go to one address at once")
+    uniques: Count | None = Field(default=None, description="different addresses in any 24 hours")
+    daily: Count | None = Field(default=None, description="messages (SMS: segments) in one day")
+
+    @property
+    def limits(self) -> Limits:
+        """As the limiter takes them."""
+        return Limits(
+            self.rate or _NO_RATE, self.capacity, self.pair_interval or None, self.pair_burst, self.uniques,
+            self.daily,
+        )  # fmt: skip
 
 
 class ChannelConfig(BaseModel):
@@ -99,6 +125,10 @@ class ChannelConfig(BaseModel):
     daily: Count | None = Field(
         default=None,
         description="messages (SMS: segments) in one day of the workspace; absent: no such limit",
+    )
+    account: AccountLimits | None = Field(
+        default=None,
+        description="what all channels of the account may carry together; told by the channel that leads it",
     )
     breaker: int = Field(
         default=20, ge=1, le=10_000, description="unknown outcomes in a row that pause the channel"

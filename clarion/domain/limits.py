@@ -39,6 +39,12 @@ class Limits:
     uniques: int | None = None
     daily: int | None = None
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What is limited beside the rate: each needs to know what was sent before."""
+        kinds = ("capacity", "pair_interval", "uniques", "daily")
+        return frozenset(kind for kind in kinds if getattr(self, kind) is not None)
+
 
 class Limit(StrEnum):
     """Which limit it is that a message waits for."""
@@ -112,6 +118,15 @@ class Limiter:
         if limits.daily is not None:
             rooms.append(limits.daily - self._so_far(today) - self._reserved)
         return max(0, min(rooms))
+
+    def full(self, ticks: float, today: date) -> Limit | None:
+        """Which limit has room for nobody."""
+        limits = self.limits
+        if limits.capacity is not None and self.outstanding >= limits.capacity:
+            return Limit.CAPACITY
+        if limits.daily is not None and self._so_far(today) + self._reserved >= limits.daily:
+            return Limit.DAILY
+        return None if self._pacer.free(ticks) else Limit.RATE
 
     def rest(self, ticks: float) -> float:
         """Seconds until the rate has room again: 0 when it has. Other limits end at no known moment."""

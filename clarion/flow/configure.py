@@ -23,6 +23,7 @@ from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.kit.secrets import ApiKey, binding
 from clarion.providers import registry
+from clarion.providers.contract import Choosy
 from clarion.store import channel as channels
 from clarion.store import notice as notices
 from clarion.store import workspace as workspaces
@@ -111,15 +112,26 @@ async def create_channel(
     config: Mapping[str, object],
     credentials: Credentials | None = None,
     rate: Decimal | float | None = None,
+    account_id: UUID | None = None,
 ) -> UUID:
-    """A channel, active at once; its identifier. Raises Invalid, Conflict.
+    """A channel, active at once; its identifier. Raises Invalid, Conflict, NotFound.
 
-    `rate` is messages a second; without one it is what the provider usually allows.
+    `rate` is messages a second; without one it is what the provider usually allows. `account_id` is the
+    channel that leads the account to which this one belongs too; for good.
     """
     now = services.clock.now()
     channel_id = uuid7(now)
     check_credentials(provider, credentials)
-    _check_config(services, config)
+    _check_config(services, provider, config)
+    if account_id is not None:
+        leader = await channels.get(connection, account_id)
+        if leader["account_id"] is not None or leader["provider"] != provider:
+            raise Invalid(
+                "this channel leads no account of the same provider",
+                where="account_id",
+                hint="Name the account's first channel.",
+            )
+        _check_follower(config)
     await channels.create(
         connection,
         channel_id,
@@ -130,6 +142,7 @@ async def create_channel(
         credentials=seal_credentials(services, workspace_id, channel_id, credentials),
         rate=_rate(registry.get(provider).limits.rate if rate is None else rate),
         now=now,
+        account_id=account_id,
     )
     return channel_id
 
@@ -149,7 +162,9 @@ async def change_channel(
     if config is not None:
         present = await channels.get(connection, channel_id)
         merged = {key: value for key, value in {**present["config"], **config}.items() if value is not None}
-        _check_config(services, merged)
+        _check_config(services, present["provider"], merged)
+        if present["account_id"] is not None:
+            _check_follower(merged)
     await channels.change(
         connection,
         channel_id,
@@ -248,8 +263,20 @@ def _bound(workspace_id: UUID, channel_id: UUID) -> bytes:
     return binding("channel credentials", workspace_id, channel_id)
 
 
-def _check_config(services: Services, config: Mapping[str, object]) -> None:
-    read_config(config, allow_private=services.settings.allow_private_addresses)
+def _check_config(services: Services, provider: str, config: Mapping[str, object]) -> None:
+    read = read_config(config, allow_private=services.settings.allow_private_addresses)
+    known = registry.get(provider)
+    if isinstance(known, Choosy):
+        known.check_options(read.options)
+
+
+def _check_follower(config: Mapping[str, object]) -> None:
+    if config.get("account") is not None:
+        raise Invalid(
+            "what an account may carry is told by the channel that leads it",
+            where="config.account",
+            hint="Set it there.",
+        )
 
 
 def _channel_name(name: str) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from clarion.domain.campaign import State
-from clarion.flow import draft
+from clarion.flow import draft, waits
 from clarion.kit.db import Connection, Row
-from clarion.store import progress as waits
+from clarion.store import channel as channels
+from clarion.store import progress as waiting
 from clarion.store import run, tally
 
 WINDOW = timedelta(seconds=5)  # over which the rate is measured
@@ -23,7 +24,8 @@ class Progress:
     """Messages of an announcement by the words of `message.shown`, and of each word by reason.
 
     `total` is everybody who was meant, known once `expanded`; `done` those who wait no more. `rate` is
-    messages a second taken lately, `eta` when the rest will be, where both can be said. While more than
+    messages a second taken lately, `eta` when the rest will be, where both can be said; `waits` what the rest
+    waits for beyond its turn. While more than
     some 20,000 wait, those being sent are counted among the ready.
     """
 
@@ -38,6 +40,7 @@ class Progress:
     rate: float = 0.0
     eta: datetime | None = None
     error: str = ""
+    waits: str = ""
 
 
 async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> Progress:
@@ -50,6 +53,7 @@ async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> 
         counts.update(await _waiting(connection, runs, ready, now))
     total = counts.total()
     rate = await _rate(connection, runs, now) if ready else 0.0
+    channel = await channels.get(connection, row["channel_id"]) if counts["ready"] else None
     moving = ready and rate > 0 and row["state"] == State.RUNNING
     return Progress(
         state=State(row["state"]),
@@ -63,6 +67,7 @@ async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> 
         rate=rate,
         eta=now + timedelta(seconds=ready / rate) if moving else None,
         error=next((one["error"] for one in runs if one["error"]), ""),
+        waits=waits.of_channel(channel) if channel and row["state"] == State.RUNNING else "",
     )
 
 
@@ -81,9 +86,9 @@ async def _counted(connection: Connection, runs: list[Row]) -> tuple[Counter[str
 
 async def _waiting(connection: Connection, runs: list[Row], ready: int, now: datetime) -> dict[str, int]:
     """What the ledger calls ready, told apart by the queue: what has no place there is being sent."""
-    found = await waits.waiting(connection, _lanes(runs), now)
+    found = await waiting.waiting(connection, _lanes(runs), now)
     queued, later = int(found["queued"]), int(found["later"])
-    sending = max(0, ready - queued) if queued < waits.COUNTED else 0
+    sending = max(0, ready - queued) if queued < waiting.COUNTED else 0
     return {"scheduled": later, "sending": sending, "ready": max(0, ready - sending - later)}
 
 
@@ -94,7 +99,7 @@ async def _rate(connection: Connection, runs: list[Row], now: datetime) -> float
     if seconds <= 0:
         return 0.0
     cohorts = sorted({one["cohort"] for one in runs})
-    return round(await waits.begun_since(connection, _lanes(runs), cohorts, since, now) / seconds, 1)
+    return round(await waiting.begun_since(connection, _lanes(runs), cohorts, since, now) / seconds, 1)
 
 
 def _lanes(runs: list[Row]) -> list[Any]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 from urllib.parse import parse_qsl
 
 from clarion.domain.limits import Limits
@@ -192,6 +192,7 @@ class Provider(Protocol):
     # What it usually allows one sender: a new channel's rate; of the rest a channel may say otherwise.
     limits: ClassVar[Limits]
     counts_segments: ClassVar[bool]  # whether its rate and capacity count segments of SMS, not messages
+    thanks: ClassVar[tuple[str, str]]  # type and body of the answer to a call that was taken; mostly none
 
     def sender(self, account: Account, http: Http) -> Sender:
         """Raises Misconfigured when the account lacks something."""
@@ -205,3 +206,11 @@ class Provider(Protocol):
     def read(self, account: Account, call: Call) -> Sequence[Receipt | Inbound]:
         """A verified call as events; of the account there are all but its credentials. Raises ValueError
         when it cannot be read."""
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A provider that understands its channels' `options`, and says what is wrong with them at once."""
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raises Invalid with every problem, its place below config.options."""

@@ -10,7 +10,7 @@ from clarion import providers
 from clarion.errors import Invalid
 from clarion.providers.contract import Provider
 
-_OURS = {"contract", "registry"}
+_OURS = {"calling", "contract", "described", "registry"}
 
 
 @lru_cache(maxsize=1)

@@ -19,6 +19,7 @@ from yarl import URL
 from clarion.domain.limits import Limits
 from clarion.errors import Misconfigured
 from clarion.kit.http import Answer, Http, NeverSent, Unanswered, prepared
+from clarion.providers.calling import asked, by_status, retry_after
 from clarion.providers.contract import (
     Account,
     Answered,
@@ -78,20 +79,9 @@ class _Sender:
         self._http = http
 
     async def send(self, parcel: Parcel) -> Told:
-        try:
-            answer = await self._http.call(
-                "POST",
-                self._url,
-                headers=self._headers,
-                body=orjson.dumps(payload(parcel)),
-                connect_timeout=self._account.connect_timeout,
-                total_timeout=self._account.total_timeout,
-            )
-        except NeverSent as error:
-            return Told(Answered.LATER, fault=Fault.NETWORK, code="unreachable", detail=str(error))
-        except Unanswered as error:
-            return Told(Answered.UNKNOWN, fault=Fault.NETWORK, code="unanswered", detail=str(error))
-        return told(answer)
+        body = orjson.dumps(payload(parcel))
+        answer = await asked(self._http, self._account, "POST", self._url, self._headers, body)
+        return answer if isinstance(answer, Told) else told(answer)
 
     async def look_up(self, reference: str) -> Found | None:
         """The sandbox answers this; Meta has no such question, so there `can_look_up` is off."""
@@ -140,39 +130,14 @@ def told(answer: Answer) -> Told:
             return Told(Answered.ACCEPTED, provider_id=str(document["messages"][0]["id"]))
         code = int(error["code"])
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        return _by_status(answer)
+        return by_status(answer)
     detail = str((error.get("error_data") or {}).get("details") or error.get("message") or "")[:300]
     if code == 100 and error.get("error_subcode") == _NO_SUCH_SENDER:
         return Told(Answered.LATER, fault=Fault.ACCOUNT, code="100/33", detail=detail)
     if code not in TABLE:
-        return _by_status(answer, str(code), detail)
+        return by_status(answer, str(code), detail)
     answered, fault = TABLE[code]
-    return Told(
-        answered, fault=fault, code=str(code), detail=detail, retry_after=_retry_after(answer.headers)
-    )
-
-
-def _by_status(answer: Answer, code: str | None = None, detail: str | None = None) -> Told:
-    code = code or f"http_{answer.status}"
-    if answer.status == 429:
-        return Told(
-            Answered.LATER,
-            fault=Fault.RATE,
-            code=code,
-            detail=detail,
-            retry_after=_retry_after(answer.headers),
-        )
-    if answer.status in (401, 403):
-        return Told(Answered.LATER, fault=Fault.ACCOUNT, code=code, detail=detail)
-    if 400 <= answer.status < 500:
-        return Told(Answered.REFUSED, fault=Fault.PROVIDER, code=code, detail=detail)
-    return Told(Answered.UNKNOWN, fault=Fault.PROVIDER, code=code, detail=detail)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110 10.2.3, the delay form), at most a day."""
-    given = headers.get("Retry-After", "").strip()
-    return min(float(given), 86_400.0) if given.isdigit() else None
+    return Told(answered, fault=fault, code=str(code), detail=detail, retry_after=retry_after(answer.headers))
 
 
 class WhatsApp:
@@ -192,6 +157,7 @@ class WhatsApp:
     speaks_http: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(rate=80, pair_interval=6.0, pair_burst=45)
     counts_segments: ClassVar[bool] = False
+    thanks: ClassVar[tuple[str, str]] = ("", "")
 
     def sender(self, account: Account, http: Http) -> Sender:
         return _Sender(account, http)

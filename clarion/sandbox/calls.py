@@ -54,7 +54,9 @@ class Calls:
         if world.sync and world.journal is not None:
             world.journal.flush()
         raw = dialect.accepted(what, world.record.wamid(row))
-        if what.number.callback_url is None:
+        if what.callback:
+            world.callbacks[row] = what.callback
+        elif what.number.callback_url is None:
             return raw
         return self._answer_with_receipts(exchange, what, row, None, None, raw)
 
@@ -97,6 +99,8 @@ class Calls:
         row = self._append(what.to, what.reference, what.text, what.kind, WAITING if late else ACCEPTED,
                            what.number.sender, call=call, told=told)  # fmt: skip
         raw = dialect.accepted(what, self._world.record.wamid(row))
+        if what.callback:
+            self._world.callbacks[row] = what.callback
         if call is not None:
             if late:
                 self._loop.call_later(

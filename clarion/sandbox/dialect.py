@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from clarion.sandbox.head import Handler, Head
 from clarion.sandbox.world import Inbound, Number, World
@@ -24,6 +24,7 @@ class Submission:
     text: str
     given: str  # the recipient as the caller wrote it
     template: tuple[str, str, int] | None = None  # name, language, number of parameters
+    callback: str = ""  # where this message's statuses go, of providers that are told so with each
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,20 @@ class Told(NamedTuple):
     code: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One request of the provider's to whoever listens."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    method: str = "POST"
+
+
 class Dialect(Protocol):
     """How one provider speaks: its answers, and the webhooks that it posts."""
+
+    batches: ClassVar[bool]  # whether one webhook holds many statuses, or many messages
 
     def objection(self, submission: Submission, now: float, mono: float) -> Refusal | None:
         """Why the provider itself would not take this now (rates, windows, templates); None when it does."""
@@ -73,18 +86,32 @@ class Dialect(Protocol):
     def malformed(self) -> bytes:
         """A 200 whose body is cut off."""
 
-    def statuses(self, number: Number, told: Sequence[Told]) -> bytes:
-        """The body of a webhook with these statuses."""
+    def statuses(self, number: Number, told: Sequence[Told]) -> Webhook | None:
+        """A webhook with these statuses, signed; None when nobody asked to be told. One status where the
+        dialect does not batch."""
 
-    def inbound(self, number: Number, messages: Sequence[Inbound]) -> bytes:
-        """The body of a webhook with these messages of people."""
+    def inbound(self, number: Number, messages: Sequence[Inbound]) -> Webhook | None:
+        """The same with these messages of people."""
 
-    def signature(self, number: Number, body: bytes) -> dict[str, str]:
-        """The headers by which the receiver knows that a webhook is genuine."""
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What a channel needs to send over a sandbox of default settings, beside its address.
+
+    `never`: the faults of calls that this provider's protocol has no words for; `write`, where people
+    cannot write back.
+    """
+
+    sender: str
+    credentials: Mapping[str, str]
+    options: Mapping[str, object] = field(default_factory=dict)
+    never: frozenset[str] = frozenset()
 
 
 class Twin(Dialect, Protocol):
     """A provider in a sandbox: its addresses, and its dialect."""
+
+    example: ClassVar[Example]
 
     def __init__(self, world: World) -> None: ...
 

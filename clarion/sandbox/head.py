@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -16,6 +18,8 @@ Route = Callable[["Head"], Handler]
 
 REASONS = {
     200: "OK",
+    201: "Created",
+    202: "Accepted",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -39,6 +43,18 @@ def response(
     head = f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}\r\nContent-Type: {content_type}\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in headers)
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def basic_login(header: str) -> tuple[str, str]:
+    """User and password of an Authorization header of the kind Basic (RFC 7617); empty for any other."""
+    kind, _, coded = header.partition(" ")
+    if kind.lower() != "basic":
+        return "", ""
+    try:
+        user, _, password = base64.b64decode(coded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return user, password
 
 
 class Head:

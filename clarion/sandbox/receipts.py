@@ -14,7 +14,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clarion.sandbox.dialect import Dialect, Told
+from clarion.sandbox.dialect import Dialect, Told, Webhook
 from clarion.sandbox.faults import Fault
 from clarion.sandbox.record import ACCEPTED, FAILED, STATUSES
 from clarion.sandbox.world import Inbound, Number, World
@@ -71,11 +71,10 @@ class Receipts:
         Gives what must be awaited before the caller is answered, when receipts come early.
         """
         early, planned = self._plan(number, row, fault)
-        for delay, told in planned:
-            self._push(delay, number, told)
-        if planned:
-            self._arm()
-        return self._post_early(number, early) if early and number.callback_url else None
+        if early:
+            return self._post_early(number, early, planned)
+        self._schedule(number, planned)
+        return None
 
     def tell(self, number: Number, told: Told, times: int = 1) -> None:
         """Post this status as soon as may be, so many times."""
@@ -128,7 +127,7 @@ class Receipts:
             code = int(fault.parameter) if fault else 0
             after = settings.sent_after
             return [], [(after, Told(row, FAILED, now + after, code))]
-        if number.callback_url is None or mode == "none":
+        if (number.callback_url is None and row not in self._world.callbacks) or mode == "none":
             return [], []
         if mode == "missing" and (fault or _lot(row, 7) < settings.missing_share):
             return [], []
@@ -148,6 +147,12 @@ class Receipts:
             afters = sorted(after for after, _ in planned)
             return [], list(zip(afters, backwards, strict=True))
         return [], planned
+
+    def _schedule(self, number: Number, planned: list[tuple[float, Told]]) -> None:
+        for delay, told in planned:
+            self._push(delay, number, told)
+        if planned:
+            self._arm()
 
     def _push(self, delay: float, number: Number, told: Told) -> None:
         self._sequence += 1
@@ -186,7 +191,7 @@ class Receipts:
     def _start(self, number_id: str) -> None:
         box = self._outbox(number_id)
         number = self._world.number(number_id)  # as the settings are now, not as when this was planned
-        if number is None or number.callback_url is None:
+        if number is None or (number.callback_url is None and not self._world.callbacks):
             box.waiting.clear()
             return
         while box.waiting and box.posting < self._world.config.receipts.concurrency:
@@ -198,23 +203,27 @@ class Receipts:
     async def _drain(self, number: Number, box: Outbox) -> None:
         try:
             while box.waiting:
-                await self._post(number, self._batch(box))
+                await self._post(number, self._batch(number, box))
         finally:
             box.posting -= 1
 
-    def _batch(self, box: Outbox) -> list[Told | Inbound]:
+    def _batch(self, number: Number, box: Outbox) -> list[Told | Inbound]:
         """The next of one kind, in order: statuses and people's messages are never in one request."""
-        size = self._world.config.receipts.batch_size
+        batches = self._dialects[number.provider].batches
+        size = self._world.config.receipts.batch_size if batches else 1
         batch = [box.waiting.popleft()]
         while box.waiting and len(batch) < size and type(box.waiting[0]) is type(batch[0]):
             batch.append(box.waiting.popleft())
         return batch
 
-    async def _post_early(self, number: Number, told: list[Told]) -> None:
-        """Post before the caller is answered: tried once, then left to the outbox."""
-        if not await self._try(number, told):
-            self._outbox(number.id).waiting.extend(told)
-            self._start(number.id)
+    async def _post_early(self, number: Number, told: list[Told], planned: list[tuple[float, Told]]) -> None:
+        """Post before the caller is answered: tried once, then left to the outbox. The others follow."""
+        batches = self._dialects[number.provider].batches
+        for part in [told] if batches else [[one] for one in told]:
+            if not await self._try(number, part):
+                self._outbox(number.id).waiting.extend(part)
+                self._start(number.id)
+        self._schedule(number, planned)
 
     async def _post(self, number: Number, batch: Sequence[Told | Inbound]) -> None:
         """Post one batch until it is taken or the tries are used up."""
@@ -236,26 +245,30 @@ class Receipts:
         for item in told:
             record.tell(item.row, item.status)
         dialect = self._dialects[number.provider]
-        body = dialect.inbound(number, heard) if heard else dialect.statuses(number, told)
-        taken = await self._deliver(number, body)
+        webhook = dialect.inbound(number, heard) if heard else dialect.statuses(number, told)
+        if webhook is None:
+            return True
+        taken = await self._deliver(webhook)
         if taken:
             self.tally.statuses += len(told)
             self.tally.inbound += len(heard)
         return taken
 
-    async def _deliver(self, number: Number, body: bytes) -> bool:
+    async def _deliver(self, webhook: Webhook) -> bool:
         import aiohttp
+        from yarl import URL
 
         session = await self._open()
-        headers = {
-            "Content-Type": "application/json",
-            **self._dialects[number.provider].signature(number, body),
-        }
         limit = aiohttp.ClientTimeout(total=self._world.config.receipts.timeout)
         self.tally.posts += 1
         try:
-            async with session.post(
-                number.callback_url or "", data=body, headers=headers, allow_redirects=False, timeout=limit
+            async with session.request(
+                webhook.method,
+                URL(webhook.url, encoded=True),  # as it was given: whoever signs it signs these characters
+                data=webhook.body or None,
+                headers=webhook.headers,
+                allow_redirects=False,
+                timeout=limit,
             ) as reply:
                 await reply.read()
                 taken = 200 <= reply.status < 300

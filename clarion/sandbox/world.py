@@ -56,8 +56,8 @@ class Number:
         self.id = number_id
         self.provider = provider
         self.sender = sender
-        self.tokens = frozenset(f"Bearer {token}" for token in own.tokens or ()) if own else frozenset()
-        self.tokens = self.tokens or frozenset(f"Bearer {token}" for token in config.tokens)
+        self.keys = tuple((own.tokens if own else None) or config.tokens)
+        self.tokens = frozenset(f"Bearer {token}" for token in self.keys)
         self.app_secret = str(setting("app_secret")).encode()
         self.verify_token = str(setting("verify_token"))
         url = setting("callback_url")
@@ -103,6 +103,7 @@ class World:
         self.faults = Faults()
         self.inbound: list[Inbound] = []
         self.lookups = 0
+        self.callbacks: dict[int, str] = {}  # where the statuses of single messages go, by row
         self._wrote_at: dict[tuple[str, str], float] = {}
         self._numbers: dict[str, Number] = {}
         for kept in journal.inbound if journal else ():
@@ -180,6 +181,7 @@ class World:
         self.inbound.clear()
         self._wrote_at.clear()
         self._numbers.clear()
+        self.callbacks.clear()
         self.lookups = 0
         if self.journal is not None:
             self.journal.restart()

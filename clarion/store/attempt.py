@@ -167,15 +167,15 @@ class Abandoned:
 
 
 async def abandoned(
-    connection: Connection, channel_id: UUID, epoch: int, since: datetime, limit: int = 5000
+    connection: Connection, channel_ids: Sequence[UUID], epoch: int, since: datetime, limit: int = 5000
 ) -> list[Abandoned]:
-    """Attempts begun since `since` under an epoch before `epoch` that nobody settled."""
+    """Attempts of these channels begun since `since` under an epoch before `epoch` that nobody settled."""
     async with connection.cursor(row_factory=class_row(Abandoned)) as cursor:
         await cursor.execute(
             """SELECT id, cohort, worker_id FROM attempt
-               WHERE id >= %s AND channel_id = %s AND epoch < %s AND state = 'in_flight'
+               WHERE id >= %s AND channel_id = ANY (%s) AND epoch < %s AND state = 'in_flight'
                ORDER BY id LIMIT %s""",
-            (floor7(since), channel_id, epoch, limit),
+            (floor7(since), list(channel_ids), epoch, limit),
         )
         return await cursor.fetchall()
 

@@ -28,52 +28,65 @@ async def create(
     credentials: bytes | None,
     rate: Decimal,
     now: datetime,
+    account_id: UUID | None = None,
 ) -> None:
-    """Add a channel. `credentials` are sealed, `rate` is messages a second. Raises Conflict on the name."""
+    """Add a channel. `credentials` are sealed, `rate` is messages a second, `account_id` the channel that
+    leads its account where that is another. Raises Conflict on the name."""
     done = await connection.execute(
         """INSERT INTO channel (id, workspace_id, name, provider, config, credentials, rate,
-             created_at, modified_at)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (workspace_id, name) DO NOTHING""",
-        (channel_id, workspace_id, name, provider, Jsonb(dict(config)), credentials, rate, now, now),
-    )
+             created_at, modified_at, account_id)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (workspace_id, name) DO NOTHING""",
+        (
+            channel_id,
+            workspace_id,
+            name,
+            provider,
+            Jsonb(dict(config)),
+            credentials,
+            rate,
+            now,
+            now,
+            account_id,
+        ),
+    )  # fmt: skip
     if done.rowcount == 0:
         raise Conflict(_NAME_TAKEN, where="name")
 
 
+_SHOWN = """SELECT c.id, c.name, c.provider, c.config, c.credentials IS NOT NULL AS has_credentials, c.rate,
+  c.state, c.account_id, c.reason, c.created_at, c.modified_at, o.sights -> c.id::text AS sight
+  FROM channel c LEFT JOIN channel_owner o
+    ON o.channel_id = coalesce(c.account_id, c.id) AND o.worker_id IS NOT NULL"""
+
+
 async def get(connection: Connection, channel_id: UUID) -> Row:
-    """One channel; of its credentials only whether there are any. Raises NotFound."""
-    return _there(
-        await row(
-            connection,
-            """SELECT id, name, provider, config, credentials IS NOT NULL AS has_credentials, rate, state,
-                 reason, created_at, modified_at FROM channel WHERE id = %s""",
-            (channel_id,),
-        )
-    )
+    """One channel; of its credentials only whether there are any, of its `sight` what its owner tells
+    (`store.owner.Sight`; None where nobody owns it). Raises NotFound."""
+    return _there(await row(connection, _SHOWN + " WHERE c.id = %s", (channel_id,)))
 
 
 async def by_name(connection: Connection, name: str) -> Row:
-    """One channel by its exact name. Raises NotFound."""
-    return _there(
-        await row(
-            connection,
-            """SELECT id, name, provider, config, credentials IS NOT NULL AS has_credentials, rate, state,
-                 reason, created_at, modified_at FROM channel WHERE name = %s""",
-            (name,),
-        )
-    )
+    """The same, by its exact name. Raises NotFound."""
+    return _there(await row(connection, _SHOWN + " WHERE c.name = %s", (name,)))
+
+
+_FOR_DISPATCH = """SELECT c.id, c.workspace_id, c.name, c.provider, c.config, c.credentials, c.rate, c.state,
+  c.reason, c.modified_at, c.account_id, w.timezone
+  FROM channel c JOIN workspace w ON w.id = c.workspace_id"""
 
 
 async def for_dispatch(connection: Connection, channel_id: UUID) -> Row:
     """What it takes to speak for a channel, sealed credentials included. Raises NotFound."""
-    return _there(
-        await row(
-            connection,
-            """SELECT c.id, c.workspace_id, c.name, c.provider, c.config, c.credentials, c.rate, c.state,
-                 c.reason, c.modified_at, w.timezone
-               FROM channel c JOIN workspace w ON w.id = c.workspace_id WHERE c.id = %s""",
-            (channel_id,),
-        )
+    return _there(await row(connection, _FOR_DISPATCH + " WHERE c.id = %s", (channel_id,)))
+
+
+async def of_account(connection: Connection, account_id: UUID) -> list[Row]:
+    """The same of every channel of an account: the one that leads it first."""
+    return await rows(
+        connection,
+        f"""({_FOR_DISPATCH} WHERE c.id = %(account)s)
+            UNION ALL ({_FOR_DISPATCH} WHERE c.account_id = %(account)s ORDER BY c.id)""",
+        {"account": account_id},
     )
 
 
@@ -81,9 +94,7 @@ async def page(connection: Connection, after: UUID | None, limit: int) -> list[R
     """Channels in the order they were made, after the given one."""
     return await rows(
         connection,
-        """SELECT id, name, provider, config, credentials IS NOT NULL AS has_credentials, rate, state,
-             reason, created_at, modified_at FROM channel
-           WHERE (%(after)s::uuid IS NULL OR id > %(after)s) ORDER BY id LIMIT %(limit)s""",
+        _SHOWN + " WHERE (%(after)s::uuid IS NULL OR c.id > %(after)s) ORDER BY c.id LIMIT %(limit)s",
         {"after": after, "limit": limit},
     )
 

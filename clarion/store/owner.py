@@ -1,4 +1,7 @@
-"""Who owns a channel's account: one worker at a time over all machines, fenced by an epoch.
+"""Who owns an account: one worker at a time over all machines, fenced by an epoch.
+
+The channels of one account have one owner, in the row of the channel that leads them; a channel by itself
+leads its own account.
 
 An owner beats; a candidate watches the beat by its own monotonic clock, so that no two machines'
 clocks are ever compared. Intents hold KEY SHARE on the owner's row: a beat passes them, a takeover
@@ -7,11 +10,12 @@ waits for them, and once it has committed, no intent of the old epoch can.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import orjson
 from psycopg.rows import class_row, tuple_row
 
 from clarion.kit.db import Connection
@@ -19,7 +23,7 @@ from clarion.kit.db import Connection
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A channel as the board shows it to workers (no tenant's data)."""
+    """An account, by the channel that leads it, as the board shows it to workers (no tenant's data)."""
 
     workspace_id: UUID
     channel_id: UUID
@@ -29,8 +33,23 @@ class Holding:
     due: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What an owner tells of a channel with each beat. `health` is up, degraded or down, since a moment, with
+    the reason; `waits_for` the limit that lets nobody go now; `aside` how many wait for a limit of their own;
+    `outstanding` of `capacity` units, where it is counted."""
+
+    health: str
+    why: str
+    since: datetime | None
+    waits_for: str | None
+    aside: int
+    outstanding: int | None
+    capacity: int | None
+
+
 async def board(connection: Connection, now: datetime) -> list[Holding]:
-    """Every channel that is active or owned, over all workspaces; `due` only where it has no owner."""
+    """Every account with an active channel or an owner, over all workspaces; `due` only without an owner."""
     async with connection.cursor(row_factory=class_row(Holding)) as cursor:
         await cursor.execute("SELECT * FROM clarion_board(%s)", (now,), prepare=True)
         return await cursor.fetchall()
@@ -70,14 +89,21 @@ async def take(
 
 
 async def beat(
-    connection: Connection, channel_id: UUID, worker_id: UUID, epoch: int, settled_through: datetime | None
+    connection: Connection,
+    channel_id: UUID,
+    worker_id: UUID,
+    epoch: int,
+    settled_through: datetime | None,
+    sights: Mapping[UUID, Sight] | None = None,
 ) -> bool:
-    """Say that the owner lives and how far it has settled; False when it owns the channel no longer."""
+    """Say that the owner lives, how far it has settled and how its channels do; False when it owns the
+    account no longer."""
+    told = {str(id): asdict(sight) for id, sight in (sights or {}).items()}
     cursor = await connection.execute(
-        """UPDATE channel_owner SET beat = beat + 1,
+        """UPDATE channel_owner SET beat = beat + 1, sights = %s,
              settled_through = greatest(settled_through, coalesce(%s, settled_through))
            WHERE channel_id = %s AND worker_id = %s AND epoch = %s""",
-        (settled_through, channel_id, worker_id, epoch),
+        (orjson.dumps(told).decode(), settled_through, channel_id, worker_id, epoch),
         prepare=True,
     )
     return cursor.rowcount == 1
@@ -86,15 +112,7 @@ async def beat(
 async def release(connection: Connection, channel_id: UUID, worker_id: UUID, epoch: int) -> None:
     """Give the channel up, with nothing in flight; the next owner need not wait."""
     await connection.execute(
-        "UPDATE channel_owner SET worker_id = NULL WHERE channel_id = %s AND worker_id = %s AND epoch = %s",
+        """UPDATE channel_owner SET worker_id = NULL, sights = '{}'
+           WHERE channel_id = %s AND worker_id = %s AND epoch = %s""",
         (channel_id, worker_id, epoch),
     )
-
-
-async def epochs(connection: Connection, channel_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """The present epoch of each channel: attempts of earlier ones have lost their owner."""
-    async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(
-            "SELECT channel_id, epoch FROM channel_owner WHERE channel_id = ANY (%s)", (list(channel_ids),)
-        )
-        return dict(await cursor.fetchall())

@@ -120,8 +120,8 @@ async def read_ahead(
 
 _INTEND = """
 WITH owner AS MATERIALIZED (
-  SELECT o.channel_id FROM channel_owner o JOIN channel c ON c.id = o.channel_id
-  WHERE o.channel_id = %(channel)s AND o.epoch = %(epoch)s AND o.worker_id = %(worker)s
+  SELECT c.id FROM channel c JOIN channel_owner o ON o.channel_id = coalesce(c.account_id, c.id)
+  WHERE c.id = %(channel)s AND o.epoch = %(epoch)s AND o.worker_id = %(worker)s
     AND c.state = 'active'
   FOR KEY SHARE
 ), allowed AS MATERIALIZED (

@@ -21,6 +21,7 @@ class Recent:
 
     id: UUID
     cohort: date
+    channel_id: UUID
     units: int
     ended_at: datetime | None
     consent_key: bytes | None
@@ -32,22 +33,24 @@ _OUT = """a.state IN ('in_flight', 'unknown', 'accepted') AND m.delivered_at IS 
   AND m.state IN ('ready', 'unknown', 'accepted')"""
 
 
-async def since(connection: Connection, channel_id: UUID, moment: datetime) -> list[Recent]:
-    """The tries that were begun after `moment`, the oldest first, but for those of which nothing left.
+async def since(connection: Connection, channel_ids: Sequence[UUID], moment: datetime) -> list[Recent]:
+    """These channels' tries that were begun after `moment`, the oldest first, but for those of which nothing
+    left.
 
     Reads what all channels sent since: a range of the ledger's newest rows.
     """
     async with connection.cursor(row_factory=class_row(Recent)) as cursor:
         await cursor.execute(
-            """SELECT a.id, a.cohort, a.units, a.settled_at AS ended_at, d.consent_key, coalesce("""
+            """SELECT a.id, a.cohort, a.channel_id, a.units, a.settled_at AS ended_at, d.consent_key,
+                 coalesce("""
             + _OUT
             + """, false) AS out
                FROM attempt a
                LEFT JOIN LATERAL (SELECT consent_key FROM address WHERE id = a.address_id LIMIT 1) d ON true
                LEFT JOIN LATERAL (SELECT state, delivered_at, read_at FROM message
                  WHERE id = a.message_id AND cohort = a.cohort LIMIT 1) m ON true
-               WHERE a.id >= %s AND a.channel_id = %s AND a.state <> 'unsent' ORDER BY a.id""",
-            (floor7(moment), channel_id),
+               WHERE a.id >= %s AND a.channel_id = ANY (%s) AND a.state <> 'unsent' ORDER BY a.id""",
+            (floor7(moment), list(channel_ids)),
         )
         return await cursor.fetchall()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import psycopg
@@ -86,6 +87,24 @@ def test_credentials_go_in_from_a_file_and_are_never_shown(bare: Terminal) -> No
     assert not [one for one in said if SECRET in one.out + one.err]
     log = bare.folder / "state" / "log" / "command.log"
     assert SECRET not in log.read_text()
+
+
+def test_an_interface_is_described_in_a_file(bare: Terminal) -> None:
+    bare.ok("workspace", "create", "Described")
+    form = {"to": "{to}", "text": "{text}"}
+    bare.write("described.json", json.dumps({"request": {"form": form}}))
+    bare.write("broken.json", '{"request": ')
+    new = ("--provider", "generic_http", "--json", "-w", "Described")
+
+    made = bare.ok("channel", "create", "a", "--set", "options=@described.json", *new).json
+    broken = bare.run("channel", "create", "b", "--set", "options=@broken.json", *new)
+    missing = bare.run("channel", "create", "c", "--set", "options=@nowhere.json", *new)
+    wrong = bare.run("channel", "create", "d", "--set", "options={}", *new)
+
+    assert made["config"]["options"] == {"request": {"form": form}}
+    assert (broken.code, missing.code, wrong.code) == (65, 66, 65)
+    assert "not JSON" in broken.err
+    assert "config.options.request" in wrong.err
 
 
 def test_what_a_channel_is_not_is_refused_by_name(bare: Terminal) -> None:

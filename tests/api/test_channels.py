@@ -134,6 +134,24 @@ async def test_a_provider_that_nobody_speaks_is_refused(selam: Api) -> None:
     assert "whatsapp" in reply.json["hint"]
 
 
+async def test_a_described_interface_is_checked_when_its_channel_is_made_and_changed(selam: Api) -> None:
+    options = {"request": {"path": "/sms", "form": {"to": "{to}", "text": "{text}"}}}
+    described = {
+        "name": "aggregator",
+        "provider": "generic_http",
+        "config": {"base_url": "https://sms.example.org", "sender": "SELAM", "options": options},
+    }
+    wrong = {"request": {"path": "/sms", "form": {"to": "{to}", "text": "{txt}"}}}
+    refused = await selam.post("/api/v1/channels", {**described, "config": {"options": wrong}})
+    places = {problem["where"] for problem in refused.json["problems"]}
+    assert (refused.status, places) == (422, {"config.options.request.form.text", "config.options.request"})
+    made = await selam.post("/api/v1/channels", described)
+    assert (made.status, made.json["rate"]) == (201, 10), "what the provider usually allows"
+    path = f"/api/v1/channels/{made.json['id']}"
+    assert (await selam.patch(path, {"config": {"options": wrong}})).status == 422
+    assert (await selam.patch(path, {"config": {"attempts": 3}})).json["config"]["options"] == options
+
+
 async def test_private_addresses_are_for_development_only(selam: Api, services: Services) -> None:
     settings = Settings(state_dir=services.settings.state_dir, allow_private_addresses=False)
     async with serving(create_app(replace(services, settings=settings))) as base:

@@ -13,10 +13,12 @@ import pytest
 from fastapi import FastAPI
 
 from clarion.api import hooks, problems
+from clarion.api.app import create_app
 from clarion.flow import configure
 from clarion.flow.services import Services
 from clarion.kit.db import rows
 from clarion.kit.ids import uuid7
+from clarion.providers.twilio import signature
 from tests.api.client import Api, Reply, serving
 
 SECRET = "shh"
@@ -124,6 +126,34 @@ async def test_the_providers_question_gets_its_challenge_back(hook: Hook) -> Non
     wrong = await hook.provider.get(hook.path, params=question | {"hub.verify_token": "guess"})
     assert (wrong.status, wrong.json["code"]) == (403, "forbidden")
     assert (await hook.provider.get(hook.path)).status == 403
+
+
+# --- a provider that signs the address, and reads what it is answered
+
+
+async def test_a_call_is_judged_by_the_address_that_the_provider_knows_us_by(hook: Hook) -> None:
+    settings = hook.services.settings.model_copy(update={"public_url": "https://clarion.example/"})
+    services = replace(hook.services, settings=settings)
+    workspace_id = hook.selam.workspace_id
+    assert workspace_id is not None
+    async with services.db.tenant(workspace_id) as connection:
+        hook.channel_id = await configure.create_channel(
+            connection, services, workspace_id, name="SMS", provider="twilio",
+            config={"sender": "+15005550006"}, credentials={"account_sid": "AC1", "auth_token": SECRET},
+        )  # fmt: skip
+    form = {"MessageSid": "SM1", "MessageStatus": "delivered"}
+    path = f"{hook.path}?ref=202603.0199c0de000070008000000000000001"
+    pairs = list(form.items())
+    public = {"X-Twilio-Signature": signature(SECRET, f"https://clarion.example{path}", pairs)}
+    async with serving(create_app(services)) as base:
+        private = {"X-Twilio-Signature": signature(SECRET, f"{base}{path}", pairs)}
+        forged = await Api(base).send("POST", path, data=form, headers=private)
+        reply = await Api(base).send("POST", path, data=form, headers=public)
+    assert forged.status == 401
+    assert (reply.status, reply.body) == (200, b"<Response/>")
+    assert reply.headers["content-type"] == "text/xml"
+    (stored,) = await hook.inbox()
+    assert bytes(stored["body"]) == b"MessageSid=SM1&MessageStatus=delivered"
 
 
 async def test_a_paused_channel_still_hears(hook: Hook) -> None:

@@ -37,6 +37,7 @@ def test_what_is_not_set_has_the_documented_default() -> None:
         "pair_burst": None,
         "uniques": None,
         "daily": None,
+        "account": None,
     }
     assert all(field.description for field in ChannelConfig.model_fields.values())
 

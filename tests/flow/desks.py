@@ -17,9 +17,11 @@ from psycopg.types.json import Jsonb
 from clarion.flow import configure
 from clarion.flow.compose import Composer
 from clarion.flow.dispatch import account
+from clarion.flow.dispatch.account import Siblings
 from clarion.flow.dispatch.desk import Desk
 from clarion.flow.dispatch.settler import Settler
 from clarion.flow.dispatch.shared import Shared
+from clarion.flow.dispatch.tree import Tree
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock
 from clarion.kit.flight import FlightRecorder
@@ -47,6 +49,7 @@ class Provider:
     here: list[str] = field(default_factory=list)
     seen: list[tuple[str, ...]] = field(default_factory=list)
     heard: list[tuple[float, str]] = field(default_factory=list)
+    by: list[str] = field(default_factory=list)  # the sending numbers, in the same order
     busy: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -55,6 +58,7 @@ class Provider:
         self.here.append(sender)
         self.seen.append(tuple(self.here))
         self.heard.append((time.monotonic(), (await request.json())["to"]))
+        self.by.append(sender)
         self.busy.set()
         async with self.asked:
             self.asked.notify_all()
@@ -93,12 +97,14 @@ class Process:
     provider: Provider
     working: list[tuple[Desk, asyncio.Task[None]]] = field(default_factory=list)
 
-    async def channel(self, sender: str, rate: float = 80, **config: Any) -> UUID:
+    async def channel(
+        self, sender: str, rate: float = 80, *, account_id: UUID | None = None, **config: Any
+    ) -> UUID:
         async with self.services.db.tenant(self.workspace) as connection:
             return await configure.create_channel(
                 connection, self.services, self.workspace, name=sender, provider="whatsapp", rate=rate,
                 config={"base_url": self.provider.url, "sender": sender, **config},
-                credentials={"token": "a token", "app_secret": "a secret"},
+                credentials={"token": "a token", "app_secret": "a secret"}, account_id=account_id,
             )  # fmt: skip
 
     async def tell(self, channel_id: UUID, people: Sequence[str], *, epoch: int = 0, **how: Any) -> Sent:
@@ -126,6 +132,16 @@ class Process:
         desk.valid_until = float("inf")
         self.working.append((desk, asyncio.create_task(desk.run())))
         return desk
+
+    async def own(self, sent: Sent) -> Tree:
+        """Send for all channels of the account that this one leads."""
+        tree = Tree.open(self.shared, self.http, await self.siblings(sent), sent.epoch, float("inf"))
+        self.working += [(one.desk, one.task) for one in tree.working.values()]
+        return tree
+
+    async def siblings(self, sent: Sent) -> Siblings:
+        """The account as it is now."""
+        return await account.siblings(self.services, self.workspace, sent.channel_id)
 
     async def taken_over(self, sent: Sent) -> Desk:
         """Another owner of the channel comes, with a desk of its own."""

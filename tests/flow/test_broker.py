@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -51,6 +52,11 @@ async def changed(process: Process, desk: Desk, **changes: object) -> bool:
             rate=float(str(rate)) if rate else None,
         )  # fmt: skip
     return desk.adopt(await account.load(process.services, process.workspace, channel_id))
+
+
+async def channel_with(process: Process, limit: str, value: object) -> UUID:
+    config: dict[str, Any] = {limit: value}
+    return await process.channel("1001", **config)
 
 
 def most_within(heard: Sequence[tuple[float, str]], seconds: float) -> int:
@@ -167,7 +173,7 @@ async def test_a_day_has_room_for_so_many_different_people(process: Process) -> 
 
 @pytest.mark.parametrize("limit", ["uniques", "daily", "capacity"])
 async def test_who_takes_over_keeps_the_limits_of_before(process: Process, limit: str) -> None:
-    sent = await process.tell(await process.channel("1001", 80, **{limit: 3}), TEN)
+    sent = await process.tell(await channel_with(process, limit, 3), TEN)
     await process.work(sent)
     await process.until_heard(3)
     await process.leave()
@@ -209,5 +215,5 @@ async def test_a_limit_that_is_written_as_text_is_refused_and_not_taken_for_none
     process: Process, limit: str
 ) -> None:
     with pytest.raises(Invalid) as refused:
-        await process.channel("1001", 80, **{limit: "100"})
+        await channel_with(process, limit, "100")
     assert f"config.{limit}" in {problem.where for problem in refused.value.problems}

@@ -85,7 +85,7 @@ class Plain:
 
     name, base_url, schemes = "plain", "https://plain.example", ("tel",)
     can_look_up = has_window = speaks_http = counts_segments = False
-    text_limit, limits = 100, Limits(rate=3)
+    text_limit, limits, thanks = 100, Limits(rate=3), ("text/xml", "<Thanks/>")
     credentials: ClassVar[Mapping[str, str]] = {}
 
     def sender(self, account: Account, http: Http) -> Sender:
@@ -122,7 +122,7 @@ class Inbox:
     workspace_id: UUID
     channel_id: UUID
 
-    async def take(self, method: str, query: str = "", body: bytes = b"", kind: str = "") -> str:
+    async def take(self, method: str, query: str = "", body: bytes = b"", kind: str = "") -> tuple[str, str]:
         """The provider calls, by the name that the proxy before us forwards to."""
         url = f"http://127.0.0.1:8600/hooks/{self.channel_id}" + (f"?{query}" if query else "")
         call = Call(method, url, {"content-type": kind} if kind else {}, body)
@@ -140,9 +140,10 @@ async def test_a_new_channels_rate_is_what_its_provider_usually_allows(public: I
 
 async def test_a_call_is_kept_whole_and_read_as_it_came(public: Inbox) -> None:
     form = "application/x-www-form-urlencoded; charset=utf-8"
-    assert await public.take("GET", "from=%2B254712000001&x=") == ""
-    assert await public.take("POST", "ref=1", b"from=%2B254712000002", form) == ""
-    assert await public.take("POST", "", b"from=%2B254712000003", "application/json") == ""
+    thanks = await public.take("GET", "from=%2B254712000001&x=")
+    assert thanks == ("text/xml", "<Thanks/>"), "what this provider wants to read"
+    await public.take("POST", "ref=1", b"from=%2B254712000002", form)
+    await public.take("POST", "", b"from=%2B254712000003", "application/json")
     kept = await public.look(
         "SELECT method, query, content_type FROM inbox WHERE channel_id = %s ORDER BY method, query"
     )
@@ -160,7 +161,8 @@ async def test_a_call_is_kept_whole_and_read_as_it_came(public: Inbox) -> None:
 
 
 async def test_a_question_is_answered_and_not_kept(public: Inbox) -> None:
-    assert await public.take("GET", "question=who%20are%20you") == "who are you"
+    answer = await public.take("GET", "question=who%20are%20you")
+    assert answer == ("text/plain; charset=utf-8", "who are you")
     assert await public.look("SELECT id FROM inbox WHERE channel_id = %s") == []
 
 

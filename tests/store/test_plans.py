@@ -320,7 +320,7 @@ async def test_what_an_owner_left_is_found_by_when_it_began(db: Database, scene:
     async with db.tenant(scene.workspace) as connection:
         begun = await scene.intend(connection, await scene.read(connection))
         with heard(connection) as plans:
-            left = await attempt.abandoned(connection, scene.channel, 2, NOW - timedelta(minutes=2))
+            left = await attempt.abandoned(connection, [scene.channel], 2, NOW - timedelta(minutes=2))
         assert len(left) == len(begun)
     for plan in plans:
         for node in plan.of("attempt"):

@@ -8,10 +8,14 @@ from datetime import datetime, tzinfo
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
+
 from clarion.domain.channel import LIMITS, ChannelConfig, limits
 from clarion.domain.limits import Limits
+from clarion.errors import ClarionError, Misconfigured
 from clarion.flow.configure import open_credentials
 from clarion.flow.services import Services
+from clarion.kit.db import Row
 from clarion.providers import registry
 from clarion.providers.contract import Account, Provider
 from clarion.store import channel as channels
@@ -38,15 +42,14 @@ class Channel:
     def differs_by_limits_alone(self, other: Channel) -> bool:
         """Whether this is the same channel with other limits, of the same kinds: what a new kind counts
         is known only to who reads what was sent before."""
-        kinds = [{kind for kind in LIMITS if getattr(one.config, kind)} for one in (self, other)]
         plain = [
             replace(
                 one, rate=0.0, modified_at=self.modified_at,
-                config=one.config.model_copy(update=dict.fromkeys(LIMITS)),
+                config=one.config.model_copy(update=dict.fromkeys((*LIMITS, "account"))),
             )
             for one in (self, other)
         ]  # fmt: skip
-        return kinds[0] == kinds[1] and plain[0] == plain[1]
+        return self.limits.kinds == other.limits.kinds and plain[0] == plain[1]
 
     @property
     def limits(self) -> Limits:
@@ -59,25 +62,72 @@ class Channel:
         return self.provider.can_look_up and bool(self.account.options.get("look_up"))
 
 
+@dataclass(frozen=True, slots=True)
+class Siblings:
+    """The channels of one account, all `ids`: those that can be spoken for, those that are active and cannot,
+    with the reason, and what all of them may carry together."""
+
+    ids: list[UUID]
+    channels: list[Channel]
+    broken: list[tuple[UUID, ClarionError]]
+    limits: Limits | None
+
+    @property
+    def active(self) -> list[Channel]:
+        """Those that send."""
+        return [channel for channel in self.channels if channel.active]
+
+
 async def load(services: Services, workspace_id: UUID, channel_id: UUID) -> Channel:
     """Raises NotFound, Invalid (no such provider) and Misconfigured (credentials cannot be opened)."""
     async with services.db.tenant(workspace_id) as connection:
         found = await channels.for_dispatch(connection, channel_id)
-    config = ChannelConfig.model_validate(found["config"])
+    return _channel(services, found)
+
+
+async def siblings(services: Services, workspace_id: UUID, account_id: UUID) -> Siblings:
+    """An account's channels as they are now, by the channel that leads it."""
+    async with services.db.tenant(workspace_id) as connection:
+        found = await channels.of_account(connection, account_id)
+    members = Siblings([row["id"] for row in found], [], [], None)
+    for row in found:
+        try:
+            if row["account_id"] is None and (together := _config(row).account) is not None:
+                members = replace(members, limits=together.limits)
+            members.channels.append(_channel(services, row))
+        except ClarionError as error:
+            if row["state"] == "active":
+                members.broken.append((row["id"], error))
+    return members
+
+
+def _channel(services: Services, found: Row) -> Channel:
+    config = _config(found)
     provider = registry.get(found["provider"])
-    opened = open_credentials(services, workspace_id, channel_id, found["credentials"])
+    opened = open_credentials(services, found["workspace_id"], found["id"], found["credentials"])
     return Channel(
-        id=channel_id,
-        workspace_id=workspace_id,
+        id=found["id"],
+        workspace_id=found["workspace_id"],
         name=found["name"],
         provider=provider,
         config=config,
-        account=made(services, channel_id, provider, config, opened),
+        account=made(services, found["id"], provider, config, opened),
         rate=float(found["rate"]),
         active=found["state"] == "active",
         modified_at=found["modified_at"],
         zone=ZoneInfo(found["timezone"]),
     )
+
+
+def _config(found: Row) -> ChannelConfig:
+    try:
+        return ChannelConfig.model_validate(found["config"])
+    except ValidationError as error:  # written by another version, perhaps
+        raise Misconfigured(
+            "a channel's configuration cannot be read",
+            where="config",
+            hint="`clarion channel set NAME --set KEY=` goes back to a default.",
+        ) from error
 
 
 def made(

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from clarion.errors import ClarionError
 from clarion.flow.dispatch.account import Channel
+from clarion.flow.dispatch.health import Health
 from clarion.flow.dispatch.judge import Beyond
 from clarion.flow.services import Services
-from clarion.kit.db import AWAY
+from clarion.kit.db import AWAY, Connection
 from clarion.kit.log import logger
 from clarion.kit.redact import scrub
 from clarion.providers.contract import Told
@@ -66,6 +67,19 @@ class Beyonder:
                 await consent.opt_out(
                     connection, [waiting.consent_key], now, how="provider", by=channel.provider.name, note=why
                 )
+
+    async def tell_health(self, connection: Connection, channel: Channel, health: Health) -> None:
+        """That a channel is down, once; or that it is so no longer."""
+        now, cause = self.services.clock.now(), f"channel:{channel.id}:health"
+        log.warning("a channel's health", channel=str(channel.id), health=health.word, why=health.why)
+        if health.word == "down":
+            await notice.put(
+                connection, channel.workspace_id, cause=cause, level="error", now=now,
+                text=f"Channel {channel.name} is down: {health.why}. Its messages wait; it is tried again by "
+                "itself, one call at a time.",
+            )  # fmt: skip
+        else:
+            await notice.clear(connection, cause, now)
 
     async def misconfigured(self, workspace_id: UUID, channel_id: UUID, error: ClarionError) -> None:
         """A channel that cannot be opened: paused, and somebody told."""

@@ -13,7 +13,7 @@ from datetime import date, tzinfo
 from uuid import UUID
 
 from clarion.domain import limits
-from clarion.domain.limits import Limiter, Obstacle
+from clarion.domain.limits import Limit, Limiter, Obstacle
 from clarion.domain.message import Outcome
 from clarion.flow.dispatch.shared import Call
 from clarion.kit.clock import Clock
@@ -57,6 +57,11 @@ class Broker:
         """Seconds until the rates have room."""
         return max(limiter.rest(ticks) for limiter in self.limiters)
 
+    def full(self, ticks: float) -> Limit | None:
+        """Which limit lets nobody go now, whoever they are for."""
+        found = [limit for limiter in self.limiters if (limit := limiter.full(ticks, self._today()))]
+        return max(found, key=lambda limit: limit is not Limit.RATE, default=None)
+
     def obstacle(self, address: bytes, units: int, ticks: float) -> Obstacle | None:
         """What stands in the way of so many units to this address now."""
         if len(self.limiters) == 1:  # the usual case
@@ -86,6 +91,10 @@ class Broker:
             self.out[call.attempt_id] = Out(call.waiting.cohort, call.units, now)
         else:
             self._free(call.units)
+
+    def leave(self) -> None:
+        """Nobody collects for this channel any more: what it holds of its account is the others' again."""
+        self.freed(list(self.out))
 
     def freed(self, attempt_ids: Iterable[UUID]) -> int:
         """These are over; how many of them were out."""

@@ -22,6 +22,7 @@ from clarion.flow.dispatch.breaker import Breaker
 from clarion.flow.dispatch.broker import Broker
 from clarion.flow.dispatch.calls import Calls
 from clarion.flow.dispatch.collector import Collector
+from clarion.flow.dispatch.health import Health
 from clarion.flow.dispatch.judge import Beyond, Judgement, not_begun
 from clarion.flow.dispatch.lanes import Lanes
 from clarion.flow.dispatch.leavers import Leavers
@@ -37,6 +38,7 @@ BATCH = 500
 MOST_AHEAD = 3_000
 SLICE = 0.25  # one intent covers at most this many seconds of the channel's rate (DESIGN, rule 4)
 LOOK, REST = 0.1, 0.25  # seconds between looks at the lanes: while something waits, and while nothing does
+Memory = Callable[[Shared, Channel, Broker], Awaitable[object]]
 log = logger(__name__)
 
 
@@ -48,30 +50,36 @@ class Desk:
     channel: Channel
     sender: Sender
     epoch: int
+    account: Limiter | None = None  # what all channels of the account may carry together
+    memory: Memory = history.remember_one  # learns what was sent before
     valid_until: float = 0.0  # monotonic; after it no call begins until a beat succeeds again
     lanes: Lanes = field(init=False)
     calls: Calls = field(init=False)
     collector: Collector = field(init=False)
     breaker: Breaker = field(init=False)
+    health: Health = field(init=False)
     leavers: Leavers = field(init=False)
     broker: Broker = field(init=False)
     admission: Admission = field(init=False)
     idle_since: float = 0.0
     held_until: float = 0.0
+    stopping: bool = False  # it begins no further call
     _intending: int = 0  # taken, and their intent not yet committed
-    _stopping: bool = False
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _thirst: asyncio.Event = field(default_factory=asyncio.Event)
     _doubtful: list[tuple[Waiting, UUID]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.broker = Broker(self.shared.clock, [Limiter(self.channel.limits)], self.channel.zone)
+        own = Limiter(self.channel.limits)
+        limiters = [own] if self.account is None else [own, self.account]
+        self.broker = Broker(self.shared.clock, limiters, self.channel.zone)
         # Read ahead what goes within a second: more would only grow old.
         self.lanes = Lanes(ahead=min(MOST_AHEAD, max(BATCH // 2, int(self.channel.rate))))
         self.collector = Collector(self.shared, self.channel, self.sender, self.broker, self._wake.set)
         self.admission = Admission(self.shared, self.channel, self.lanes, self.broker)
         self.leavers = Leavers(self.shared, self.channel.workspace_id, self.lanes)
         self.breaker = Breaker(self.channel.config.breaker)
+        self.health = Health(self.breaker)
         places = min(self.shared.places, self.channel.config.max_in_flight)
         self.calls = Calls(
             self.shared, self.channel, self.sender, self.broker, self.breaker, places,
@@ -99,9 +107,9 @@ class Desk:
 
     async def _remember(self) -> None:
         """What was sent before counts against the limits; nothing goes until that is known."""
-        while not self._stopping:
+        while not self.stopping:
             try:
-                await history.remember(self.shared, self.channel, self.broker)
+                await self.memory(self.shared, self.channel, self.broker)
                 return
             except AWAY:
                 await asyncio.sleep(0.2)
@@ -110,7 +118,7 @@ class Desk:
         self, act: Callable[[], Awaitable[bool]], pause: Callable[[], Awaitable[None]]
     ) -> None:
         """Act for as long as there is something to do, then pause, until stopped."""
-        while not self._stopping:
+        while not self.stopping:
             try:
                 busy = await act()
             except AWAY as error:
@@ -196,7 +204,7 @@ class Desk:
 
     def stop(self) -> None:
         """Begin no further call."""
-        self._stopping = True
+        self.stopping = True
         self.collector.stop()
         self.wake()
 
@@ -217,7 +225,7 @@ class Desk:
         return min([now, *self.calls.begun.values()])
 
     def _may_begin(self, ticks: float) -> bool:
-        return ticks <= self.valid_until and not self._stopping
+        return ticks <= self.valid_until and not self.stopping
 
     # --- a batch
 
@@ -281,6 +289,8 @@ class Desk:
 
     def _heard(self, waiting: Waiting, judgement: Judgement, told: Told | None) -> None:
         """A pause, an opt-out: what the answer means beyond its message."""
+        if told is not None:
+            self.health.heard(told)
         if judgement.beyond is Beyond.HOLD:
             self.held_until = max(self.held_until, self.shared.clock.monotonic() + judgement.hold)
         elif judgement.beyond is not None and told is not None:

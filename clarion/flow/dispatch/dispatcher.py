@@ -1,4 +1,4 @@
-"""The dispatch of one process: takes channels, runs a desk for each, beats, and gives them up in order."""
+"""The dispatch of one process: takes accounts, sends for their channels, beats, gives them up in order."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from clarion.errors import ClarionError
 from clarion.flow.compose import Composer
 from clarion.flow.dispatch import account, deaths
 from clarion.flow.dispatch.beyond import Beyonder
-from clarion.flow.dispatch.desk import Desk
-from clarion.flow.dispatch.held import Held
 from clarion.flow.dispatch.ownership import Watch
 from clarion.flow.dispatch.recover import recover
 from clarion.flow.dispatch.settler import Settler
 from clarion.flow.dispatch.shared import Shared
+from clarion.flow.dispatch.tree import Tree
 from clarion.flow.services import Services
 from clarion.kit import process
 from clarion.kit.clock import ClockGuard
@@ -34,7 +33,7 @@ from clarion.store import worker as workers
 from clarion.store.owner import Holding
 from clarion.store.worker import Worker
 
-IDLE = 60.0  # a channel with nothing to send is given up after this many seconds
+IDLE = 60.0  # an account with nothing to send is given up after this many seconds
 CLOCK_EVERY = 5.0
 SETTLED_WITHIN = 5.0  # after its calls ended, a desk waits this long for their verdicts to be durable
 log = logger(__name__)
@@ -42,12 +41,12 @@ log = logger(__name__)
 
 @dataclass(slots=True)
 class Dispatcher:
-    """Run it until `stop`; then it drains within the settings' `drain` and gives its channels up."""
+    """Run it until `stop`; then it drains within the settings' `drain` and gives its accounts up."""
 
     services: Services
     http: Http
     worker_id: UUID = field(init=False)
-    held: dict[UUID, Held] = field(default_factory=dict)
+    held: dict[UUID, Tree] = field(default_factory=dict)
     suspicion: str | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -72,19 +71,19 @@ class Dispatcher:
         """Begin no further call; end when those under way have ended."""
         self._stop.set()
         self._woken.set()
-        for held in self.held.values():
-            held.desk.stop()
+        for tree in self.held.values():
+            tree.stop()
 
     def wake(self) -> None:
         """Something new is due: look at once."""
         self._woken.set()
-        for held in self.held.values():
-            held.desk.wake()
+        for tree in self.held.values():
+            tree.wake()
 
     def freed(self, channel_id: str) -> None:
         """Receipts came for a channel: what it holds may be over."""
-        if held := self.held.get(UUID(channel_id)):
-            held.desk.collector.nudge()
+        for tree in self.held.values():
+            tree.nudge(UUID(channel_id))
 
     async def run(self) -> None:
         """Until stopped. Raises only what a supervisor should restart the process for."""
@@ -151,26 +150,25 @@ class Dispatcher:
             self._clock_due = 0.0
 
     async def _beat(self) -> None:
-        """Tell that we live; a desk whose beat fails owns its channel no longer."""
+        """Tell that we live; a tree whose beat fails owns its account no longer."""
         services = self.services
-        for channel_id, held in list(self.held.items()):
-            desk = held.desk
+        for account_id, tree in list(self.held.items()):
             began = services.clock.monotonic()
-            async with services.db.tenant(desk.channel.workspace_id) as connection:
+            async with services.db.tenant(tree.workspace_id) as connection:
+                now = services.clock.now()
+                for channel, health in tree.news(now):
+                    await self._beyonder.tell_health(connection, channel, health)
                 ours = await owner.beat(
-                    connection,
-                    channel_id,
-                    self.worker_id,
-                    desk.epoch,
-                    desk.settled_through(services.clock.now()),
-                )
+                    connection, account_id, self.worker_id, tree.epoch, tree.settled_through(now),
+                    tree.sights(),
+                )  # fmt: skip
                 crash_point("beat.before_commit")
             crash_point("beat.committed")
             if ours and self.suspicion is None:
                 # Others wait for a lease after they see this beat; we stop well before.
-                desk.valid_until = began + services.settings.lease * 0.6
-            if not ours or held.task.done():
-                self._give_up(held, ours=ours)
+                tree.extend(began + services.settings.lease * 0.6)
+            if not ours or tree.failed:
+                self._give_up(tree, ours=ours)
         await self._meet_crew()
 
     async def _meet_crew(self) -> None:
@@ -179,8 +177,9 @@ class Dispatcher:
         if ticks < self._crew_due:
             return
         async with services.db.system() as connection:
-            in_flight = sum(len(held.desk.calls.begun) for held in self.held.values())
-            state = {"channels": len(self.held), "in_flight": in_flight, "suspicion": self.suspicion}
+            channels = sum(len(tree.working) for tree in self.held.values())
+            in_flight = sum(tree.in_flight for tree in self.held.values())
+            state = {"channels": channels, "in_flight": in_flight, "suspicion": self.suspicion}
             await workers.see(connection, self.worker_id, services.clock.now(), state)
             await self._learn(connection)
         self._crew_due = ticks + services.settings.lease / 4
@@ -193,11 +192,11 @@ class Dispatcher:
             self._board = board = await owner.board(connection, services.clock.now())
         self._watch.look(board, ticks)
         share = self._watch.share(board, self._alive)
-        staying = [held for held in self.held.values() if held.leaving is None]
-        for held in staying:
-            idle = ticks - held.desk.idle_since > IDLE and not held.desk.calls.begun
-            if idle or not await self._unchanged(held):
-                self._give_up(held, ours=True)
+        staying = [tree for tree in self.held.values() if tree.leaving is None]
+        for tree in staying:
+            idle = ticks - tree.idle_since > IDLE and not tree.in_flight
+            if idle or not await self._unchanged(tree):
+                self._give_up(tree, ours=True)
         if len(staying) > share:
             self._give_up(staying[-1], ours=True)
         if self.suspicion is not None:
@@ -218,22 +217,23 @@ class Dispatcher:
         self._dead = set(await deaths.ended(connection, known.values(), self.services.clock.now()))
         self._alive = sum(1 for worker in lately if worker.id not in self._dead)
 
-    async def _unchanged(self, held: Held) -> bool:
-        """Whether the desk may go on; an edit that it cannot adopt opens the channel anew."""
-        desk = held.desk
-        try:
-            now = await account.load(self.services, desk.channel.workspace_id, desk.channel.id)
-        except ClarionError:
-            return False
-        return now.active and desk.adopt(now)
+    async def _unchanged(self, tree: Tree) -> bool:
+        """Whether the tree may go on with its account as that is now."""
+        members = await account.siblings(self.services, tree.workspace_id, tree.account_id)
+        goes_on = await tree.adopt(members)
+        await self._tell_broken(tree.workspace_id, members.broken + tree.broken)
+        tree.broken.clear()
+        return goes_on
+
+    async def _tell_broken(self, workspace_id: UUID, broken: list[tuple[UUID, ClarionError]]) -> None:
+        for channel_id, error in broken:
+            await self._beyonder.misconfigured(workspace_id, channel_id, error)
 
     async def _take(self, holding: Holding) -> None:
         services = self.services
-        try:
-            channel = await account.load(services, holding.workspace_id, holding.channel_id)
-            sender = channel.provider.sender(channel.account, self.http)
-        except ClarionError as error:
-            await self._beyonder.misconfigured(holding.workspace_id, holding.channel_id, error)
+        members = await account.siblings(services, holding.workspace_id, holding.channel_id)
+        await self._tell_broken(holding.workspace_id, members.broken)
+        if not members.active:
             return
         began = services.clock.monotonic()
         async with services.db.tenant(holding.workspace_id) as connection:
@@ -243,37 +243,36 @@ class Dispatcher:
         if taken is None:
             return
         if holding.worker_id is not None:
-            services.metrics.takeovers.labels(str(channel.id)).inc()
+            for channel in members.active:
+                services.metrics.takeovers.labels(str(channel.id)).inc()
         epoch, settled_through = taken
-        await recover(services, channel, epoch, settled_through)
-        desk = Desk(self._shared, channel, sender, epoch)
-        desk.valid_until = began + services.settings.lease * 0.6
-        self.held[channel.id] = Held(desk, asyncio.create_task(desk.run()))
-        log.info("took a channel", channel=str(channel.id), epoch=epoch)
+        await recover(services, holding.workspace_id, members.ids, epoch, settled_through)
+        until = began + services.settings.lease * 0.6
+        tree = self.held[holding.channel_id] = Tree.open(self._shared, self.http, members, epoch, until)
+        await self._tell_broken(holding.workspace_id, tree.broken)
+        tree.broken.clear()
+        log.info("took an account", account=str(holding.channel_id), epoch=epoch, channels=len(tree.working))
 
-    def _give_up(self, held: Held, *, ours: bool) -> asyncio.Task[None]:
-        """Stop a desk and release its channel when its calls have ended; the others go on meanwhile."""
-        held.desk.stop()
-        if held.leaving is None:
-            held.leaving = asyncio.create_task(self._release(held, ours))
-        return held.leaving
+    def _give_up(self, tree: Tree, *, ours: bool) -> asyncio.Task[None]:
+        """Stop a tree and release its account when its calls have ended; the others go on meanwhile."""
+        tree.stop()
+        if tree.leaving is None:
+            tree.leaving = asyncio.create_task(self._release(tree, ours))
+        return tree.leaving
 
-    async def _release(self, held: Held, ours: bool) -> None:
-        desk, channel_id = held.desk, held.desk.channel.id
+    async def _release(self, tree: Tree, ours: bool) -> None:
         try:
-            await asyncio.gather(held.task, return_exceptions=True)
-            await desk.drain(self.services.settings.drain if ours else 0.0)
-            await desk.settled(SETTLED_WITHIN)
-            if ours and not desk.calls.begun:
-                async with self.services.db.tenant(desk.channel.workspace_id) as connection:
-                    await owner.release(connection, channel_id, self.worker_id, desk.epoch)
+            ended = await tree.end(self.services.settings.drain if ours else 0.0, SETTLED_WITHIN)
+            if ours and ended:
+                async with self.services.db.tenant(tree.workspace_id) as connection:
+                    await owner.release(connection, tree.account_id, self.worker_id, tree.epoch)
                     crash_point("release.before_commit")
                 crash_point("release.committed")
         except AWAY as error:  # its beat stops here, so another worker takes it over after a lease
-            log.warning("a channel could not be released", error=type(error).__name__)
+            log.warning("an account could not be released", error=type(error).__name__)
         finally:
-            self.held.pop(channel_id, None)
-            desk.calls.gauges.forget()
+            self.held.pop(tree.account_id, None)
+            tree.forget()
 
     async def _leave(
         self,
@@ -285,7 +284,7 @@ class Dispatcher:
         """Drain: calls under way end or become unknown, everything known is written, channels are free."""
         try:
             async with asyncio.timeout(self.services.settings.drain + 2 * SETTLED_WITHIN):
-                leaving = [self._give_up(held, ours=True) for held in self.held.values()]
+                leaving = [self._give_up(tree, ours=True) for tree in self.held.values()]
                 await asyncio.gather(*leaving, return_exceptions=True)
                 settler.close()
                 await settling

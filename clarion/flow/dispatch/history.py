@@ -7,34 +7,55 @@ only be too strict, by seconds, once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
+from uuid import UUID
 
-from clarion.domain.limits import DAY, Limits
+from clarion.domain.limits import DAY, Limiter, Limits
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.broker import Broker, Out
 from clarion.flow.dispatch.shared import Shared
 from clarion.store import recent
 
+Brokers = Mapping[UUID, tuple[Channel, Broker]]
 
-async def remember(shared: Shared, channel: Channel, broker: Broker) -> int:
-    """Tell a new owner's broker what left before; how many tries."""
+
+async def remember(
+    shared: Shared, brokers: Brokers, account: Limiter | None = None, others: Sequence[UUID] = ()
+) -> int:
+    """Tell new brokers of channels of one account what left before; how many tries.
+
+    `account`: the limiter that they share, where it does not know yet; then `others` are the account's
+    further channels, which it counts too.
+    """
     now, ticks = shared.clock.now(), shared.clock.monotonic()
     slack = timedelta(seconds=2 * shared.clock_tolerance)
-    span = max(_span(limiter.limits, channel, now) for limiter in broker.limiters)
-    begun = now - span - slack - timedelta(seconds=channel.config.total_timeout)
-    async with shared.db.tenant(channel.workspace_id) as connection:
-        found = await recent.since(connection, channel.id, begun)
+    some = [channel for channel, _ in brokers.values()]
+    kept = [(channel, broker.limiters[0].limits) for channel, broker in brokers.values()]
+    kept += [(channel, account.limits) for channel in some if account is not None]
+    span = max(_span(limits, channel, now) for channel, limits in kept)
+    patience = timedelta(seconds=max(channel.config.total_timeout for channel in some))
+    async with shared.db.tenant(some[0].workspace_id) as connection:
+        found = await recent.since(connection, [*brokers, *others], now - span - slack - patience)
     last = float("-inf")
     for one in found:
         left = min(now, (one.ended_at or now) + slack)
         last = max(last, ticks - (now - left).total_seconds())
-        day = left.astimezone(channel.zone).date()
-        out = one.out and broker.limited
-        for limiter in broker.limiters:
+        channel, broker = brokers.get(one.channel_id, (some[0], None))
+        out = one.out and broker is not None and broker.limited
+        counting = [account] if account is not None else []
+        counting += [] if broker is None else [broker.limiters[0]]
+        for limiter in counting:
+            day = left.astimezone(channel.zone).date()
             limiter.remember(one.consent_key or one.id, one.units, last, day, over=not out)
-        if out:
+        if broker is not None and out:
             broker.out[one.id] = Out(one.cohort, one.units, last)
     return len(found)
+
+
+async def remember_one(shared: Shared, channel: Channel, broker: Broker) -> int:
+    """The same of one channel, for its own limits alone."""
+    return await remember(shared, {channel.id: (channel, broker)})
 
 
 def _span(limits: Limits, channel: Channel, now: datetime) -> timedelta:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 from clarion.domain.message import Verdict
 from clarion.flow.dispatch import deaths
-from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.judge import not_begun, unanswered
 from clarion.flow.services import Services
 from clarion.kit import flight, process
@@ -28,12 +28,14 @@ SLACK = timedelta(seconds=60)  # two machines' clocks, and a commit that took it
 log = logger(__name__)
 
 
-async def recover(services: Services, channel: Channel, epoch: int, settled_through: datetime) -> int:
-    """Settle every attempt of earlier epochs that is still in flight; returns how many."""
+async def recover(
+    services: Services, workspace_id: UUID, channel_ids: Sequence[UUID], epoch: int, settled_through: datetime
+) -> int:
+    """Settle every attempt of earlier epochs that is still in flight on an account's channels; how many."""
     total = 0
     while True:
-        async with services.db.tenant(channel.workspace_id) as connection:
-            left = await attempt.abandoned(connection, channel.id, epoch, settled_through - SLACK)
+        async with services.db.tenant(workspace_id) as connection:
+            left = await attempt.abandoned(connection, channel_ids, epoch, settled_through - SLACK)
             owners = await worker.some(connection, list({a.worker_id for a in left}))
             now = services.clock.now()
             dead = await deaths.ended(connection, owners.values(), now)
@@ -43,14 +45,14 @@ async def recover(services: Services, channel: Channel, epoch: int, settled_thro
         verdicts: dict[date, list[Verdict]] = defaultdict(list)
         for one in left:
             verdicts[one.cohort].append(_verdict(one.id, begun.get(one.worker_id), now))
-        async with services.db.tenant(channel.workspace_id) as connection:
+        async with services.db.tenant(workspace_id) as connection:
             for cohort, some in verdicts.items():
                 await attempt.settle(connection, cohort, some, now, unknown_too=False)
                 await event.of_attempts(connection, cohort, [one.attempt_id for one in some], now)
             crash_point("recover.before_commit")
         crash_point("recover.committed")
         total += len(left)
-        log.warning("took over what an owner left in flight", channel=str(channel.id), attempts=len(left))
+        log.warning("took over what an owner left in flight", account=str(channel_ids[0]), attempts=len(left))
 
 
 def _begun(owner: worker.Worker) -> set[UUID] | None:

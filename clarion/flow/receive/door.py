@@ -41,13 +41,13 @@ class Door:
         self._batcher = Batcher(services.db)
         self._known: dict[UUID, _Known] = {}
 
-    async def take(self, channel_id: UUID, call: Call) -> str:
+    async def take(self, channel_id: UUID, call: Call) -> tuple[str, str]:
         """Check that the provider itself calls, and store the call; it is durable when this returns.
 
         The address of `call` is as it was requested; the provider knows us by our public one. Gives what
-        to answer: the challenge, where a GET asks for it (that is not stored), else nothing. Raises
-        NotFound, Unauthorized (the call is not the provider's; Forbidden for a GET) and Unavailable
-        (nothing was stored, it may call again).
+        to answer, its type first: the challenge, where a GET asks for it (that is not stored), else what the
+        provider wants to read, mostly nothing. Raises NotFound, Unauthorized (the call is not the
+        provider's; Forbidden for a GET) and Unavailable (nothing was stored, it may call again).
         """
         channel = await self._channel(channel_id)
         _, _, query = call.url.partition("?")
@@ -56,7 +56,7 @@ class Door:
         if call.method == "GET":
             answer = channel.provider.challenge(channel.account, call)
             if answer is not None:
-                return answer
+                return "text/plain; charset=utf-8", answer
         if not channel.provider.verified(channel.account, call):
             log.warning("a call to a hook was not its provider's", channel=str(channel_id))
             raise _refusal(call.method)
@@ -65,7 +65,7 @@ class Door:
         body = Body(uuid7(now), channel_id, now, call.body, call.method, _fit(query), _fit(kind))
         await self._batcher.put(channel.workspace_id, body)
         self._services.nudge("inbox")
-        return ""
+        return channel.provider.thanks
 
     async def _channel(self, channel_id: UUID) -> Channel:
         ticks = self._services.clock.monotonic()

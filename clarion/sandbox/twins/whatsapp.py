@@ -11,12 +11,12 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
 from clarion.sandbox.calls import Calls
-from clarion.sandbox.dialect import Refusal, Submission, Told
+from clarion.sandbox.dialect import Example, Refusal, Submission, Told, Webhook
 from clarion.sandbox.head import Handler, Head, response
 from clarion.sandbox.record import FAILED, STATUSES, Entry
 from clarion.sandbox.server import Exchange
@@ -93,6 +93,12 @@ _UNKNOWN = Code(400, "Unknown error", "")
 
 class WhatsApp:
     """Speaks for one world. Implements dialect.Twin."""
+
+    batches: ClassVar[bool] = True
+    example: ClassVar[Example] = Example(
+        "100200300",
+        {"token": "sandbox-token", "app_secret": "sandbox-secret", "verify_token": "sandbox-verify"},
+    )
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -217,13 +223,13 @@ class WhatsApp:
 
     # --- webhooks
 
-    def statuses(self, number: Number, told: Sequence[Told]) -> bytes:
+    def statuses(self, number: Number, told: Sequence[Told]) -> Webhook | None:
         record = self._world.record
         return _webhook(
             number, {"statuses": [_status(number, record.wamid(t.row), record.entry(t.row), t) for t in told]}
         )
 
-    def inbound(self, number: Number, messages: Sequence[Inbound]) -> bytes:
+    def inbound(self, number: Number, messages: Sequence[Inbound]) -> Webhook | None:
         people = dict.fromkeys(m.person for m in messages)
         contacts = [
             {"profile": {"name": f"Person {person[-4:]}"}, **_identity("wa_id", "user_id", person)}
@@ -241,17 +247,18 @@ class WhatsApp:
         ]
         return _webhook(number, {"contacts": contacts, "messages": said})
 
-    def signature(self, number: Number, body: bytes) -> dict[str, str]:
-        digest = hmac.new(number.app_secret, body, hashlib.sha256).hexdigest()
-        return {"X-Hub-Signature-256": f"sha256={digest}"}
 
-
-def _webhook(number: Number, value: dict[str, Any]) -> bytes:
+def _webhook(number: Number, value: dict[str, Any]) -> Webhook | None:
+    if number.callback_url is None:
+        return None
     metadata = {"display_phone_number": number.display, "phone_number_id": number.id}
     change = {"field": "messages", "value": {"messaging_product": "whatsapp", "metadata": metadata, **value}}
-    return orjson.dumps(
+    body = orjson.dumps(
         {"object": "whatsapp_business_account", "entry": [{"id": number.account, "changes": [change]}]}
     )
+    digest = hmac.new(number.app_secret, body, hashlib.sha256).hexdigest()
+    headers = {"Content-Type": "application/json", "X-Hub-Signature-256": f"sha256={digest}"}
+    return Webhook(number.callback_url, headers, body)
 
 
 def _identity(by_number: str, by_user: str, person: str) -> dict[str, str]:

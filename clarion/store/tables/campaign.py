@@ -7,11 +7,13 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
     Numeric,
     UniqueConstraint,
+    Uuid,
     text,
 )
 
@@ -40,9 +42,11 @@ channel = table(
     words("reason", default=""),
     moment("created_at"),
     moment("modified_at"),
+    Column("account_id", Uuid, ForeignKey("channel.id")),
     CheckConstraint("rate > 0", name="rate"),
     one_of("state", "active", "paused"),
     UniqueConstraint("workspace_id", "name"),
+    Index("channel_account", "account_id", postgresql_where=text("account_id IS NOT NULL")),
 )
 
 campaign = table(

@@ -80,6 +80,7 @@ channel_owner = table(
     Column("epoch", BigInteger, nullable=False, server_default=text("0")),
     Column("beat", BigInteger, nullable=False, server_default=text("0")),
     moment("settled_through", null=True),
+    document("sights", default="{}"),
     storage={"fillfactor": 20},
 )
 

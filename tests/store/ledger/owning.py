@@ -102,7 +102,7 @@ class Owning(Base):
         since = worker.settled_through - SLACK
 
         async def work(connection: Connection) -> list[Verdict]:
-            left = await attempt.abandoned(connection, self.world.channel, epoch, since)
+            left = await attempt.abandoned(connection, [self.world.channel], epoch, since)
             verdicts = [self.post_mortem(one.id, one.worker_id, provable) for one in left]
             await attempt.settle(connection, COHORT, verdicts, now)
             return verdicts

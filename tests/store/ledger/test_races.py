@@ -166,7 +166,7 @@ async def test_an_intent_under_way_makes_a_takeover_wait(db: Database, scene: Sc
     assert met.waited
     assert (len(met.first), met.second) == (3, 2)
     async with db.tenant(scene.workspace) as connection:
-        left = await attempt.abandoned(connection, scene.sent.channel_id, 2, NOW - timedelta(minutes=2))
+        left = await attempt.abandoned(connection, [scene.sent.channel_id], 2, NOW - timedelta(minutes=2))
     assert {one.id for one in left} == met.first, "the new owner sees what the old one began"
 
 
