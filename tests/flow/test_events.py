@@ -10,6 +10,10 @@ import pytest
 
 from clarion.domain.message import Outcome, State, Verdict
 from clarion.flow import announce, configure, consent, fire, subscribe, unknowns
+from clarion.flow.dispatch import account
+from clarion.flow.dispatch.beyond import Beyonder
+from clarion.flow.dispatch.breaker import Breaker
+from clarion.flow.dispatch.health import Health, Word
 from clarion.flow.dispatch.settler import Ended, Settler
 from clarion.flow.erase import erase_contact
 from clarion.flow.services import Services
@@ -358,7 +362,23 @@ async def test_a_campaigns_way_is_told(services: Services, workspace: UUID, port
     assert (paused["name"], paused["reason"]) == ("Closed on Monday", "a wrong date")
 
 
-async def test_a_channels_health_is_told_when_it_changes_and_why(
+async def test_a_channel_that_is_down_is_told_once_and_that_it_is_up_only_after_that(
+    services: Services, workspace: UUID, portal_id: UUID
+) -> None:
+    loaded = await account.load(services, workspace, await channel(services, workspace))
+    beyonder = Beyonder(services)
+    words: list[Word] = ["up", "down", "down", "degraded", "up"]
+    for word in words:
+        at(services).advance(60)
+        health = Health(Breaker(), word=word, why="20 calls were not answered")
+        async with services.db.tenant(workspace) as connection:
+            await beyonder.tell_health(connection, loaded, health)
+    portal = await told(services, workspace, portal_id)
+    assert [one.type for one in portal.told] == ["channel.down", "channel.up"]
+    assert portal.of("channel.down")[0]["reason"] == "20 calls were not answered"
+
+
+async def test_a_channels_state_is_told_when_it_changes_and_why(
     services: Services, workspace: UUID, portal_id: UUID
 ) -> None:
     channel_id = await channel(services, workspace)
