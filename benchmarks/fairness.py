@@ -37,7 +37,7 @@ async def _remind(scene: Scene, count: int) -> None:
     """So many reminders, each to one person, at any moments."""
     async with Database(scene.url, size=2) as db:
         for n in range(count):
-            await asyncio.sleep(random.uniform(0.02, 0.2))  # noqa: S311
+            await asyncio.sleep(random.uniform(0.02, 0.2))
             async with db.tenant(scene.workspace_id) as connection:
                 sent = await announce(
                     connection, scene.workspace_id, Clock().now(), [f"+251911{n:06}"], scene.channel_id,
@@ -47,6 +47,9 @@ async def _remind(scene: Scene, count: int) -> None:
                     "UPDATE content_version SET body = %s WHERE campaign_id = %s",
                     (Jsonb(DEFINITION["content"]), sent.campaign_id),
                 )
+                await connection.execute(
+                    "SELECT pg_notify('clarion', 'benchmark:due:')"
+                )  # as a run's firing does
 
 
 def _lateness(scene: Scene) -> list[float]:
