@@ -234,8 +234,10 @@ class ExampleAnswer(Answer):
 
     contact_id: UUID
     name: str
-    kind: Literal["text", "template"]
+    kind: Literal["text", "template", "email"]
     text: str = Field(description="of a template, its parameters, one a line")
+    subject: str | None = Field(description="of a mail")
+    html: str | None = Field(description="of a mail that has it")
     template: str | None
     segments: int | None = Field(description="SMS that the text takes")
 

@@ -31,6 +31,10 @@ _NO_RATE = 1e9
 Count = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
 
 
+HTTP, SMTP = ("https", "http"), ("smtps", "smtp")
+"""What a `base_url` may begin with, by protocol, the encrypted one first."""
+
+
 class AccountLimits(BaseModel):
     """What all channels of an account may carry together. What is absent is not limited."""
 
@@ -172,10 +176,17 @@ def limits(config: ChannelConfig, rate: float, usual: Limits) -> Limits:
 LIMITS = ("capacity", "pair_interval", "pair_burst", "uniques", "daily", "collect_after")
 
 
-def read_config(given: Mapping[str, object], *, allow_private: bool, where: str = "config") -> ChannelConfig:
+def read_config(
+    given: Mapping[str, object],
+    *,
+    allow_private: bool,
+    where: str = "config",
+    protocols: tuple[str, ...] = HTTP,
+) -> ChannelConfig:
     """A checked configuration. Raises Invalid with every problem in it.
 
-    `allow_private` (a setting) lets `base_url` name a loopback or private address, and plain http.
+    `protocols` are what `base_url` may begin with, the encrypted one first. `allow_private` (a setting)
+    lets it name a loopback or private address, and plain http.
     Names are judged here by their spelling only; what they resolve to is checked at each connection.
     """
     try:
@@ -186,6 +197,12 @@ def read_config(given: Mapping[str, object], *, allow_private: bool, where: str 
             where=where,
             problems=tuple(_problem(found["loc"], found["msg"], where) for found in error.errors()),
         ) from None
+    if config.base_url is not None and urlsplit(config.base_url).scheme not in protocols:
+        raise Invalid(
+            "this provider speaks another protocol",
+            where=f"{where}.base_url",
+            hint=f"Write an address that begins with {protocols[0]}://",
+        )
     if config.base_url is not None and not allow_private and (problem := not_public(config.base_url)):
         raise Invalid(
             problem,
@@ -216,7 +233,7 @@ def _wrong_address(url: str) -> str | None:
         _ = parts.port
     except ValueError:
         return "not an address"
-    if parts.scheme not in ("https", "http"):
+    if parts.scheme not in (*HTTP, *SMTP):
         return "write an address that begins with https://"
     if not parts.hostname or re.search(r"[\s\x00-\x20\\]", url):
         return "the address names no host"
@@ -260,6 +277,7 @@ def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | str |
 
 
 def _not_encrypted(parts: SplitResult) -> str | None:
-    if parts.scheme != "https":
+    # smtp:// is encrypted once it is connected: the provider refuses to go on where it cannot be
+    if parts.scheme not in ("https", *SMTP):
         return "credentials would travel unencrypted: use https"
     return None

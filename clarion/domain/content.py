@@ -6,9 +6,10 @@
                                      "parameters": ["{{ contact.name | default: 'colleague' }}"]}},
       {"language": "sw", "content": {"kind": "text", "text": "Habari {{ contact.name }}"}}]}
 
-A form is one of a closed union, told apart by `kind`. `text` and `template` can be sent; the others have
-their shape already and are refused at creation until their channels exist. `inside` and `outside` are of
-the service window, the time after a person's own message in which a provider takes free text.
+A form is one of a closed union, told apart by `kind`. `text`, `template` and `email` can be sent, each over
+the providers that carry it; the others have their shape already and are refused at creation until their
+channels exist. `inside` and `outside` are of the service window, the time after a person's own message in
+which a provider takes free text.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class MediaForm(_Model):
 
 
 class MailForm(_Model):
-    """A mail."""
+    """A mail: a subject of one line, a text, and the same in HTML for whoever can show it. Values that are
+    put into the HTML are escaped."""
 
     kind: Literal["email"]
     subject: Source
@@ -116,8 +118,8 @@ Form = Annotated[
     Field(discriminator="kind"),
 ]
 
-AVAILABLE: frozenset[str] = frozenset(("text", "template"))
-"""The kinds that can be sent."""
+AVAILABLE: frozenset[str] = frozenset(("text", "template", "email"))
+"""The kinds that can be sent, by some provider; which of them a provider carries is its own `kinds`."""
 
 
 class Variant(_Model):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from clarion.domain.content import AVAILABLE, Content, Form, TemplateForm, TextForm, Variant
+from clarion.domain.content import AVAILABLE, Content, Form, MailForm, TemplateForm, TextForm, Variant
 from clarion.domain.field import FieldType
 from clarion.domain.language import choose_language
 from clarion.domain.refusal import Refusal
@@ -14,6 +14,8 @@ from clarion.domain.template import check, compile_template, samples
 from clarion.errors import Problem
 
 LONGEST_PARAMETER = 1024
+LONGEST_SUBJECT = 255
+LONGEST_HTML = 64_000
 TEXT_LIMITS: Mapping[str, int] = {"whatsapp": 4096, "messenger": 2000, "sms": 1600}
 """Characters of one text by kind of channel; a provider's own `text_limit` goes before these."""
 
@@ -24,6 +26,10 @@ OUTSIDE_WINDOW = Refusal(
 EMPTY = Refusal("empty_text", "nothing is left of the text for this person", "give its variables a default")
 EMPTY_PARAMETER = Refusal(
     "empty_parameter", "a parameter of the template is empty for this person", "give its variables a default"
+)
+
+EMPTY_SUBJECT = Refusal(
+    "empty_subject", "the subject is empty for this person", "give its variables a default"
 )
 
 
@@ -49,6 +55,18 @@ class SaidTemplate:
     name: str
     language: str
     parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SaidMail:
+    """A mail as one person reads it; the subject is one line."""
+
+    subject: str
+    text: str
+    html: str | None
+
+
+Said = SaidText | SaidTemplate | SaidMail
 
 
 def choose(
@@ -89,17 +107,23 @@ def check_content(
     *,
     text_limit: int = max(TEXT_LIMITS.values()),
     has_window: bool = False,
+    channel_kind: str | None = None,
+    kinds: frozenset[str] = AVAILABLE,
 ) -> list[Problem]:
     """Everything in the content that could not be sent; empty when all of it can.
 
-    `known` is what `template.known_variables` gives; `text_limit` and `has_window` are the provider's. A
-    problem's place is a JSON path, and in a template the line and column of it:
-    "variants[0].content.text, line 1 column 7".
+    `known` is what `template.known_variables` gives; the rest is the provider's: `channel_kind` its name,
+    `kinds` what it carries, which every variant must be that could be said there. A problem's place is a
+    JSON path, and in a template the line and column of it: "variants[0].content.text, line 1 column 7".
     """
     problems: list[Problem] = []
     for number, variant in enumerate(content.variants):
         for place, form in variant.forms:
             where = f"variants[{number}].{place}"
+            here = variant.channel_kind in (None, channel_kind)
+            if form.kind in AVAILABLE and here and form.kind not in kinds:
+                problems.append(_not_carried(form, channel_kind, kinds).at(where))
+                continue
             problems += _check_form(form, where, known, text_limit)
             if has_window and place == "outside" and isinstance(form, TextForm):
                 hint = "give a template: outside the service window no free text is taken"
@@ -113,7 +137,7 @@ def variables(content: Content) -> frozenset[str]:
     Raises Invalid for content that `check_content` would refuse as broken.
     """
     forms = (form for variant in content.variants for _, form in variant.forms)
-    found = (compile_template(source).variables for form in forms for _, source in _sources(form))
+    found = (compile_template(source).variables for form in forms for _, source, _ in _sources(form))
     return frozenset().union(*found)
 
 
@@ -140,9 +164,9 @@ def contact_values(
 
 def render(
     form: Form, values: Mapping[str, object], *, text_limit: int = max(TEXT_LIMITS.values())
-) -> SaidText | SaidTemplate | Refusal:
-    """What one person is told. Refusals: `empty_text`, `empty_parameter`, `too_long`, `template_failed`,
-    `not_available`.
+) -> Said | Refusal:
+    """What one person is told. Refusals: `empty_text`, `empty_subject`, `empty_parameter`, `too_long`,
+    `template_failed`, `not_available`.
 
     Raises Invalid for a template that `check_content` would refuse as broken.
     """
@@ -150,17 +174,41 @@ def render(
         return _said_text(form, values, text_limit)
     if isinstance(form, TemplateForm):
         return _said_template(form, values)
+    if isinstance(form, MailForm):
+        return _said_mail(form, values, text_limit)
     return _not_available(form)
 
 
 def _said_text(form: TextForm, values: Mapping[str, object], text_limit: int) -> SaidText | Refusal:
-    text = compile_template(form.text).render(values)
+    text = _text(form.text, values, text_limit)
+    return text if isinstance(text, Refusal) else SaidText(text)
+
+
+def _text(source: str, values: Mapping[str, object], limit: int, *, html: bool = False) -> str | Refusal:
+    text = compile_template(source, html=html).render(values)
     if isinstance(text, Refusal):
         return text
     text = text.strip()
     if not text:
         return EMPTY
-    return _too_long(len(text), text_limit) if len(text) > text_limit else SaidText(text)
+    return _too_long(len(text), limit) if len(text) > limit else text
+
+
+def _said_mail(form: MailForm, values: Mapping[str, object], text_limit: int) -> SaidMail | Refusal:
+    subject = compile_template(form.subject).render(values)
+    if isinstance(subject, Refusal):
+        return subject
+    # One line, whatever a person is called: a line break would begin a header of somebody else's making.
+    subject = " ".join("".join(c if c.isprintable() else " " for c in subject).split())
+    if not subject:
+        return EMPTY_SUBJECT
+    if len(subject) > LONGEST_SUBJECT:
+        return _too_long(len(subject), LONGEST_SUBJECT)
+    text = _text(form.text, values, text_limit)
+    if isinstance(text, Refusal):
+        return text
+    html = None if form.html is None else _text(form.html, values, LONGEST_HTML, html=True)
+    return html if isinstance(html, Refusal) else SaidMail(subject, text, html)
 
 
 def _said_template(form: TemplateForm, values: Mapping[str, object]) -> SaidTemplate | Refusal:
@@ -188,11 +236,11 @@ def _check_form(form: Form, where: str, known: Mapping[str, FieldType], text_lim
     if form.kind not in AVAILABLE:
         return [_not_available(form).at(where)]
     problems = []
-    for place, source in _sources(form):
+    for place, source, longest in _sources(form):
         found = check(source, known)
         problems += [Problem(f"{where}.{place}, {p.where}", p.what, p.hint) for p in found]
         if not found:
-            limit = text_limit if isinstance(form, TextForm) else LONGEST_PARAMETER
+            limit = text_limit if longest is None else longest
             problems += [p.at(f"{where}.{place}") for p in _check_length(source, known, limit)]
     return problems
 
@@ -208,12 +256,20 @@ def _check_length(source: str, known: Mapping[str, FieldType], limit: int) -> li
     return [] if text.strip() or template.variables else [Refusal("empty_text", "nothing is said")]
 
 
-def _sources(form: Form) -> list[tuple[str, str]]:
-    if isinstance(form, TextForm):
-        return [("text", form.text)]
-    if isinstance(form, TemplateForm):
-        return [(f"parameters[{n}]", source) for n, source in enumerate(form.parameters)]
-    return []
+def _sources(form: Form) -> list[tuple[str, str, int | None]]:
+    """The templates of a form: their place, their source, the longest that it may be (None: a text's)."""
+    match form:
+        case TextForm():
+            return [("text", form.text, None)]
+        case TemplateForm():
+            return [
+                (f"parameters[{n}]", source, LONGEST_PARAMETER) for n, source in enumerate(form.parameters)
+            ]
+        case MailForm():
+            html = [] if form.html is None else [("html", form.html, LONGEST_HTML)]
+            return [("subject", form.subject, LONGEST_SUBJECT), ("text", form.text, None), *html]
+        case _:
+            return []
 
 
 def _too_long(length: int, limit: int) -> Refusal:
@@ -221,6 +277,14 @@ def _too_long(length: int, limit: int) -> Refusal:
 
 
 def _not_available(form: Form) -> Refusal:
+    hint = "use " + " or ".join(sorted(AVAILABLE, reverse=True))
+    return Refusal("not_available", f"content of the kind {form.kind!r} is not available yet", hint)
+
+
+def _not_carried(form: Form, channel_kind: str | None, kinds: frozenset[str]) -> Refusal:
+    carried = " and ".join(sorted(kinds, reverse=True))
     return Refusal(
-        "not_available", f"content of the kind {form.kind!r} is not available yet", "use text or template"
+        "not_carried",
+        f"a channel of {channel_kind} does not carry content of the kind {form.kind!r}",
+        f"it carries {carried}; what is for other channels only names theirs as channel_kind",
     )

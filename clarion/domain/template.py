@@ -73,6 +73,8 @@ class _Closed(Environment):
 
 
 _LIQUID = _Closed()
+# What is put into HTML is escaped; what the template itself spells is not.
+_LIQUID_OF_HTML = _Closed(autoescape=True)
 
 
 class Template:
@@ -118,8 +120,9 @@ def _plainly(bound: BoundTemplate, values: Mapping[str, object]) -> str:
 
 
 @lru_cache(maxsize=2048)
-def compile_template(source: str) -> Template:
-    """The template that `source` spells; plain text costs nothing to render.
+def compile_template(source: str, *, html: bool = False) -> Template:
+    """The template that `source` spells; plain text costs nothing to render. In one of `html`, values are
+    escaped as they are put in.
 
     Raises Invalid with the line and column of what is broken. Only syntax is looked at here.
     """
@@ -132,15 +135,16 @@ def compile_template(source: str) -> Template:
     if (unclosed := _unclosed(source)) is not None:
         raise _broken(source, unclosed, f"{source[unclosed : unclosed + 2]} is never closed")
     stream = None
+    liquid = _LIQUID_OF_HTML if html else _LIQUID
     try:
-        stream = TokenStream(_LIQUID.tokenizer()(source))
-        nodes = get_parser(_LIQUID).parse(stream)
+        stream = TokenStream(liquid.tokenizer()(source))
+        nodes = get_parser(liquid).parse(stream)
     except LiquidError as error:
         what = str(error.message).replace("end of expression", "the end")
         raise _broken(source, _culprit(error, stream), what) from None
     except RecursionError:
         raise _broken(source, 0, "nested too deeply") from None
-    return Template(source, BoundTemplate(_LIQUID, nodes))
+    return Template(source, BoundTemplate(liquid, nodes))
 
 
 def check(source: str, known: Mapping[str, FieldType]) -> list[Problem]:

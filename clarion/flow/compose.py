@@ -22,12 +22,13 @@ from clarion.domain.contact import ATTRIBUTES
 from clarion.domain.content import Content
 from clarion.domain.field import FieldType
 from clarion.domain.refusal import Refusal
-from clarion.domain.saying import Chosen, SaidText, choose, contact_values, render, variables
+from clarion.domain.saying import Chosen, SaidMail, SaidText, choose, contact_values, render, variables
 from clarion.errors import Invalid, NotFound
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.services import Services
 from clarion.kit.db import Connection
-from clarion.providers.contract import Provider, Template, Text
+from clarion.providers.contract import Content as Rendered
+from clarion.providers.contract import Mail, Provider, Template, Text
 from clarion.store import campaign as campaigns
 from clarion.store import field as fields
 from clarion.store import workspace as workspaces
@@ -44,7 +45,8 @@ Said = dict[str, Any]
 class Unsayable(Exception):
     """Nothing can be said to this person now. `reason` is a word for the ledger.
 
-    `no_content`, `outside_window`, `empty_text`, `empty_parameter`, `too_long`, `template_failed`.
+    `no_content`, `outside_window`, `empty_text`, `empty_subject`, `empty_parameter`, `too_long`,
+    `template_failed`.
     """
 
     def __init__(self, reason: str) -> None:
@@ -97,13 +99,11 @@ class Composer:
         ticks = self._clock.monotonic()
         await self._keep(connection, {content_id: (content, tuple(sorted(variables(content))))}, ticks)
 
-    def compose(
-        self, channel: Channel, waiting: Waiting, now: datetime
-    ) -> tuple[Text | Template, Said | None]:
+    def compose(self, channel: Channel, waiting: Waiting, now: datetime) -> tuple[Rendered, Said | None]:
         """What to say, and what a retry needs to say the same (None: nothing). Raises Unsayable."""
         return self.say(channel.provider, waiting, now)
 
-    def say(self, provider: Provider, waiting: Waiting, now: datetime) -> tuple[Text | Template, Said | None]:
+    def say(self, provider: Provider, waiting: Waiting, now: datetime) -> tuple[Rendered, Said | None]:
         """The same, of a provider.
 
         The values of a try before (`waiting.variables`) go before the person's present ones, and so does
@@ -120,6 +120,8 @@ class Composer:
         snapshot = before if before is not None else _snapshot(speech, chosen, values)
         if isinstance(said, SaidText):
             return Text(said.text), snapshot
+        if isinstance(said, SaidMail):
+            return Mail(said.subject, said.text, said.html), snapshot
         return Template(said.name, said.language, said.parameters), snapshot
 
     async def _load(self, connection: Connection, content_ids: list[UUID], ticks: float) -> None:

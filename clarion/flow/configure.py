@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from clarion.domain.channel import read_config
+from clarion.domain.channel import HTTP, read_config
 from clarion.domain.country import parse_country
 from clarion.domain.language import parse_language
 from clarion.domain.refusal import Refusal
@@ -23,7 +23,7 @@ from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.kit.secrets import ApiKey, binding
 from clarion.providers import registry
-from clarion.providers.contract import Choosy
+from clarion.providers.contract import Choosy, Elsewhere
 from clarion.store import channel as channels
 from clarion.store import notice as notices
 from clarion.store import workspace as workspaces
@@ -264,8 +264,12 @@ def _bound(workspace_id: UUID, channel_id: UUID) -> bytes:
 
 
 def _check_config(services: Services, provider: str, config: Mapping[str, object]) -> None:
-    read = read_config(config, allow_private=services.settings.allow_private_addresses)
     known = registry.get(provider)
+    read = read_config(
+        config,
+        allow_private=services.settings.allow_private_addresses,
+        protocols=known.protocols if isinstance(known, Elsewhere) else HTTP,
+    )
     if isinstance(known, Choosy):
         known.check_options(read.options)
 

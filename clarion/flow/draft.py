@@ -144,7 +144,12 @@ async def content_problems(connection: Connection, content: Content, provider: P
     """What in the content could not be said over this provider, at `content…` or, of plain text, `text`."""
     declared = {key: field.type for key, field in (await fields.declared(connection)).items()}
     found = check_content(
-        content, known_variables(declared), text_limit=provider.text_limit, has_window=provider.has_window
+        content,
+        known_variables(declared),
+        text_limit=provider.text_limit,
+        has_window=provider.has_window,
+        channel_kind=provider.name,
+        kinds=provider.kinds,
     )
     placed = [Problem(_place(content, p.where), p.what, p.hint) for p in found]
     if not placed:

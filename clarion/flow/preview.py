@@ -14,7 +14,7 @@ from clarion.flow.compose import WINDOW, Composer, Unsayable
 from clarion.flow.services import Services
 from clarion.flow.similar import Similar
 from clarion.kit.db import Connection
-from clarion.providers.contract import Provider, Template, Text
+from clarion.providers.contract import Content, Mail, Provider, Text
 from clarion.store import audience as audiences
 from clarion.store import sample
 from clarion.store.queue import Waiting
@@ -25,7 +25,8 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What one person would read: a text, or a template's parameters. `segments` are SMS, of a text."""
+    """What one person would read: a text, a mail's text with its subject and HTML, or a template's
+    parameters. `segments` are SMS, of a text."""
 
     contact_id: UUID
     name: str
@@ -33,6 +34,8 @@ class Example:
     text: str
     template: str | None = None
     segments: int | None = None
+    subject: str | None = None
+    html: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,14 @@ async def _composed(
     return made, unsayable
 
 
-def _example(waiting: Waiting, said: Text | Template) -> Example:
+def _example(waiting: Waiting, said: Content) -> Example:
     if isinstance(said, Text):
         return Example(
             waiting.contact_id, waiting.name, "text", said.body, segments=segments(said.body).count
+        )
+    if isinstance(said, Mail):
+        return Example(
+            waiting.contact_id, waiting.name, "email", said.text, subject=said.subject, html=said.html
         )
     return Example(waiting.contact_id, waiting.name, "template", "\n".join(said.parameters), said.name)
 

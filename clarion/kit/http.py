@@ -1,11 +1,14 @@
 """HTTP out: one answer, or exactly one of two errors that say whether anything may have left.
 
+Connections for other protocols are made here too (`Http.connected`), under the same rules.
+
 aiohttp repeats idempotent requests on a dropped keep-alive connection by itself, whatever the
 caller wanted; here nothing is ever repeated and no redirect is followed (DESIGN, ledger rule 5).
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import socket
@@ -132,6 +135,7 @@ class Http:
         Without `allow_private`, loopback and private addresses are refused, whatever name led there.
         """
         self._factory = _socket if allow_private else public_socket
+        self._allow_private = allow_private
         self._connections = connections
         self._keepalive = keepalive
         self._session: aiohttp.ClientSession | None = None
@@ -155,6 +159,40 @@ class Http:
     ) -> None:
         if self._session is not None:
             await self._session.close()
+
+    async def connected(self, host: str, port: int, *, timeout: float, bare: bool = False) -> socket.socket:
+        """A TCP connection to speak another protocol over, as calls are connected; `timeout` seconds.
+
+        `bare`: nothing on it will be encrypted, so it must lead to a private address where those are
+        allowed. Raises NeverSent.
+        """
+        loop = asyncio.get_running_loop()
+        failed: BaseException = OSError(errno.EHOSTUNREACH, "no address")
+        try:
+            async with asyncio.timeout(timeout):
+                for info in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+                    try:
+                        return await self._connect(loop, info, bare=bare)
+                    except OSError as error:
+                        failed = error
+        except (OSError, TimeoutError, UnicodeError) as error:
+            failed = error
+        raise NeverSent(_words(failed)) from failed
+
+    async def _connect(
+        self, loop: asyncio.AbstractEventLoop, info: tuple[Any, ...], *, bare: bool
+    ) -> socket.socket:
+        address = ipaddress.ip_address(str(info[4][0]).partition("%")[0])
+        if bare and (not self._allow_private or _public(address)):
+            raise PermissionError(errno.EACCES, "unencrypted, and not to a private address")
+        made = self._factory(info)
+        try:
+            made.setblocking(False)
+            await loop.sock_connect(made, info[4])
+        except BaseException:
+            made.close()
+            raise
+        return made
 
     async def call(
         self,

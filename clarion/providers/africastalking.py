@@ -138,6 +138,7 @@ class AfricasTalking:
     can_look_up: ClassVar[bool] = False
     has_window: ClassVar[bool] = False
     text_limit: ClassVar[int] = 1530  # ten segments of GSM's alphabet
+    kinds: ClassVar[frozenset[str]] = frozenset(("text",))
     credentials: ClassVar[dict[str, str]] = {
         "username": "the application's",
         "api_key": "messages are sent with it",

@@ -60,8 +60,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def text_only(what: str) -> Told:
     """The end of a try to send anything but text over a provider that carries nothing else."""
-    detail = f"{what} carries text; what was to be sent is a template of another provider"
-    return Told(Answered.LATER, fault=Fault.CONTENT, code="not_text", detail=detail)
+    return other_than(what, "text")
+
+
+def other_than(what: str, carried: str) -> Told:
+    """The end of a try to send what this provider does not carry: only older content comes so far."""
+    detail = f"{what} carries {carried}; what was to be sent is something else"
+    return Told(Answered.LATER, fault=Fault.CONTENT, code=f"not_{carried}", detail=detail)
 
 
 def encoded(pairs: Iterable[tuple[str, str]]) -> str:

@@ -69,13 +69,26 @@ class Template:
 
 
 @dataclass(slots=True)
+class Mail:
+    """A mail, as rendered: a subject of one line, its text, and the same in HTML where there is one."""
+
+    subject: str
+    text: str
+    html: str | None = None
+
+
+Content = Text | Template | Mail
+"""What a parcel may hold; `domain.content` has a form of each, whose `kind` is what providers carry."""
+
+
+@dataclass(slots=True)
 class Parcel:
     """One message to one address. `reference` comes back in receipts: the provider must carry it."""
 
     reference: str
     scheme: str
     address: str
-    content: Text | Template
+    content: Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +171,20 @@ class Inbound:
 
 
 @dataclass(frozen=True, slots=True)
+class OptOut:
+    """A person wishes to hear nothing more at this address, and said so to no person: by a link in a mail,
+    say. `address` is a value of `scheme`; `at` as above."""
+
+    scheme: str
+    address: str
+    at: datetime | None = None
+
+
+Event = Receipt | Inbound | OptOut
+"""What a call may tell."""
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A look-up's answer: whether the provider has the message, and what it says of it."""
 
@@ -185,9 +212,10 @@ class Provider(Protocol):
     can_look_up: ClassVar[bool]
     has_window: ClassVar[bool]  # free text only within 24 hours of the person's last message
     text_limit: ClassVar[int]
+    kinds: ClassVar[frozenset[str]]  # of content (`domain.content`) that it carries
     credentials: ClassVar[Mapping[str, str]]  # every secret that an account may have, by name: what it is for
-    # Its one request goes through `Http.call`, which tells of the first byte. Where it does not, a try
-    # counts as begun before `send`.
+    # Its one request goes through `Http.call`, which tells of the first byte, or it tells of that itself
+    # (`kit.http.departing`). Where neither is, a try counts as begun before `send`.
     speaks_http: ClassVar[bool]
     # What it usually allows one sender: a new channel's rate; of the rest a channel may say otherwise.
     limits: ClassVar[Limits]
@@ -203,7 +231,7 @@ class Provider(Protocol):
     def challenge(self, account: Account, call: Call) -> str | None:
         """The answer to the provider's set-up question (GET), or None when it is not one."""
 
-    def read(self, account: Account, call: Call) -> Sequence[Receipt | Inbound]:
+    def read(self, account: Account, call: Call) -> Sequence[Event]:
         """A verified call as events; of the account there are all but its credentials. Raises ValueError
         when it cannot be read."""
 
@@ -214,3 +242,19 @@ class Choosy(Protocol):
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raises Invalid with every problem, its place below config.options."""
+
+
+@runtime_checkable
+class Elsewhere(Protocol):
+    """A provider that is reached by another protocol than HTTP."""
+
+    protocols: ClassVar[tuple[str, ...]]  # what its `base_url` begins with, the encrypted first
+
+
+@runtime_checkable
+class Facing(Protocol):
+    """A provider whose messages hold addresses of our hook, which people follow with a browser."""
+
+    def page(self, account: Account, call: Call) -> str | None:
+        """The HTML that answers a person's call, or None when it is none. A GET changes nothing: it is
+        answered and not stored; anything else is verified, stored and read first."""

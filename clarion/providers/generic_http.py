@@ -166,6 +166,7 @@ class GenericHttp:
     can_look_up: ClassVar[bool] = False
     has_window: ClassVar[bool] = False
     text_limit: ClassVar[int] = 1530  # ten segments of GSM's alphabet
+    kinds: ClassVar[frozenset[str]] = frozenset(("text",))
     credentials: ClassVar[dict[str, str]] = {
         "token": "what {token} stands for",
         "username": "what {username} stands for, and the first half of {basic}",

@@ -140,6 +140,7 @@ class Kannel:
     can_look_up: ClassVar[bool] = False
     has_window: ClassVar[bool] = False
     text_limit: ClassVar[int] = 1530  # ten segments of GSM's alphabet
+    kinds: ClassVar[frozenset[str]] = frozenset(("text",))
     credentials: ClassVar[dict[str, str]] = {
         "username": "of the sendsms-user",
         "password": "of the sendsms-user",

@@ -125,6 +125,7 @@ class Messenger:
     can_look_up: ClassVar[bool] = False
     has_window: ClassVar[bool] = True
     text_limit: ClassVar[int] = 2000
+    kinds: ClassVar[frozenset[str]] = frozenset(("text",))
     credentials: ClassVar[Mapping[str, str]] = meta.CREDENTIALS
     speaks_http: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(rate=300)

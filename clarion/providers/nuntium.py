@@ -125,6 +125,7 @@ class Nuntium:
     can_look_up: ClassVar[bool] = True
     has_window: ClassVar[bool] = False
     text_limit: ClassVar[int] = 1530  # ten segments of GSM's alphabet; its channels split a text
+    kinds: ClassVar[frozenset[str]] = frozenset(("text",))
     credentials: ClassVar[dict[str, str]] = {
         "username": "the account and the application, with a slash between",
         "password": "the application's",

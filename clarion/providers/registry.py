@@ -10,7 +10,7 @@ from clarion import providers
 from clarion.errors import Invalid
 from clarion.providers.contract import Provider
 
-_OURS = {"calling", "contract", "described", "meta", "registry"}
+_OURS = {"bounces", "calling", "contract", "described", "letters", "meta", "registry", "replies"}
 
 
 @lru_cache(maxsize=1)

@@ -155,6 +155,7 @@ class Twilio:
     can_look_up: ClassVar[bool] = False
     has_window: ClassVar[bool] = False
     text_limit: ClassVar[int] = 1600
+    kinds: ClassVar[frozenset[str]] = frozenset(("text",))
     credentials: ClassVar[dict[str, str]] = {
         "account_sid": "whose account it is (AC…)",
         "auth_token": "signs what Twilio tells us, and messages are sent with it where there is no API key",

@@ -130,6 +130,7 @@ class Verboice:
     can_look_up: ClassVar[bool] = False
     has_window: ClassVar[bool] = False
     text_limit: ClassVar[int] = 1000  # a minute or more of speech
+    kinds: ClassVar[frozenset[str]] = frozenset(("text",))
     credentials: ClassVar[dict[str, str]] = {
         "username": "the account's mail address",
         "password": "the account's",

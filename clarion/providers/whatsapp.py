@@ -18,7 +18,7 @@ from clarion.domain.limits import Limits
 from clarion.errors import Misconfigured
 from clarion.kit.http import Answer, Http, NeverSent, Unanswered, prepared
 from clarion.providers import meta
-from clarion.providers.calling import asked, by_status, retry_after
+from clarion.providers.calling import asked, by_status, other_than, retry_after
 from clarion.providers.contract import (
     Account,
     Answered,
@@ -27,9 +27,11 @@ from clarion.providers.contract import (
     Fault,
     Found,
     Inbound,
+    Mail,
     Parcel,
     Receipt,
     Sender,
+    Template,
     Text,
     Told,
 )
@@ -78,7 +80,9 @@ class _Sender:
         self._http = http
 
     async def send(self, parcel: Parcel) -> Told:
-        body = orjson.dumps(payload(parcel))
+        if isinstance(parcel.content, Mail):
+            return other_than("WhatsApp", "text")
+        body = orjson.dumps(payload(parcel, parcel.content))
         answer = await asked(self._http, self._account, "POST", self._url, self._headers, body)
         return answer if isinstance(answer, Told) else told(answer)
 
@@ -98,7 +102,7 @@ class _Sender:
             return None
 
 
-def payload(parcel: Parcel) -> dict[str, Any]:
+def payload(parcel: Parcel, content: Text | Template) -> dict[str, Any]:
     """The request's body for one message."""
     body: dict[str, Any] = {
         "messaging_product": "whatsapp",
@@ -110,12 +114,12 @@ def payload(parcel: Parcel) -> dict[str, Any]:
         body["to"] = parcel.address[1:]
     else:
         body["recipient"] = parcel.address
-    if isinstance(parcel.content, Text):
-        body |= {"type": "text", "text": {"body": parcel.content.body, "preview_url": False}}
+    if isinstance(content, Text):
+        body |= {"type": "text", "text": {"body": content.body, "preview_url": False}}
         return body
-    template: dict[str, Any] = {"name": parcel.content.name, "language": {"code": parcel.content.language}}
-    if parcel.content.parameters:
-        parameters = [{"type": "text", "text": value} for value in parcel.content.parameters]
+    template: dict[str, Any] = {"name": content.name, "language": {"code": content.language}}
+    if content.parameters:
+        parameters = [{"type": "text", "text": value} for value in content.parameters]
         template["components"] = [{"type": "body", "parameters": parameters}]
     return body | {"type": "template", "template": template}
 
@@ -148,6 +152,7 @@ class WhatsApp:
     can_look_up: ClassVar[bool] = True  # where the account's option `look_up` says that its service has it
     has_window: ClassVar[bool] = True
     text_limit: ClassVar[int] = 4096
+    kinds: ClassVar[frozenset[str]] = frozenset(("text", "template"))
     credentials: ClassVar[Mapping[str, str]] = meta.CREDENTIALS
     speaks_http: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(rate=80, pair_interval=6.0, pair_burst=45)

@@ -19,6 +19,7 @@ from clarion.errors import Misconfigured
 from clarion.sandbox.calls import Calls
 from clarion.sandbox.config import Config, load_config
 from clarion.sandbox.control import Control
+from clarion.sandbox.dialect import Listening
 from clarion.sandbox.head import Handler, Head, response
 from clarion.sandbox.journal import Journal
 from clarion.sandbox.receipts import Receipts
@@ -80,15 +81,15 @@ def _check_host(options: Options) -> None:
         )
 
 
-def _listen(options: Options) -> socket.socket:
+def _listen(options: Options, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((options.host, options.port))
+        listener.bind((options.host, port))
     except OSError as error:
         raise Misconfigured(
-            f"cannot listen on {options.host} port {options.port}: {error.strerror}", where="--port"
+            f"cannot listen on {options.host} port {port}: {error.strerror}", where="--port"
         ) from error
     listener.listen(BACKLOG)
     return listener
@@ -115,8 +116,10 @@ async def _run(options: Options, config: Config) -> None:
 
     server = Server(route, keep_alive=config.keep_alive)
     routes.append(Control(world, receipts, server).route)
-    listener = await loop.create_server(server.protocol, sock=_listen(options), backlog=BACKLOG)
-    _announce(options, listener.sockets[0].getsockname()[1])
+    listener = await loop.create_server(server.protocol, sock=_listen(options, options.port), backlog=BACKLOG)
+    world.addresses["http"] = _address(options, "http", listener)
+    others = [await _also(options, world, twin) for twin in providers.values() if isinstance(twin, Listening)]
+    _announce(options, world, listener.sockets[0].getsockname()[1])
     ended = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, ended.set)
@@ -127,7 +130,8 @@ async def _run(options: Options, config: Config) -> None:
     try:
         await _until(ended, journal)
     finally:
-        listener.close()
+        for one in (listener, *others):
+            one.close()
         server.close()
         await receipts.close()
         if journal is not None:
@@ -150,10 +154,24 @@ async def _until(ended: asyncio.Event, journal: Journal | None) -> None:
                 journal.flush()
 
 
-def _announce(options: Options, port: int) -> None:
-    """Say where the sandbox listens: one JSON line, and the same in the ready file, written whole at once."""
+async def _also(options: Options, world: World, twin: Listening) -> asyncio.Server:
+    """Listen for a twin of another protocol, on a free port."""
+    loop = asyncio.get_running_loop()
+    listener = await loop.create_server(twin.connection, sock=_listen(options, 0), backlog=BACKLOG)
+    world.addresses[twin.protocol] = _address(options, twin.protocol, listener)
+    return listener
+
+
+def _address(options: Options, protocol: str, listener: asyncio.Server) -> str:
     host = f"[{options.host}]" if ":" in options.host else options.host
-    line = orjson.dumps({"url": f"http://{host}:{port}", "host": options.host, "port": port}).decode()
+    return f"{protocol}://{host}:{listener.sockets[0].getsockname()[1]}"
+
+
+def _announce(options: Options, world: World, port: int) -> None:
+    """Say where the sandbox listens: one JSON line, and the same in the ready file, written whole at once."""
+    others = {name: address for name, address in world.addresses.items() if name != "http"}
+    said = {"url": world.addresses["http"], "host": options.host, "port": port, **others}
+    line = orjson.dumps(said).decode()
     if options.ready_file is not None:
         unready = options.ready_file.with_name(options.ready_file.name + ".new")
         unready.write_text(line + "\n")

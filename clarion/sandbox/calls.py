@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 
-from clarion.sandbox.dialect import Dialect, Refusal, Submission
+from clarion.sandbox.dialect import Caller, Dialect, Refusal, Submission
 from clarion.sandbox.faults import FAULT_NUMBER, Fault
 from clarion.sandbox.receipts import Receipts
 from clarion.sandbox.record import ACCEPTED, DROPPED, INVALID, REFUSED, WAITING
-from clarion.sandbox.server import Exchange
 from clarion.sandbox.world import World
 
 
@@ -32,7 +31,7 @@ class Calls:
         self._append(to, reference, text, 2, INVALID, sender, code=refusal.code)
         return dialect.refused(refusal)
 
-    def submit(self, exchange: Exchange, dialect: Dialect, what: Submission) -> bytes | None:
+    def submit(self, exchange: Caller, dialect: Dialect, what: Submission) -> bytes | None:
         """Decide, record, and give the answer; None when the answer comes later or never."""
         world = self._world
         call = told = None
@@ -71,7 +70,7 @@ class Calls:
             world.journal.flush()
         return row
 
-    def _turn_away(self, exchange: Exchange, dialect: Dialect, what: Submission, call: Fault) -> bytes | None:
+    def _turn_away(self, exchange: Caller, dialect: Dialect, what: Submission, call: Fault) -> bytes | None:
         """The faults after which nothing was accepted."""
         refusal: Refusal | None = None
         if call.name == "throttle":
@@ -92,7 +91,7 @@ class Calls:
             return None
         return dialect.broken()
 
-    def _accept_oddly(self, exchange: Exchange, dialect: Dialect, what: Submission, call: Fault | None,
+    def _accept_oddly(self, exchange: Caller, dialect: Dialect, what: Submission, call: Fault | None,
                       told: Fault | None) -> bytes | None:  # fmt: skip
         """Accepted, but the caller is told late, wrongly or never; or the receipts will be odd."""
         late = call is not None and call.name == "accept_late"
@@ -113,7 +112,7 @@ class Calls:
                 raw = dialect.malformed()
         return self._answer_with_receipts(exchange, what, row, call, told, raw)
 
-    def _accept_late(self, exchange: Exchange, what: Submission, row: int, told: Fault | None, raw: bytes,
+    def _accept_late(self, exchange: Caller, what: Submission, row: int, told: Fault | None, raw: bytes,
                      run: str) -> None:  # fmt: skip
         world = self._world
         if world.record.run != run:
@@ -125,7 +124,7 @@ class Calls:
         if answer is not None:
             exchange.answer(answer)
 
-    def _answer_with_receipts(self, exchange: Exchange, what: Submission, row: int, call: Fault | None,
+    def _answer_with_receipts(self, exchange: Caller, what: Submission, row: int, call: Fault | None,
                               told: Fault | None, raw: bytes) -> bytes | None:  # fmt: skip
         before = self._receipts.expect(what.number, row, told)
         if before is None:
@@ -144,7 +143,7 @@ class Calls:
 
 
 def _conclude(
-    exchange: Exchange, call: Fault | None, raw: bytes, loop: asyncio.AbstractEventLoop
+    exchange: Caller, call: Fault | None, raw: bytes, loop: asyncio.AbstractEventLoop
 ) -> bytes | None:
     """How an accepted message's answer reaches the caller, or does not."""
     name = call.name if call is not None else ""

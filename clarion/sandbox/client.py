@@ -39,6 +39,10 @@ class SandboxClient:
             raise SandboxRefusal(status, document)
         return document
 
+    def address(self, protocol: str = "http") -> str:
+        """Where it listens for this protocol: "http" or "smtp"."""
+        return self.url if protocol == "http" else str(self.call("GET", "addresses")[protocol])
+
     def configure(self, **changes: object) -> dict[str, Any]:
         """Merge changes into the settings; None brings one back to its default. Gives all settings."""
         return dict(self.call("PATCH", "config", changes))

@@ -55,6 +55,7 @@ class Control:
             ("GET", "record/people"): self._plain(self._people),
             ("GET", "record/messages"): self._plain(self._messages),
             ("GET", "record/dump"): self._dump,
+            ("GET", "addresses"): self._plain(lambda _: world.addresses),
             ("GET", "webhooks"): self._plain(lambda _: self._webhooks()),
             ("GET", "config"): self._plain(lambda _: world.config.model_dump()),
             ("PUT", "config"): self._plain(lambda e: self._configure(decoded(e.body), whole=True)),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from clarion.sandbox.head import Handler, Head
 from clarion.sandbox.world import Inbound, Number, World
@@ -60,6 +61,22 @@ class Webhook:
     method: str = "POST"
 
 
+class Caller(Protocol):
+    """Who made a request, and waits for its answer: a connection, of whatever protocol."""
+
+    def answer(self, raw: bytes) -> None:
+        """Write an answer that was put off; nothing happens if the caller has gone."""
+
+    def hang_up(self) -> None:
+        """Close in the orderly way without an answer."""
+
+    def reset(self) -> None:
+        """Close by a reset."""
+
+    def half_close(self) -> None:
+        """Close only our sending side."""
+
+
 class Dialect(Protocol):
     """How one provider speaks: its answers, and the webhooks that it posts."""
 
@@ -75,10 +92,10 @@ class Dialect(Protocol):
         """A 5xx that the provider documents as not processed."""
 
     def accepted(self, submission: Submission, wamid: str) -> bytes:
-        """The whole HTTP response to an accepted message."""
+        """The whole answer to an accepted message, an HTTP response mostly."""
 
     def refused(self, refusal: Refusal) -> bytes:
-        """The whole HTTP response to a refusal."""
+        """The whole answer to a refusal."""
 
     def broken(self) -> bytes:
         """A 500 that says nothing of whether the message was processed."""
@@ -100,13 +117,14 @@ class Example:
 
     `never`: the faults that this provider's protocol has no words for; `write`, where people cannot write
     back; `reference`, where some receipts name a message by the provider's identifier only; `settle`, where
-    all do.
+    all do. `protocol`: at which of the sandbox's addresses it is found.
     """
 
     sender: str
     credentials: Mapping[str, str]
     options: Mapping[str, object] = field(default_factory=dict)
     never: frozenset[str] = frozenset()
+    protocol: str = "http"
 
 
 class Twin(Dialect, Protocol):
@@ -124,3 +142,13 @@ class Twin(Dialect, Protocol):
 
         It is kept for all requests with the same head, until the settings change.
         """
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """A twin that is called by another protocol than HTTP, at an address of its own."""
+
+    protocol: ClassVar[str]  # what its address begins with
+
+    def connection(self) -> asyncio.Protocol:
+        """For one more connection."""

@@ -103,6 +103,7 @@ class World:
         self.faults = Faults()
         self.inbound: list[Inbound] = []
         self.lookups = 0
+        self.addresses: dict[str, str] = {}  # where it listens, by protocol
         self.callbacks: dict[int, str] = {}  # where the statuses of single messages go, by row
         self._wrote_at: dict[tuple[str, str], float] = {}
         self._numbers: dict[str, Number] = {}

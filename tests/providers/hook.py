@@ -7,7 +7,7 @@ from typing import Self
 
 from aiohttp import web
 
-from clarion.providers.contract import Account, Call, Inbound, Provider, Receipt
+from clarion.providers.contract import Account, Call, Event, Inbound, Provider, Receipt
 
 
 class Hook:
@@ -21,7 +21,7 @@ class Hook:
         self.account: Account | None = None
         self._runner: web.AppRunner | None = None
 
-    def heard(self) -> list[Receipt | Inbound]:
+    def heard(self) -> list[Event]:
         """What the genuine calls said, in the order in which they came."""
         assert self.provider is not None
         assert self.account is not None

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from clarion.domain.content import AVAILABLE
 from clarion.kit.http import Http
 from clarion.providers import registry
 from clarion.providers.contract import (
@@ -24,6 +25,7 @@ from clarion.providers.contract import (
     Fault,
     Found,
     Inbound,
+    Mail,
     Parcel,
     Provider,
     Receipt,
@@ -38,7 +40,8 @@ from tests.providers.hook import Hook
 
 REFERENCE = "202603.0199c0de000070008000000000000001"
 AMINA = "+254712000001"
-KNOWN_AS = {"messenger": AMINA[1:]}  # who has no number there
+# Who has no number there; in the sandbox, her mailbox is her phone's.
+KNOWN_AS = {"messenger": AMINA[1:], "mailto": f"{AMINA[1:]}@phone.example"}
 WORDS = "Habari & ሰላም, Amina? 100% +1\n"
 
 
@@ -65,7 +68,8 @@ class Stage:
         """One message to Amina, whose call or receipts meet this fault."""
         if fault is not None:
             await asyncio.to_thread(self.sandbox.fault, fault, parameter)
-        return await self.sender.send(Parcel(REFERENCE, self.scheme, self.amina, Text(WORDS)))
+        content = Text(WORDS) if "text" in self.provider.kinds else Mail("News & ዜና", WORDS, "<p>News</p>")
+        return await self.sender.send(Parcel(REFERENCE, self.scheme, self.amina, content))
 
     async def told(self) -> list[Receipt]:
         """All receipts, when the provider has told everything."""
@@ -112,7 +116,7 @@ async def stage(provider: Provider, sandbox: SandboxProcess, hook: Hook, http: H
         sandbox.configure, numbers={by.sender: {"provider": provider.name, "callback_url": hook.url}}
     )
     account = Account(
-        sandbox.url,
+        await asyncio.to_thread(sandbox.address, by.protocol),
         by.sender,
         by.credentials,
         by.options,
@@ -190,7 +194,8 @@ async def test_an_answer_that_does_not_come_in_time_is_unknown(stage: Stage, htt
 
 
 async def test_nobody_there_is_later(stage: Stage, http: Http) -> None:
-    nobody = replace(stage.account, base_url="http://nobody.invalid")
+    protocol = example(stage.provider.name).protocol
+    nobody = replace(stage.account, base_url=f"{protocol}://nobody.invalid")
     stage.sender = stage.provider.sender(nobody, http)
     told = await stage.send()
     assert (told.answered, told.fault) == (Answered.LATER, Fault.NETWORK)
@@ -283,7 +288,7 @@ async def test_two_messages_of_a_person_are_two(stage: Stage) -> None:
     for _ in range(2):
         await asyncio.to_thread(stage.sandbox.inbound, stage.amina, "yes", stage.account.sender)
     await stage.told()
-    assert len({one.provider_id for one in stage.hook.heard()}) == 2
+    assert len({one.provider_id for one in stage.hook.heard() if isinstance(one, Inbound)}) == 2
 
 
 async def test_a_call_under_other_secrets_is_forged(stage: Stage) -> None:
@@ -324,6 +329,8 @@ def test_what_it_declares_fits_together(provider: Provider) -> None:
     assert registry.get(provider.name) is provider
     assert provider.schemes
     assert provider.text_limit > 0
+    assert provider.kinds
+    assert provider.kinds <= AVAILABLE
     assert provider.limits.rate > 0
     assert provider.base_url == "" or provider.base_url.startswith("https://")
     assert set(example(provider.name).credentials) <= set(provider.credentials)

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from clarion.providers import registry
-from clarion.providers.contract import Account, Call, Evidence, Fault, Inbound, Receipt
+from clarion.providers.contract import Account, Call, Event, Evidence, Fault, Inbound, Receipt
 
 WHATSAPP = registry.get("whatsapp")
 SENDER = "106540352242922"
@@ -30,7 +30,7 @@ def asked(query: dict[str, str]) -> Call:
     return Call("GET", f"https://clarion.example/hooks/1?{urlencode(query)}", {})
 
 
-def read(body: bytes) -> list[Receipt | Inbound]:
+def read(body: bytes) -> list[Event]:
     return list(WHATSAPP.read(ACCOUNT, post(body)))
 
 

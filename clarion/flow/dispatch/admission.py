@@ -17,7 +17,7 @@ from clarion.flow.dispatch.broker import Broker
 from clarion.flow.dispatch.lanes import Lanes
 from clarion.flow.dispatch.shared import Call, Shared
 from clarion.kit.ids import ascending7
-from clarion.providers.contract import Parcel, Template, Text
+from clarion.providers.contract import Content, Parcel, Text
 from clarion.store.queue import Waiting
 
 Ends = dict[tuple[State, str], list[Waiting]]
@@ -93,7 +93,7 @@ class Admission:
                 return Call(waiting, attempt_id, parcel, said, self._units(content))
         return None
 
-    def _units(self, content: Text | Template) -> int:
+    def _units(self, content: Content) -> int:
         if self.channel.provider.counts_segments and isinstance(content, Text):
             return max(1, segments(content.body).count)
         return 1

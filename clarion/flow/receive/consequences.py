@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from clarion.domain.address import address_from_urn
+from clarion.domain.address import Address, address_from_urn
 from clarion.domain.identity import consent_hash
 from clarion.kit.db import Connection
 from clarion.providers.contract import Fault
@@ -41,6 +41,17 @@ async def heed(connection: Connection, heard: Sequence[inbound.Heard]) -> None:
             continue
         change = consent.opt_out if state == "out" else consent.opt_in
         await change(connection, [key], one.at, how="reply", by=str(one.contact_id or ""))
+
+
+async def heed_opt_outs(connection: Connection, said: Sequence[tuple[Address, datetime]]) -> None:
+    """Write into the consent ledger that these addresses want nothing more, and since when."""
+    if not said:
+        return
+    pepper = bytes((await workspace.get(connection))["pepper"])
+    for address, at in sorted(said, key=lambda one: one[1]):
+        key = consent_hash(pepper, address)
+        if await inbound.is_news(connection, key, "out", at):
+            await consent.opt_out(connection, [key], at, how="unsubscribe")
 
 
 async def heed_provider(connection: Connection, provider: str, failures: Sequence[Failure]) -> None:

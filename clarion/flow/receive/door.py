@@ -18,11 +18,12 @@ from clarion.flow.services import Services
 from clarion.kit.db import AWAY
 from clarion.kit.ids import uuid7
 from clarion.kit.log import logger
-from clarion.providers.contract import Call
+from clarion.providers.contract import Call, Facing
 from clarion.store import inbox
 from clarion.store.inbox import Body
 
 KNOWN_FOR = 5.0  # seconds until a change of a channel (other credentials, say) is seen here
+HTML = "text/html; charset=utf-8"
 _MOST_KNOWN = 10_000
 log = logger(__name__)
 
@@ -45,9 +46,9 @@ class Door:
         """Check that the provider itself calls, and store the call; it is durable when this returns.
 
         The address of `call` is as it was requested; the provider knows us by our public one. Gives what
-        to answer, its type first: the challenge, where a GET asks for it (that is not stored), else what the
-        provider wants to read, mostly nothing. Raises NotFound, Unauthorized (the call is not the
-        provider's; Forbidden for a GET) and Unavailable (nothing was stored, it may call again).
+        to answer, its type first: the challenge, where a GET asks for it, or the page that a person asks for
+        (neither is stored), else what who called wants to read, mostly nothing. Raises NotFound,
+        Unauthorized (the call is not the provider's; Forbidden for a GET) and Unavailable (nothing was stored, it may call again).
         """
         channel = await self._channel(channel_id)
         _, _, query = call.url.partition("?")
@@ -57,6 +58,11 @@ class Door:
             answer = channel.provider.challenge(channel.account, call)
             if answer is not None:
                 return "text/plain; charset=utf-8", answer
+        page = None
+        if isinstance(channel.provider, Facing):
+            page = channel.provider.page(channel.account, call)
+            if page is not None and call.method == "GET":
+                return HTML, page
         if not channel.provider.verified(channel.account, call):
             log.warning("a call to a hook was not its provider's", channel=str(channel_id))
             raise _refusal(call.method)
@@ -65,7 +71,7 @@ class Door:
         body = Body(uuid7(now), channel_id, now, call.body, call.method, _fit(query), _fit(kind))
         await self._batcher.put(channel.workspace_id, body)
         self._services.nudge("inbox")
-        return channel.provider.thanks
+        return channel.provider.thanks if page is None else (HTML, page)
 
     async def _channel(self, channel_id: UUID) -> Channel:
         ticks = self._services.clock.monotonic()

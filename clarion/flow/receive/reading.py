@@ -17,7 +17,16 @@ from clarion.domain.consent import Consent, wish
 from clarion.domain.message import parse_reference
 from clarion.domain.refusal import Refusal
 from clarion.errors import Invalid
-from clarion.providers.contract import Account, Call, Evidence, Fault, Inbound, Provider, Receipt
+from clarion.providers.contract import (
+    Account,
+    Call,
+    Evidence,
+    Fault,
+    Inbound,
+    OptOut,
+    Provider,
+    Receipt,
+)
 from clarion.store import inbound
 from clarion.store.inbox import Waiting
 from clarion.store.receipt import Said
@@ -28,11 +37,13 @@ _LONGEST_CODE, _LONGEST_IDENTIFIER = 100, 200
 
 @dataclass(slots=True)
 class Batch:
-    """Events by cohort; `faults` of failed attempts, by attempt; `read` is (body, its problem)."""
+    """Events by cohort; `faults` of failed attempts, by attempt; `opt_outs` are addresses, and when they said
+    so; `read` is (body, its problem)."""
 
     said: dict[date, list[Said]] = field(default_factory=lambda: defaultdict(list))
     faults: dict[UUID, tuple[Fault, Said]] = field(default_factory=dict)
     inbound: list[inbound.Said] = field(default_factory=list)
+    opt_outs: list[tuple[Address, datetime]] = field(default_factory=list)
     read: list[tuple[UUID, str | None]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     _references: dict[str, tuple[date, UUID] | None] = field(default_factory=dict)
@@ -44,6 +55,7 @@ class Batch:
             events = provider.read(account, call_of(account, waiting))
             receipts = [self._receipt(event, came, now) for event in events if isinstance(event, Receipt)]
             heard = [_inbound(event, came, now) for event in events if isinstance(event, Inbound)]
+            out = [(_address(e), min(e.at or came, now)) for e in events if isinstance(e, OptOut)]
         except Exception as error:  # a provider's file that fails must not stop the inbox
             self.counts["unreadable"] += 1
             told = _clean(str(error))[:500] if isinstance(error, ValueError) else ""
@@ -58,6 +70,7 @@ class Batch:
             if fault is not None:
                 self.faults[said.attempt_id] = (fault, said)
         self.inbound += heard
+        self.opt_outs += out
         self.read.append((waiting.id, None))
 
     def _receipt(
@@ -95,9 +108,7 @@ def call_of(account: Account, waiting: Waiting) -> Call:
 
 
 def _inbound(said: Inbound, came: datetime, now: datetime) -> inbound.Said:
-    spelled = _clean(said.address)
-    read = parse_address(spelled, said.scheme)
-    address = Address(said.scheme, spelled) if isinstance(read, Refusal) else read
+    address = _address(said)
     text = _clean(said.text)
     return inbound.Said(
         provider_id=_identifier(_clean(said.provider_id)),
@@ -107,6 +118,13 @@ def _inbound(said: Inbound, came: datetime, now: datetime) -> inbound.Said:
         at=min(said.at or came, now),
         meaning=MEANING[wish(text)],
     )
+
+
+def _address(said: Inbound | OptOut) -> Address:
+    """In its only spelling; what cannot be read is kept as it was told."""
+    spelled = _clean(said.address)
+    read = parse_address(spelled, said.scheme)
+    return Address(said.scheme, spelled) if isinstance(read, Refusal) else read
 
 
 def _identifier(text: str) -> str:

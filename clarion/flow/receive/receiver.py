@@ -224,6 +224,7 @@ class Receiver:
             if self._services.listening.wants(workspace_id, {EventType.INBOUND_RECEIVED}):
                 await event.of_inbound(connection, [(one.id, one.at) for one in heard], now)
             await consequences.heed(connection, heard)
+        await consequences.heed_opt_outs(connection, batch.opt_outs)
 
     async def _channel(self, connection: Connection, channel_id: UUID) -> tuple[Provider, Account]:
         """Who told, and the account as it is configured now; reading needs no credentials."""
