@@ -114,6 +114,7 @@ def edit(
     which: Which,
     name: Annotated[str | None, typer.Option(help="Another name.")] = None,
     text: Annotated[str | None, typer.Option(help="Say this instead; Liquid.")] = None,
+    subject: Annotated[str | None, typer.Option(help="The subject of a mail.")] = None,
     template: Annotated[str | None, typer.Option(help="The provider's template.")] = None,
     param: Annotated[list[str] | None, typer.Option(help="A parameter of the template, in order.")] = None,
     language: Annotated[str, typer.Option(help="The template's language.")] = "en",
@@ -125,8 +126,8 @@ def edit(
 ) -> None:
     """Change an announcement that has not begun; what is not given stays."""
     content = None
-    if text is not None or template is not None or param:
-        content = content_of(text, template, tuple(param or ()), language)
+    if text is not None or subject is not None or template is not None or param:
+        content = content_of(text, template, tuple(param or ()), language, subject)
     place.run(_edit(which, workspace, name, content, at, channel, confirm_similar, json))
 
 

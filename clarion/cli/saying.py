@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from clarion.domain.content import Content, Form, TemplateForm, TextForm, Variant
+from clarion.domain.content import Content, Form, MailForm, TemplateForm, TextForm, Variant
 from clarion.errors import Invalid
 
 
-def content_of(text: str | None, template: str | None, parameters: tuple[str, ...], language: str) -> Content:
+def content_of(
+    text: str | None,
+    template: str | None,
+    parameters: tuple[str, ...],
+    language: str,
+    subject: str | None = None,
+) -> Content:
     """A text, a template, or both: the text within 24 hours of a person's message, the template otherwise.
+    With a subject, the text is a mail.
 
-    Raises Invalid for nothing at all, for parameters without a template, for what is no template's name.
+    Raises Invalid for nothing at all, for parameters without a template, for what is no template's name,
+    for a subject without a text.
     """
+    if subject is not None:
+        return _mail(subject, text, template)
     said = None if text is None else _text(text)
     if template is None:
         if said is None:
@@ -31,6 +41,15 @@ def _text(text: str) -> TextForm:
         return TextForm(kind="text", text=text)
     except ValueError:
         raise Invalid("a text has at most 10,000 characters", where="--text") from None
+
+
+def _mail(subject: str, text: str | None, template: str | None) -> Content:
+    if text is None or template is not None:
+        raise Invalid("a mail is a subject and a text", where="--subject", hint="Give --text too.")
+    try:
+        return Content(variants=(Variant(content=MailForm(kind="email", subject=subject, text=text)),))
+    except ValueError:
+        raise Invalid("a subject and a text have 1 to 10,000 characters each", where="--subject") from None
 
 
 def _template(name: str, parameters: tuple[str, ...], language: str) -> Form:

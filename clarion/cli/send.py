@@ -52,6 +52,7 @@ class Wish:
 
     file: Path
     text: str | None = None
+    subject: str | None = None
     template: str | None = None
     parameters: tuple[str, ...] = ()
     language: str = "en"
@@ -72,6 +73,7 @@ def send(
         str | None,
         typer.Option(help="What is said; Liquid, as in {{ contact.name | default: 'colleague' }}."),
     ] = None,
+    subject: Annotated[str | None, typer.Option(help="The subject of a mail; Liquid too.")] = None,
     template: Annotated[
         str | None, typer.Option(help="The provider's template; with --text, for those outside the 24 hours.")
     ] = None,
@@ -109,14 +111,14 @@ def send(
     [dim]$[/] clarion send --to people.xlsx --template reminder --param "{{ contact.name }}" --no-wait
     """
     wish = Wish(
-        to, text, template, tuple(param or ()), language, at, channel, name, one_per_address, country,
-        tuple(column or ()), confirm_similar, ask=terminal.asks() and not yes,
+        to, text, subject, template, tuple(param or ()), language, at, channel, name, one_per_address,
+        country, tuple(column or ()), confirm_similar, ask=terminal.asks() and not yes,
     )  # fmt: skip
     place.run(_send(wish, workspace, wait=not no_wait, json=json))
 
 
 async def _send(wish: Wish, workspace: str | None, *, wait: bool, json: bool) -> None:
-    content = content_of(wish.text, wish.template, wish.parameters, wish.language)
+    content = content_of(wish.text, wish.template, wish.parameters, wish.language, wish.subject)
     async with place.opened(workspace) as here:
         done, campaign_id, launched = await launch(here, wish, content)
         terminal.say(f"Announcement {campaign_id}, for {terminal.moment(launched.send_at, here.zone)}")

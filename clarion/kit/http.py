@@ -177,7 +177,8 @@ class Http:
                         failed = error
         except (OSError, TimeoutError, UnicodeError) as error:
             failed = error
-        raise NeverSent(_words(failed)) from failed
+        why = f": {failed.strerror}" if isinstance(failed, PermissionError) else ""  # mostly ours
+        raise NeverSent(_words(failed) + why) from failed
 
     async def _connect(
         self, loop: asyncio.AbstractEventLoop, info: tuple[Any, ...], *, bare: bool

@@ -190,7 +190,7 @@ class _Sender:
         try:
             letter = written(self.account, parcel, parcel.content)
         except ValueError:
-            return Told(Answered.REFUSED, fault=Fault.PERSON, code="not_mail_address")
+            return Told(Answered.REFUSED, fault=Fault.PERSON, code="not_writable")
         one = _Try(letter, bool(self.account.options.get("receipts", False)))
         try:
             async with asyncio.timeout(self.account.total_timeout), self._places:

@@ -13,6 +13,7 @@ from clarion.domain.field import FieldType
 from clarion.domain.refusal import Refusal
 from clarion.domain.saying import (
     Chosen,
+    SaidMail,
     SaidTemplate,
     SaidText,
     check_content,
@@ -149,7 +150,6 @@ def test_content_is_kept_as_it_was_given() -> None:
 
 OTHERS: list[dict[str, Any]] = [
     {"kind": "media", "media": "image", "url": "https://example.org/a.png"},
-    {"kind": "email", "subject": "News", "text": "Hello"},
     {"kind": "push", "title": "News", "body": "Hello"},
     {"kind": "web_call", "url": "https://example.org/hook"},
     {"kind": "flow_start", "flow": "welcome"},
@@ -195,6 +195,88 @@ def test_what_could_not_be_sent_is_told_by_its_place(variant: dict[str, Any], wh
     (problem,) = check_content(some, KNOWN, text_limit=4096, has_window=True)
     assert problem.where == f"variants[1].{where}"
     assert what in problem.what
+
+
+def mail(subject: str = "News", words: str = "Hello", html: str | None = None) -> dict[str, Any]:
+    return {"kind": "email", "subject": subject, "text": words} | ({} if html is None else {"html": html})
+
+
+@pytest.mark.parametrize(
+    ("form", "where", "what"),
+    [
+        (mail("{{ contact.nme }}"), "subject, line 1 column 4", "unknown variable"),
+        (mail(words="{{ contact.name"), "text, line 1 column 1", "broken template"),
+        (mail(html="<p>{{ x }}</p>"), "html, line 1 column 7", "unknown variable"),
+        (mail("x" * 256), "subject", "256 characters; at most 255"),
+        (mail(" "), "subject", "nothing is said"),
+    ],
+)
+def test_a_mails_parts_are_each_told_by_their_place(form: dict[str, Any], where: str, what: str) -> None:
+    (problem,) = check_content(content({"content": form}), KNOWN)
+    assert problem.where == f"variants[0].content.{where}"
+    assert what in problem.what
+
+
+def test_a_channel_is_given_only_what_it_carries_and_says_which_kind_it_does_not() -> None:
+    some = content(
+        {"content": text("Hi")},
+        {"channel_kind": "smtp", "content": mail()},
+        {"channel_kind": "whatsapp", "language": "sw", "content": notice()},
+    )
+    (problem,) = check_content(some, KNOWN, channel_kind="smtp", kinds=frozenset({"email"}))
+    assert (problem.where, problem.what) == (
+        "variants[0].content",
+        "a channel of smtp does not carry content of the kind 'text'",
+    )
+    (problem,) = check_content(
+        content({"content": mail()}), KNOWN, channel_kind="whatsapp", kinds=frozenset({"text", "template"})
+    )
+    assert problem.what == "a channel of whatsapp does not carry content of the kind 'email'"
+    assert problem.hint.startswith("it carries text and template")
+    assert check_content(some, KNOWN, channel_kind="twilio", kinds=frozenset({"text"})) == []
+
+
+def test_a_mail_is_rendered_with_its_values_escaped_in_html_only() -> None:
+    form = first(
+        {"content": mail("Hi {{ contact.name }}", "Dear {{ contact.name }}", "<b>{{ contact.name }}</b>")}
+    )
+    assert render(form, {"contact": {"name": "A <i> & B"}}) == SaidMail(
+        "Hi A <i> & B", "Dear A <i> & B", "<b>A &lt;i&gt; &amp; B</b>"
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ contact.name | append: '<br>' }}",
+        "{{ '<br>' | append: contact.name }}",
+        "{{ contact.name | replace: 'a', '<b>' }}",
+        "{{ '<b>x</b>' | replace: 'x', contact.name }}",
+        "{{ contact.name | split: ',' | join: '<br>' }}",
+        "{% assign x = contact.name %}{{ x }}",
+        "{% capture x %}<i>{{ contact.name }}</i>{% endcapture %}{{ x | replace: 'y', contact.name }}",
+        "{{ contact.name | default: '<b>colleague</b>' | upcase }}",
+        "{{ contact.name | truncate: 20 }}",
+    ],
+)
+def test_no_filter_lets_a_persons_value_into_the_html(source: str) -> None:
+    said = render(first({"content": mail(html=source)}), {"contact": {"name": "y,<script>alert(1)</script>"}})
+    assert isinstance(said, SaidMail)
+    assert "<script" not in str(said.html).lower()
+
+
+@pytest.mark.parametrize("name", ["Amina\r\nBcc: rosa@example.org", "Amina\x0b\x85\u2028 \x00"])
+def test_a_subject_is_one_line_whatever_a_person_is_called(name: str) -> None:
+    said = render(first({"content": mail("Hi {{ contact.name }}")}), {"contact": {"name": name}})
+    assert isinstance(said, SaidMail)
+    assert said.subject.isprintable()
+    assert said.subject.startswith("Hi Amina")
+
+
+def test_a_mail_without_its_subject_is_not_sent() -> None:
+    nameless = render(first({"content": mail("{{ contact.name }}")}), {"contact": {}})
+    assert isinstance(nameless, Refusal)
+    assert nameless.reason == "empty_subject"
 
 
 def test_only_the_variables_of_all_variants_are_fetched() -> None:

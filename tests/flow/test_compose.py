@@ -14,14 +14,14 @@ from clarion.domain.field import Field, FieldType
 from clarion.flow.compose import FRESH, Composer, Unsayable
 from clarion.flow.dispatch.account import load
 from clarion.flow.services import Services
-from clarion.providers.contract import Content, Template, Text
+from clarion.providers.contract import Mail, Template, Text
 from clarion.store import campaign, field, queue
 from clarion.store.queue import Waiting
 from tests.flow.announcing import HOUR, NOON, NOTICE, at, people, saying, sent_out
 from tests.store.people import AMINA, person
 
 START = (NOON - timedelta(days=1), UUID(int=0))
-Words = tuple[Content, dict[str, Any] | None]
+Words = tuple[Text | Template | Mail, dict[str, Any] | None]
 
 
 class Scene:

@@ -7,7 +7,7 @@ from typing import Self
 
 from aiohttp import web
 
-from clarion.providers.contract import Account, Call, Event, Inbound, Provider, Receipt
+from clarion.providers.contract import Account, Call, Event, Provider, Receipt
 
 
 class Hook:

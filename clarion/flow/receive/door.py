@@ -48,7 +48,8 @@ class Door:
         The address of `call` is as it was requested; the provider knows us by our public one. Gives what
         to answer, its type first: the challenge, where a GET asks for it, or the page that a person asks for
         (neither is stored), else what who called wants to read, mostly nothing. Raises NotFound,
-        Unauthorized (the call is not the provider's; Forbidden for a GET) and Unavailable (nothing was stored, it may call again).
+        Unauthorized (the call is not the provider's; Forbidden for a GET) and Unavailable (nothing was
+        stored, it may call again).
         """
         channel = await self._channel(channel_id)
         _, _, query = call.url.partition("?")

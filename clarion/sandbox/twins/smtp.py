@@ -129,7 +129,8 @@ class Smtp:
         )
         body = (
             f"From: MAILER-DAEMON@selam.example\r\nTo: <{number.id}>\r\nSubject: Delivery Status\r\n"
-            'MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary="B"\r\n'
+            "MIME-Version: 1.0\r\n"
+            'Content-Type: multipart/report; report-type=delivery-status; boundary="B"\r\n'
             "\r\n--B\r\nContent-Type: text/plain\r\n\r\nThis is the mail system.\r\n"
             f"--B\r\nContent-Type: message/delivery-status\r\n\r\n{fields}"
             f"--B\r\nContent-Type: text/rfc822-headers\r\n\r\nSubject: as it was\r\n\r\n--B--\r\n"
