@@ -13,7 +13,8 @@ from clarion.flow.dispatch import account
 from clarion.flow.services import Services
 from clarion.kit.http import Http
 from clarion.kit.ids import uuid7
-from clarion.providers.contract import Answered, Parcel, Template, Text, Told
+from clarion.providers import registry
+from clarion.providers.contract import Answered, Mail, Parcel, Template, Text, Told
 from clarion.sandbox.client import SandboxProcess
 from clarion.sandbox.dialect import Example
 from clarion.store import attempt
@@ -33,7 +34,7 @@ class Provided(Receiving):
 
     sandbox: SandboxProcess
     http: Http
-    content: Text | Template = field(default_factory=lambda: Template("hello", "en"))
+    content: Text | Template | Mail = field(default_factory=lambda: Template("hello", "en"))
 
     @classmethod
     async def make(
@@ -65,15 +66,21 @@ class Provided(Receiving):
             channel_id = await configure.create_channel(
                 connection, services, workspace, name=provider, provider=provider,
                 config={
-                    "base_url": sandbox.url, "sender": example.sender, "total_timeout": 2.0,
+                    "base_url": await asyncio.to_thread(sandbox.address, example.protocol),
+                    "sender": example.sender, "total_timeout": 2.0,
                     "connect_timeout": 1.0, "options": dict(example.options),
                 },
                 credentials=example.credentials,
             )  # fmt: skip
-            sent = await announce(connection, workspace, services.clock.now(), numbers, channel_id)
+            known = registry.get(provider)
+            sent = await announce(
+                connection, workspace, services.clock.now(), numbers, channel_id, schemes=known.schemes
+            )
         callback = {"provider": provider, "callback_url": f"{hooks}/hooks/{channel_id}"}
         sandbox.configure(numbers={example.sender: callback}, window="open")
-        return cls(services, workspace, sent, sandbox, http, Text("The clinic is closed on Monday"))
+        words = "The clinic is closed on Monday"
+        content = Text(words) if "text" in known.kinds else Mail("Closed", words)
+        return cls(services, workspace, sent, sandbox, http, content)
 
     async def send(self, settle: bool = True) -> dict[UUID, Told]:
         """Try everything that waits, each with one call; what each was told, settled by that."""

@@ -119,8 +119,9 @@ async def announce(
     epoch: int = 0,
     patience: timedelta = timedelta(days=1),
     priority: int = 50,
+    schemes: Sequence[str] = ("whatsapp", "tel"),
 ) -> Sent:
-    """People with these numbers, and a message waiting for each; the channel is owned by a worker of ours,
+    """People with these numbers (or mailboxes), and a message waiting for each; the channel is owned by a worker of ours,
     or is owned by it already, under `epoch`."""
     people = [person(f"Person {number[-4:]}", number) for number in numbers]
     taken = await store(connection, people, now)
@@ -143,7 +144,7 @@ async def announce(
     await campaign.set_state(connection, sent.campaign_id, "running", now, send_at=now)
     meant = Meant("c.id = ANY (%(who)s)", {"who": [one.contact_id for one in taken]})
     await expansion.expand_chunk(
-        connection, sent.run_id, meant, schemes=["whatsapp", "tel"], once_an_address=False,
+        connection, sent.run_id, meant, schemes=schemes, once_an_address=False,
         limit=len(people) + 1, now=now,
     )  # fmt: skip
     if epoch:
