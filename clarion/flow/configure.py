@@ -264,12 +264,9 @@ def _bound(workspace_id: UUID, channel_id: UUID) -> bytes:
 
 
 def _check_config(services: Services, provider: str, config: Mapping[str, object]) -> None:
-    known = registry.get(provider)
-    read = read_config(
-        config,
-        allow_private=services.settings.allow_private_addresses,
-        protocols=known.protocols if isinstance(known, Elsewhere) else HTTP,
-    )
+    known, private = registry.get(provider), services.settings.allow_private_addresses
+    protocols = known.protocols if isinstance(known, Elsewhere) else HTTP
+    read = read_config(config, allow_private=private, protocols=protocols)
     if isinstance(known, Choosy):
         known.check_options(read.options)
 

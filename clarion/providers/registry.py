@@ -10,7 +10,9 @@ from clarion import providers
 from clarion.errors import Invalid
 from clarion.providers.contract import Provider
 
-_OURS = {"bounces", "calling", "contract", "described", "letters", "meta", "registry", "replies"}
+_OURS = {
+    "bounces", "calling", "contract", "described", "letters", "meta", "registry", "replies", "transactions",
+}  # fmt: skip
 
 
 @lru_cache(maxsize=1)

@@ -43,8 +43,12 @@ NOTIFICATIONS: dict[str, tuple[bytes, list[Receipt]]] = {
     "failed, at a moment without a zone": (
         report(NAMED, f"{FAILED}\nLast-Attempt-Date: Mon, 02 Mar 2026 09:30:00 -0000"), [NO_SUCH],
     ),
-    "failed, named by the headers": (report(MTA, FAILED, returned=f"text/rfc822-headers{RETURNED}"), [NO_SUCH]),
-    "failed, named by the letter": (report(MTA, FAILED, returned=f"message/rfc822{RETURNED}\n\nHi"), [NO_SUCH]),
+    "failed, named by the headers": (
+        report(MTA, FAILED, returned=f"text/rfc822-headers{RETURNED}"), [NO_SUCH],
+    ),
+    "failed, named by the letter": (
+        report(MTA, FAILED, returned=f"message/rfc822{RETURNED}\n\nHi"), [NO_SUCH],
+    ),
     "a policy, by its server": (
         report(NAMED, FAILED.replace("5.1.1", "5.7.1")), [replace(NO_SUCH, code="5.7.1")],
     ),

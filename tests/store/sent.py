@@ -121,8 +121,8 @@ async def announce(
     priority: int = 50,
     schemes: Sequence[str] = ("whatsapp", "tel"),
 ) -> Sent:
-    """People with these numbers (or mailboxes), and a message waiting for each; the channel is owned by a worker of ours,
-    or is owned by it already, under `epoch`."""
+    """People with these numbers (or mailboxes), and a message waiting for each; the channel is owned by a
+    worker of ours, or is owned by it already, under `epoch`."""
     people = [person(f"Person {number[-4:]}", number) for number in numbers]
     taken = await store(connection, people, now)
     if channel_id is None:
