@@ -24,8 +24,11 @@ AMINA = "amina+news@example.org"
 
 def report(*blocks: str, returned: str = "") -> bytes:
     """A notification as a mail server writes it (RFC 3464)."""
-    parts = ["Content-Type: text/plain\n\nThis is the mail system.", "Content-Type: message/delivery-status\n\n"
-             + "\n\n".join(blocks)]  # fmt: skip
+    status = "\n\n".join(blocks)
+    parts = [
+        "Content-Type: text/plain\n\nThis is the mail system.",
+        f"Content-Type: message/delivery-status\n\n{status}",
+    ]
     if returned:
         parts.append(f"Content-Type: {returned}")
     head = 'From: MAILER-DAEMON@x.org\nContent-Type: multipart/report; boundary="B"\n\n'
