@@ -15,7 +15,7 @@ from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.breaker import Breaker
 from clarion.flow.dispatch.broker import Broker
 from clarion.flow.dispatch.gauges import Gauges
-from clarion.flow.dispatch.judge import Judgement, Try, judge, not_begun, unanswered
+from clarion.flow.dispatch.judge import Judgement, Try, fitting, judge, not_begun, unanswered
 from clarion.flow.dispatch.settler import Ended
 from clarion.flow.dispatch.shared import Call, Shared
 from clarion.kit.crash import crash_point
@@ -135,7 +135,7 @@ class Calls:
             departure.check()
             if not self.channel.provider.speaks_http:
                 departure.leave()
-            told = await self.sender.send(call.parcel)
+            told = fitting(await self.sender.send(call.parcel))
             crash_point("call.answered")
             tried = Try(call.attempt_id, waiting.tries, waiting.expires_at)
             judgement = judge(told, tried, self.channel.config, shared.clock.now(), random.random())  # noqa: S311
