@@ -17,6 +17,8 @@ ALL: dict[str, list[str]] = {
     "queue_depth": [],
     "punctual": [],
     "events": [],
+    "channels": [],
+    "fairness": [],
 }
 
 

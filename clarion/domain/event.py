@@ -37,6 +37,8 @@ class EventType(StrEnum):
     CAMPAIGN_CANCELLED = "campaign.cancelled"
     CHANNEL_ACTIVE = "channel.active"
     CHANNEL_PAUSED = "channel.paused"
+    CHANNEL_DOWN = "channel.down"
+    CHANNEL_UP = "channel.up"
     SUBSCRIPTION_TEST = "subscription.test"
 
     @property
@@ -122,13 +124,13 @@ class CampaignFacts(Facts):
 
 
 class ChannelFacts(Facts):
-    """A channel's health changed."""
+    """A channel's state or health changed."""
 
     channel_id: UUID
     name: str
     provider: str
     state: str
-    reason: str = Field(description="why it is paused")
+    reason: str = Field(description="why it is paused or down")
 
 
 class TestFacts(Facts):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,14 +41,14 @@ class World:
             self.house.drop(self._database)
         self._database = self.house.new_database()
 
-    def scene(self, story: Story, mutant: str = "") -> Scene:
-        """A scene set up for a story; its hooks make the mistake `mutant`."""
+    def scene(self, story: Story, mutant: str = "", config: dict[str, Any] | None = None) -> Scene:
+        """A scene set up for a story; its hooks make the mistake `mutant`, its channel has more `config`."""
         number = next(self._numbers)
         if number % SCENES_A_DATABASE == 0:
             self.fresh()
         folder = self.folder / f"scene{number}"
         folder.mkdir()
-        options = {"options": {"look_up": True}} if story.look_up else {}
+        options = {**(config or {}), **({"options": {"look_up": True}} if story.look_up else {})}
         scene = Scene(
             self.house.url(self._database), self.house.superuser(self._database), self.sandbox, folder,
             story.people, options, story.rate, self.house,

@@ -159,6 +159,22 @@ async def test_who_was_written_to_just_now_waits_and_others_go_before(process: P
     assert moments[1] - moments[0] > 1.4
 
 
+async def test_an_appointment_reminder_does_not_wait_for_an_announcement_to_everybody(
+    process: Process,
+) -> None:
+    """Of a long line before it, hardly anybody goes before the reminder: only what was on its way."""
+    channel_id = await process.channel("1001", rate=20)
+    everybody = await process.tell(channel_id, numbers("+254712", 400))
+    desk = await process.work(everybody)
+    await process.until_heard(30)
+    before = len(process.provider.heard)
+    reminder = await process.tell(channel_id, [ABEBE], epoch=everybody.epoch, priority=20)
+    desk.wake()
+    await process.until_all_heard(reminder)
+
+    assert process.provider.to.index(ABEBE) - before <= 20, "within what a second carries"
+
+
 async def test_a_day_has_room_for_so_many_different_people(process: Process) -> None:
     channel_id = await process.channel("1001", uniques=3)
     sent = await process.tell(channel_id, TEN)

@@ -10,11 +10,17 @@ import pytest
 
 from clarion.domain.message import Outcome, State, Verdict
 from clarion.flow import announce, configure, consent, fire, subscribe, unknowns
+from clarion.flow.dispatch import account
+from clarion.flow.dispatch.beyond import Beyonder
+from clarion.flow.dispatch.breaker import Breaker
+from clarion.flow.dispatch.health import Health, Word
 from clarion.flow.dispatch.settler import Ended, Settler
 from clarion.flow.erase import erase_contact
 from clarion.flow.services import Services
+from clarion.flow.tell.forget import forget
 from clarion.flow.tell.listening import Listening
-from clarion.kit.db import Connection
+from clarion.kit.db import Connection, rows
+from clarion.store import attempt, event
 from tests.flow.announcing import (
     HOUR,
     NOON,
@@ -92,6 +98,24 @@ async def test_a_receipt_that_is_told_again_is_no_news(
         at(services).advance(1)
         await receiving.tell_of(begun, word)
     assert await types(services, workspace, "message") == {"message.accepted": 1, "message.delivered": 1}
+
+
+async def test_what_is_repeated_after_its_event_was_forgotten_is_no_news(
+    services: Services, workspace: UUID, portal_id: UUID, receiving: Receiving
+) -> None:
+    (begun,) = receiving.sent.attempts
+    await receiving.tell_of(begun, "delivered")
+    assert len((await told(services, workspace, portal_id)).of("message.delivered")) == 1
+    at(services).advance(86_401)
+    await forget(services)
+    assert await kept(services, workspace) == []
+    reference, now = receiving.sent.reference(begun), services.clock.now()
+    await receiving.tell(webhook(statuses=[status(reference, word, now) for word in ("delivered", "read")]))
+    async with services.db.tenant(workspace) as connection:
+        late = Verdict(begun, Outcome.ACCEPTED, State.ACCEPTED)
+        await attempt.settle(connection, receiving.sent.cohort, [late], services.clock.now())
+        await event.of_attempts(connection, receiving.sent.cohort, [begun], services.clock.now())
+    assert await types(services, workspace) == {"message.read": 1}
 
 
 async def test_delivered_that_comes_after_read_is_told_too(
@@ -189,6 +213,11 @@ async def test_what_expires_in_a_paused_campaign_is_told(
     at(services).advance(25 * 3600)
     await fire.finish(services, workspace)
     assert (await types(services, workspace))["message.expired"] == 4
+    async with services.db.tenant(workspace) as connection:
+        ended = await rows(connection, "SELECT id, cohort FROM message")
+        again = [(one["id"], one["cohort"]) for one in ended]  # by a worker that was a moment too late
+        await event.of_ends(connection, again, NOON + 26 * HOUR)
+    assert (await types(services, workspace))["message.expired"] == 4
 
 
 async def test_the_settler_of_a_worker_notes_what_it_settles(
@@ -275,8 +304,8 @@ async def test_what_an_erased_person_wrote_is_told_no_more(
     await erase_contact(services.db, services.clock, workspace, found["contact_id"])
     portal = await told(services, workspace, portal_id)
     assert portal.of("inbound.received") == []
-    (event,) = [one for one in await kept(services, workspace) if one["type"] == "inbound.received"]
-    assert (event["state"], event["answer"]) == ("given_up", "nothing left to tell")
+    (noted,) = [one for one in await kept(services, workspace) if one["type"] == "inbound.received"]
+    assert (noted["state"], noted["answer"]) == ("given_up", "nothing left to tell")
 
 
 async def test_a_stop_is_told_as_words_and_as_an_opt_out_and_a_start_as_an_opt_in(
@@ -333,7 +362,23 @@ async def test_a_campaigns_way_is_told(services: Services, workspace: UUID, port
     assert (paused["name"], paused["reason"]) == ("Closed on Monday", "a wrong date")
 
 
-async def test_a_channels_health_is_told_when_it_changes_and_why(
+async def test_a_channel_that_is_down_is_told_once_and_that_it_is_up_only_after_that(
+    services: Services, workspace: UUID, portal_id: UUID
+) -> None:
+    loaded = await account.load(services, workspace, await channel(services, workspace))
+    beyonder = Beyonder(services)
+    words: list[Word] = ["up", "down", "down", "degraded", "up"]
+    for word in words:
+        at(services).advance(60)
+        health = Health(Breaker(), word=word, why="20 calls were not answered")
+        async with services.db.tenant(workspace) as connection:
+            await beyonder.tell_health(connection, loaded, health)
+    portal = await told(services, workspace, portal_id)
+    assert [one.type for one in portal.told] == ["channel.down", "channel.up"]
+    assert portal.of("channel.down")[0]["reason"] == "20 calls were not answered"
+
+
+async def test_a_channels_state_is_told_when_it_changes_and_why(
     services: Services, workspace: UUID, portal_id: UUID
 ) -> None:
     channel_id = await channel(services, workspace)

@@ -118,6 +118,7 @@ async def announce(
     worker_id: UUID | None = None,
     epoch: int = 0,
     patience: timedelta = timedelta(days=1),
+    priority: int = 50,
 ) -> Sent:
     """People with these numbers, and a message waiting for each; the channel is owned by a worker of ours,
     or is owned by it already, under `epoch`."""
@@ -134,7 +135,7 @@ async def announce(
         definition={}, channel_id=channel_id, similarity_text="", created_by="", now=now,
     )  # fmt: skip
     await campaign.add_content(connection, content_id, sent.campaign_id, 1, {}, now)
-    sent.lane_id = await campaign.open_lane(connection, sent.lane_id, channel_id, sent.campaign_id, 50)
+    sent.lane_id = await campaign.open_lane(connection, sent.lane_id, channel_id, sent.campaign_id, priority)
     await run.plan(
         connection, sent.run_id, campaign_id=sent.campaign_id, iteration=1, cohort=sent.cohort,
         content_version_id=content_id, lane_id=sent.lane_id, due_at=now, expires_at=now + patience,

@@ -15,7 +15,7 @@ from clarion.kit.db import AWAY, Connection
 from clarion.kit.log import logger
 from clarion.kit.redact import scrub
 from clarion.providers.contract import Told
-from clarion.store import campaign, consent, notice
+from clarion.store import campaign, consent, event, notice
 from clarion.store import channel as channels
 from clarion.store.queue import Waiting
 
@@ -72,14 +72,18 @@ class Beyonder:
         """That a channel is down, once; or that it is so no longer."""
         now, cause = self.services.clock.now(), f"channel:{channel.id}:health"
         log.warning("a channel's health", channel=str(channel.id), health=health.word, why=health.why)
-        if health.word == "down":
-            await notice.put(
+        down = health.word == "down"
+        if down:
+            news = await notice.put(
                 connection, channel.workspace_id, cause=cause, level="error", now=now,
                 text=f"Channel {channel.name} is down: {health.why}. Its messages wait; it is tried again by "
                 "itself, one call at a time.",
             )  # fmt: skip
         else:
-            await notice.clear(connection, cause, now)
+            news = await notice.clear(connection, cause, now) > 0
+        if news:
+            word = "down" if down else "up"
+            await event.of_channels(connection, [channel.id], word, now, health.why)
 
     async def misconfigured(self, workspace_id: UUID, channel_id: UUID, error: ClarionError) -> None:
         """A channel that cannot be opened: paused, and somebody told."""

@@ -187,6 +187,7 @@ class Desk:
 
     def wake(self) -> None:
         """Look again at once."""
+        self.lanes.hurry()
         self._thirst.set()
         self._wake.set()
 

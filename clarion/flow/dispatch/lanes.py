@@ -146,6 +146,11 @@ class Lanes:
                 )
             await reader.refill(connection, clock, prepare)
 
+    def hurry(self) -> None:
+        """Something new is due: the next look is a look into every lane."""
+        for reader in self.readers.values():
+            reader.next_look = 0.0
+
     def low(self, ticks: float) -> bool:
         """Whether there is a lane to read on in, now."""
         return any(reader.low(ticks) for reader in self.readers.values())
