@@ -62,7 +62,7 @@ class Calls:
         """The intent is committed: make the call as soon as there is a place."""
         self.begun[call.attempt_id] = intended_at
         self.shared.busy.add(self.channel.id)
-        self.breaker.began()
+        call.opened = self.breaker.began()
         if self._over:
             self._not_begun(call, "drained")
             return
@@ -124,6 +124,9 @@ class Calls:
 
     async def _made(self, call: Call) -> None:
         shared, waiting = self.shared, call.waiting
+        if self.breaker.stays(call.opened):  # what answers nothing is not asked by those who stand in line
+            self._not_begun(call, "breaker_open")
+            return
         departure = _Departure(self, call)
         departing.set(departure)  # of this caller alone, until its next call
         told: Told | None = None
@@ -163,7 +166,8 @@ class Calls:
         """Nothing left: back to the queue, at once."""
         self.broker.unreserve(call)
         verdict = not_begun(call.attempt_id, self.shared.clock.now(), code)
-        self.breaker.heard(verdict, None, self.shared.clock.monotonic())
+        if not self.breaker.stays(call.opened):  # it may have been the probe
+            self.breaker.heard(verdict, None, self.shared.clock.monotonic())
         self.settle(call.waiting, call.attempt_id, Judgement(verdict))
 
     def settle(

@@ -130,6 +130,7 @@ class Desk:
 
     async def _look(self) -> bool:
         """Which lanes are open, and what waits in them; False, since then there is time for a blink."""
+        self._thirst.clear()  # whoever is thirsty during the look is seen to by the next
         if self._may_begin(self.shared.clock.monotonic()):
             async with self.shared.db.tenant(self.channel.workspace_id) as connection:
                 prepare = self.shared.composer.prepare
@@ -141,7 +142,6 @@ class Desk:
 
     async def _blink(self) -> None:
         """Wait until there may be more to read."""
-        self._thirst.clear()
         ticks = self.shared.clock.monotonic()
         if self._may_begin(ticks) and self.lanes.low(ticks):
             return

@@ -144,6 +144,7 @@ class Lanes:
                 reader = self.readers[lane.id] = LaneReader(
                     lane, self.ahead, next_start=clock.monotonic() + FROM_THE_START
                 )
+            reader.lane = lane  # its share may have changed
             await reader.refill(connection, clock, prepare)
 
     def hurry(self) -> None:
@@ -159,7 +160,7 @@ class Lanes:
         """The next `limit`: the most urgent priority first, some of every other, lanes of one priority
         by their weight (`domain.turns`); the most urgent stand first."""
         claims = {
-            lane_id: Claim(reader.lane.priority, 1.0, len(reader.buffer))
+            lane_id: Claim(reader.lane.priority, reader.lane.weight, len(reader.buffer))
             for lane_id, reader in self.readers.items()
         }
         share = self._turns.divide(claims, limit)
@@ -175,7 +176,7 @@ class Lanes:
             reader = self.readers.get(waiting.lane_id)
             if reader is not None:
                 reader.buffer.appendleft(waiting)
-                self._turns.refund(waiting.lane_id, reader.lane.priority, 1.0)
+                self._turns.refund(waiting.lane_id, reader.lane.priority, reader.lane.weight)
 
     def park(self, waiting: Waiting, ticks: float, seconds: float) -> None:
         """See LaneReader.park."""
