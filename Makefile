@@ -9,7 +9,7 @@ ARGS   ?=
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-external nightly check format bench lock clean
+.PHONY: help setup demo test test-external test-kannel nightly check format bench lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -33,6 +33,9 @@ test: setup      ## the whole suite on the embedded PostgreSQL
 
 test-external: setup ## the suite on Debian's PostgreSQL (or CLARION_TEST_DATABASE_URL)
 	@$(BIN)/python -m tests.external $(ARGS)
+
+test-kannel: setup ## our provider against a real Kannel (Debian's, fetched where it is not installed)
+	@$(BIN)/python -m tests.kannel $(ARGS)
 
 nightly: setup   ## the long suites: 2,000 fault runs, long state machines
 	@CLARION_NIGHTLY=1 $(PYTEST) -m "nightly or not nightly" $(ARGS)

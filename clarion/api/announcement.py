@@ -9,24 +9,26 @@ from fastapi import Query
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.background import BackgroundTask
 
-from clarion.api.announcement_shapes import (
+from clarion.api.announcement_answers import (
     AnnouncementAnswer,
-    AnnouncementBody,
-    AnnouncementChange,
     AnnouncementInList,
-    DuplicateBody,
-    LaunchBody,
     MessageAnswer,
-    PauseBody,
     PreviewAnswer,
     ProgressAnswer,
     RetriedAnswer,
-    RetryBody,
-    TestBody,
     TrialAnswer,
     answer,
     in_list,
     message,
+)
+from clarion.api.announcement_shapes import (
+    AnnouncementBody,
+    AnnouncementChange,
+    DuplicateBody,
+    LaunchBody,
+    PauseBody,
+    RetryBody,
+    TestBody,
 )
 from clarion.api.auth import needs
 from clarion.api.edge import Edge

@@ -90,6 +90,7 @@ class SightAnswer(Answer):
     aside: int = Field(description="how many wait for a limit of their own: pair or uniques")
     outstanding: int | None = Field(description="of the capacity, where there is one")
     capacity: int | None
+    at: datetime = Field(description="when it told this; it does so every second or two while it lives")
 
 
 class Channel(Answer):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Query
 
-from clarion.api.announcement_shapes import message
+from clarion.api.announcement_answers import message
 from clarion.api.auth import needs
 from clarion.api.contact_shapes import (
     AddressConsentBody,

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, FiniteFloat, JsonValue, StrictBool, StrictInt, StrictStr
 from pydantic.config import JsonDict
 
-from clarion.api.announcement_shapes import MessageAnswer
+from clarion.api.announcement_answers import MessageAnswer
 from clarion.api.model import Answer, Body
 from clarion.domain.person import MOST_ADDRESSES, MOST_GROUPS, Given
 from clarion.flow.ingest import MOST_AT_ONCE, Told

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from clarion.api.announcement_shapes import MessageAnswer, message
+from clarion.api.announcement_answers import MessageAnswer, message
 from clarion.api.auth import needs
 from clarion.api.edge import Edge
 from clarion.api.model import Answer

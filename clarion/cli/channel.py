@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -112,7 +113,7 @@ async def _list(workspace: str | None, json: bool) -> None:
     terminal.table(
         ("id", "name", "provider", "rate", "state"),
         (
-            (row["id"], row["name"], row["provider"], f"{float(row['rate']):g}/s", _state(row))
+            (row["id"], row["name"], row["provider"], f"{float(row['rate']):g}/s", _state(row, here.now()))
             for row in found
         ),
     )
@@ -242,10 +243,10 @@ async def only(connection: Connection, named: str | None) -> Row:
     raise Invalid("there are several channels", where="--channel", hint=f"Say which. There are: {names}.")
 
 
-def _state(row: Row) -> str:
+def _state(row: Row, now: datetime) -> str:
     if row["reason"]:
         return f"{row['state']}: {row['reason']}"
-    sight = row["sight"]
+    sight = waits.sight(row, now)
     if row["state"] != "active" or not sight:
         return str(row["state"])
     health = sight["health"] + (f": {sight['why']}" if sight["why"] else "")
@@ -268,7 +269,8 @@ def _show(here: Place, row: Row, json: bool) -> None:
         return
     terminal.pairs(
         [
-            ("id", row["id"]), ("name", row["name"]), ("provider", row["provider"]), ("state", _state(row)),
+            ("id", row["id"]), ("name", row["name"]), ("provider", row["provider"]),
+            ("state", _state(row, here.now())),
             ("rate", f"{float(row['rate']):g} a second"),
             *([("account led by", row["account_id"])] if row["account_id"] else []),
             ("credentials", "given" if row["has_credentials"] else "none"),

@@ -9,7 +9,7 @@ from clarion.cli import terminal
 from clarion.cli.checks import Finding, Level
 from clarion.domain.channel import read_config
 from clarion.errors import ClarionError
-from clarion.flow import configure
+from clarion.flow import configure, waits
 from clarion.flow.dispatch import account
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
@@ -67,9 +67,10 @@ async def _channel(services: Services, workspace_id: UUID, connection: Connectio
             "it has no credentials",
             "`clarion channel set … --credential KEY=-` gives it some.",
         )
-    if row["sight"] and row["sight"]["health"] != "up":
+    sight = waits.sight(row, services.clock.now())
+    if sight and sight["health"] != "up":
         return Finding(
-            title, Level.WARN, f"{row['sight']['health']}: {row['sight']['why']}",
+            title, Level.WARN, f"{sight['health']}: {sight['why']}",
             "Its messages wait, and it is tried again by itself. Look at the provider.",
         )  # fmt: skip
     waiting = await queue.depth(connection, row["id"], services.clock.now())

@@ -41,7 +41,9 @@ class Announcement(BaseModel):
     """What an announcement is, beside its name and its channel. Times are seconds.
 
     `send_at` is the author's wish while it is a draft; launching decides. `frozen`: the audience is whom
-    it means when launched, not when sent. `test_of`: a test of that announcement, shown nowhere else.
+    it means when launched, not when sent. `weight` is its share of the channel beside other announcements:
+    one of weight 3 sends three for each that one of weight 1 sends. `test_of`: a test of that announcement,
+    shown nowhere else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +54,7 @@ class Announcement(BaseModel):
     frozen: bool = False
     send_at: AwareDatetime | None = None
     expires_after: int = Field(default=DAY, ge=60, le=30 * DAY)
+    weight: int = Field(default=1, ge=1, le=100)
     test_of: UUID | None = None
 
     @property

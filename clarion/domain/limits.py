@@ -142,7 +142,7 @@ class Limiter:
 
     def unreserve(self, address: Hashable, units: int) -> None:
         """They stay after all."""
-        self.outstanding -= units
+        self.outstanding = max(0, self.outstanding - units)
         self._reserved -= units
         self._pacer.unreserve(units)
         self._pairs.unreserve(address)
@@ -155,6 +155,10 @@ class Limiter:
         self._pacer.release(ticks, units)
         self._pairs.release(address, ticks, self.limits.pair_interval)
         self._uniques.release(address, ticks, keep=self.limits.uniques is not None)
+
+    def hold(self, units: int) -> None:
+        """So many are outstanding that were released before, and counted then by all but capacity."""
+        self.outstanding += units
 
     def freed(self, units: int) -> None:
         """So many of those that were released are over."""

@@ -174,7 +174,9 @@ async def _plan(
     content_id, run_id = uuid7(now), uuid7(now)
     body = definition.content.model_dump(mode="json", exclude_none=True)
     await campaigns.add_content(connection, content_id, campaign_id, STEP, body, now)
-    lane_id = await campaigns.open_lane(connection, uuid7(now), channel_id, campaign_id, PRIORITY)
+    lane_id = await campaigns.open_lane(
+        connection, uuid7(now), channel_id, campaign_id, PRIORITY, definition.weight
+    )
     await run.plan(
         connection, run_id, campaign_id=campaign_id, iteration=1, cohort=cohort_of(moment),
         content_version_id=content_id, lane_id=lane_id, due_at=moment,

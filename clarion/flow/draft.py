@@ -226,8 +226,10 @@ async def _plan_again(
         content_id = uuid7(now)
         body = after.content.model_dump(mode="json", exclude_none=True)
         await campaigns.add_content(connection, content_id, campaign_id, STEP, body, now)
-    if edited.channel_id != edited.row["channel_id"]:
-        lane_id = await campaigns.open_lane(connection, uuid7(now), edited.channel_id, campaign_id, PRIORITY)
+    if edited.channel_id != edited.row["channel_id"] or before.weight != after.weight:
+        lane_id = await campaigns.open_lane(
+            connection, uuid7(now), edited.channel_id, campaign_id, PRIORITY, after.weight
+        )
     await _refreeze(connection, edited, now)
     changed = await run.change(
         connection, planned["id"], content_version_id=content_id, lane_id=lane_id,

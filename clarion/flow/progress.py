@@ -67,7 +67,7 @@ async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> 
         rate=rate,
         eta=now + timedelta(seconds=ready / rate) if moving else None,
         error=next((one["error"] for one in runs if one["error"]), ""),
-        waits=waits.of_channel(channel) if channel and row["state"] == State.RUNNING else "",
+        waits=waits.of_channel(channel, now) if channel and row["state"] == State.RUNNING else "",
     )
 
 

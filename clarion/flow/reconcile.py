@@ -21,6 +21,7 @@ from clarion.flow.dispatch import account, deaths
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.receive import consequences
 from clarion.flow.services import Services
+from clarion.kit.db import fit
 from clarion.kit.http import Http
 from clarion.kit.log import logger
 from clarion.providers.contract import Evidence, Found, Sender
@@ -135,7 +136,8 @@ async def _believe(services: Services, workspace_id: UUID, channel_id: UUID, kno
     cohorts: dict[date, list[Said]] = defaultdict(list)
     for doubt, found in known:
         evidence = found.evidence or Evidence.ACCEPTED
-        cohorts[doubt.cohort].append(Said(doubt.id, evidence.value, now, None, found.provider_id))
+        name = found.provider_id and fit(found.provider_id)
+        cohorts[doubt.cohort].append(Said(doubt.id, evidence.value, now, None, name))
     contradicted: list[UUID] = []
     async with services.db.tenant(workspace_id) as connection:
         for cohort, said in sorted(cohorts.items()):

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from clarion.kit.db import Row
 
+FRESH = timedelta(seconds=30)  # an owner that has not told anything for so long is gone
 
-def of_channel(channel: Row) -> str:
+
+def sight(channel: Row, now: datetime) -> dict[str, Any] | None:
+    """What a channel's owner tells of it (`store.owner.Sight`), where there is one that lives."""
+    told: dict[str, Any] | None = channel["sight"]
+    if told is None or now - datetime.fromisoformat(told["at"]) > FRESH:
+        return None
+    return told
+
+
+def of_channel(channel: Row, now: datetime) -> str:
     """What keeps a channel (`store.channel.get`) from sending now; nothing where it sends."""
     if channel["state"] == "paused":
         return f"channel {channel['name']} is paused: {channel['reason']}"
-    sight = channel["sight"]
-    if not sight:
+    told = sight(channel, now)
+    if told is None:
         return ""
-    if sight["health"] == "down":
-        return f"channel {channel['name']} is down: {sight['why']}"
-    return used_up(sight)
+    if told["health"] == "down":
+        return f"channel {channel['name']} is down: {told['why']}"
+    return used_up(told)
 
 
 def used_up(sight: dict[str, Any]) -> str:

@@ -192,6 +192,13 @@ def texts(values: Sequence[str | None]) -> str | None:
     return array("NULL" if v is None else f'"{_escaped(v)}"' for v in values)
 
 
+def fit(text: str) -> str:
+    """Without what PostgreSQL's text cannot hold: the NUL character and halves of surrogate pairs."""
+    if "\x00" in text:
+        text = text.replace("\x00", "")
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
 def _escaped(text: str) -> str:
     if '"' not in text and "\\" not in text:
         return text

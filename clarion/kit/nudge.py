@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import psycopg
 
-from clarion.kit.db import AWAY, Connection, Database, conninfo
+from clarion.kit.db import Connection, Database, conninfo
 from clarion.kit.log import logger
 
 TOPIC = "clarion"
@@ -52,7 +52,7 @@ class Nudges:
             await self._some.wait()
             self._some.clear()
             words, self._waiting = [f"{self._me}:{word}" for word in self._waiting], {}
-            with suppress(*AWAY):
+            with suppress(Exception):
                 async with self.db.glance() as connection:
                     await connection.execute(
                         "SELECT pg_notify(%s, word) FROM unnest(%s::text[]) AS w(word)", (TOPIC, words)
@@ -64,7 +64,7 @@ class Nudges:
         while True:
             try:
                 await self._hear()
-            except AWAY as error:
+            except Exception as error:  # away, a standby, a pooler that knows no LISTEN, a word that is none
                 log.info("nudges are not heard", error=type(error).__name__)
             await asyncio.sleep(AGAIN)
 

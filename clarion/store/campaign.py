@@ -148,16 +148,21 @@ async def content(connection: Connection, content_id: UUID) -> dict[str, Any]:
 
 
 async def open_lane(
-    connection: Connection, lane_id: UUID, channel_id: UUID, campaign_id: UUID, priority: int
+    connection: Connection,
+    lane_id: UUID,
+    channel_id: UUID,
+    campaign_id: UUID,
+    priority: int,
+    weight: int = 1,
 ) -> UUID:
-    """The campaign's lane on a channel at a priority, made where it is not; its id."""
+    """The campaign's lane on a channel at a priority, made where it is not, with its share; its id."""
     found = await row(
         connection,
-        """INSERT INTO lane (id, workspace_id, channel_id, campaign_id, priority)
-           VALUES (%s, clarion_workspace(), %s, %s, %s)
-           ON CONFLICT (channel_id, campaign_id, priority) DO UPDATE SET priority = excluded.priority
+        """INSERT INTO lane (id, workspace_id, channel_id, campaign_id, priority, weight)
+           VALUES (%s, clarion_workspace(), %s, %s, %s, %s)
+           ON CONFLICT (channel_id, campaign_id, priority) DO UPDATE SET weight = excluded.weight
            RETURNING id""",
-        (lane_id, channel_id, campaign_id, priority),
+        (lane_id, channel_id, campaign_id, priority, weight),
     )
     assert found is not None
     opened: UUID = found["id"]

@@ -46,6 +46,7 @@ class Sight:
     aside: int
     outstanding: int | None
     capacity: int | None
+    at: datetime
 
 
 async def board(connection: Connection, now: datetime) -> list[Holding]:
@@ -81,7 +82,8 @@ async def take(
         ):
             return None
         await cursor.execute(
-            """UPDATE channel_owner SET worker_id = %s, epoch = epoch + 1, beat = beat + 1
+            """UPDATE channel_owner SET worker_id = %s, epoch = epoch + 1, beat = beat + 1,
+                 sights = '{}'
                WHERE channel_id = %s""",
             (worker_id, holding.channel_id),
         )

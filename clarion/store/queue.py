@@ -36,6 +36,7 @@ class Lane:
     campaign_id: UUID
     priority: int
     epoch: int
+    weight: int
 
 
 @dataclass(slots=True)
@@ -85,7 +86,7 @@ async def lanes(connection: Connection, channel_id: UUID) -> list[Lane]:
     """The channel's open lanes, most urgent first."""
     async with connection.cursor(row_factory=class_row(Lane)) as cursor:
         await cursor.execute(
-            """SELECT id, campaign_id, priority, epoch FROM lane
+            """SELECT id, campaign_id, priority, epoch, weight FROM lane
                WHERE channel_id = %s AND state = 'open' ORDER BY priority, id""",
             (channel_id,),
         )

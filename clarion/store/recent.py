@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -28,31 +28,43 @@ class Recent:
     out: bool
 
 
+PAGE = 5_000  # tries read at a time
+
 # A try is over when it had no effect, or when its message is told to have ended.
 _OUT = """a.state IN ('in_flight', 'unknown', 'accepted') AND m.delivered_at IS NULL AND m.read_at IS NULL
   AND m.state IN ('ready', 'unknown', 'accepted')"""
 
 
-async def since(connection: Connection, channel_ids: Sequence[UUID], moment: datetime) -> list[Recent]:
-    """These channels' tries that were begun after `moment`, the oldest first, but for those of which nothing
-    left.
+async def since(
+    connection: Connection, channel_ids: Sequence[UUID], moment: datetime
+) -> AsyncIterator[list[Recent]]:
+    """These channels' tries that were begun after `moment`, the oldest first, some at a time, but for those
+    of which nothing left.
 
     Reads what all channels sent since: a range of the ledger's newest rows.
     """
-    async with connection.cursor(row_factory=class_row(Recent)) as cursor:
-        await cursor.execute(
-            """SELECT a.id, a.cohort, a.channel_id, a.units, a.settled_at AS ended_at, d.consent_key,
-                 coalesce("""
-            + _OUT
-            + """, false) AS out
-               FROM attempt a
-               LEFT JOIN LATERAL (SELECT consent_key FROM address WHERE id = a.address_id LIMIT 1) d ON true
-               LEFT JOIN LATERAL (SELECT state, delivered_at, read_at FROM message
-                 WHERE id = a.message_id AND cohort = a.cohort LIMIT 1) m ON true
-               WHERE a.id >= %s AND a.channel_id = ANY (%s) AND a.state <> 'unsent' ORDER BY a.id""",
-            (floor7(moment), list(channel_ids)),
-        )
-        return await cursor.fetchall()
+    after = floor7(moment)
+    while True:
+        async with connection.cursor(row_factory=class_row(Recent)) as cursor:
+            await cursor.execute(_SINCE, (after, list(channel_ids), PAGE))
+            page = await cursor.fetchall()
+        yield page
+        if len(page) < PAGE:
+            return
+        after = page[-1].id
+
+
+_SINCE = (
+    """SELECT a.id, a.cohort, a.channel_id, a.units, a.settled_at AS ended_at, d.consent_key,
+         coalesce("""
+    + _OUT
+    + """, false) AS out
+       FROM attempt a
+       LEFT JOIN LATERAL (SELECT consent_key FROM address WHERE id = a.address_id LIMIT 1) d ON true
+       LEFT JOIN LATERAL (SELECT state, delivered_at, read_at FROM message
+         WHERE id = a.message_id AND cohort = a.cohort LIMIT 1) m ON true
+       WHERE a.id > %s AND a.channel_id = ANY (%s) AND a.state <> 'unsent' ORDER BY a.id LIMIT %s"""
+)
 
 
 async def over(connection: Connection, attempts: Mapping[date, Sequence[UUID]]) -> list[UUID]:

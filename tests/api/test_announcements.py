@@ -70,10 +70,15 @@ def hours(n: float) -> str:
 
 async def test_an_announcement_is_written_and_read(selam: Api) -> None:
     channel_id, moment = await channel(selam), hours(2)
-    made = await selam.post(PATH, announcement(channel_id, send_at=moment, expires_after=3600))
+    made = await selam.post(PATH, announcement(channel_id, send_at=moment, expires_after=3600, weight=3))
     assert made.status == 201
     told = made.json
-    assert (told["state"], told["expires_after"], told["one_per"]) == ("draft", 3600, "person")
+    assert (told["state"], told["expires_after"], told["one_per"], told["weight"]) == (
+        "draft",
+        3600,
+        "person",
+        3,
+    )
     assert datetime.fromisoformat(told["send_at"]) == datetime.fromisoformat(moment)
     assert told["audience"]["include"]["everyone"] is True
     shown = await selam.get(f"{PATH}/{told['id']}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -50,6 +51,8 @@ class Provider:
     seen: list[tuple[str, ...]] = field(default_factory=list)
     heard: list[tuple[float, str]] = field(default_factory=list)
     by: list[str] = field(default_factory=list)  # the sending numbers, in the same order
+    says: dict[str, Any] | None = None  # a refusal, in place of taking it
+    questions: int = 0
     busy: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -64,7 +67,14 @@ class Provider:
             self.asked.notify_all()
         await asyncio.sleep(0.02)
         self.here.remove(sender)
+        if self.says is not None:
+            return web.Response(status=400, text=json.dumps(self.says), content_type="application/json")
         return web.json_response({"messages": [{"id": f"wamid.{len(self.seen)}"}]})
+
+    async def have(self, request: web.Request) -> web.Response:
+        """A look-up: it has everything, and never tells the end."""
+        self.questions += 1
+        return web.json_response({"data": [{"id": "wamid.1", "status": "sent"}]})
 
     @property
     def to(self) -> list[str]:
@@ -74,6 +84,7 @@ class Provider:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Provider]:
         app = web.Application()
+        app.router.add_get("/{version}/{sender}/messages", self.have)
         app.router.add_post("/{version}/{sender}/messages", self.take)
         runner = web.AppRunner(app)
         await runner.setup()

@@ -101,7 +101,7 @@ async def test_another_workspaces_group_is_no_group_here(
         (
             {"content": {"variants": [{"content": {"kind": "email", "subject": "a", "text": "b"}}]}},
             "content.variants[0].content",
-            "content of the kind 'email' is not available yet",
+            "a channel of whatsapp does not carry content of the kind 'email'",
         ),
         (
             {"content": {"variants": [{"outside": {"kind": "text", "text": "Hi"}}]}},

@@ -89,6 +89,17 @@ def test_a_probe_that_never_began_is_allowed_again() -> None:
     assert breaker.allows(1002.0) == 1
 
 
+def test_who_stood_in_line_when_it_opened_stays_and_the_probe_goes() -> None:
+    breaker = Breaker(2)
+    in_line = [breaker.began() for _ in range(4)]
+    for _ in range(2):
+        breaker.heard(UNKNOWN, SILENCE, 1000.0)
+    probe = breaker.began()
+    assert ([breaker.stays(one) for one in in_line], breaker.stays(probe)) == ([True] * 4, False)
+    breaker.heard(TAKEN, YES, 1002.0)
+    assert not any(breaker.stays(one) for one in in_line), "it is closed again"
+
+
 @given(st.lists(st.sampled_from(["unknown", "unreached", "taken", "never began", "waits"]), max_size=60))
 def test_it_never_stays_closed_for_longer_than_its_longest_hold(history: list[str]) -> None:
     breaker, ticks, under_way = opened(3), 1000.0, 0

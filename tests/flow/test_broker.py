@@ -233,3 +233,37 @@ async def test_a_limit_that_is_written_as_text_is_refused_and_not_taken_for_none
     with pytest.raises(Invalid) as refused:
         await channel_with(process, limit, "100")
     assert f"config.{limit}" in {problem.where for problem in refused.value.problems}
+
+
+async def test_who_stands_aside_is_asked_about_again_when_the_limit_is_raised(process: Process) -> None:
+    """And not when the places of yesterday come free."""
+    channel_id = await process.channel("1001", uniques=2)
+    sent = await process.tell(channel_id, TEN)
+    desk = await process.work(sent)
+    await process.until_heard(2)
+    await asyncio.sleep(A_WHILE)
+    before = len(process.provider.heard)
+
+    assert await changed(process, desk, uniques=100)
+    await process.until_all_heard(sent)
+    assert before == 2
+
+
+async def test_words_that_no_database_holds_cost_nobody_their_verdict(process: Process) -> None:
+    process.provider.says = {"error": {"code": 131026, "message": "not\u0000there \ud800"}}
+    sent = await process.tell(await process.channel("1001"), TEN[:3])
+    await process.work(sent)
+    await process.until_all_settled(sent, 3)
+
+    assert set(await process.states(sent)) == {"failed"}
+
+
+async def test_a_provider_that_has_a_message_for_ever_does_not_hold_its_place_for_ever(
+    process: Process,
+) -> None:
+    """It can be asked, and says each time that it took it: there are some that never tell the end."""
+    channel_id = await process.channel("1001", capacity=1, collect_after=0.15, options={"look_up": True})
+    sent = await process.tell(channel_id, TEN[:3])
+    await process.work(sent)
+    await process.until_all_heard(sent)
+    assert process.provider.questions >= 2, "it was asked before it was given up"

@@ -70,9 +70,16 @@ def test_it_says_why() -> None:
 def test_an_operator_hears_once_that_it_stays_down_and_once_that_it_is_over() -> None:
     breaker = silent()
     health = Health(breaker)
-    heard = [health.news(MORNING + n * SECOND) for n in range(0, 120, 10)]
+
+    def news(n: int) -> str | None:
+        told = health.news(MORNING + n * SECOND)
+        if told:
+            health.was_told()
+        return told
+
+    heard = [news(n) for n in range(0, 120, 10)]
     breaker.heard(Verdict(UUID(int=7), Outcome.ACCEPTED, State.ACCEPTED), YES, 1100.0)
-    after = [health.news(MORNING + n * SECOND) for n in range(120, 300, 10)]
+    after = [news(n) for n in range(120, 300, 10)]
 
     assert heard == [None] * 3 + ["down"] + [None] * 8
     assert [one for one in after if one] == ["up"]
@@ -94,12 +101,12 @@ async def test_what_a_channel_waits_for_is_told_with_its_owners_beat(process: Pr
     now = process.services.clock.now()
     assert tree.news(now) == []
     async with process.services.db.tenant(process.workspace) as connection:
-        assert await owner.beat(connection, channel_id, sent.worker_id, sent.epoch, now, tree.sights())
+        assert await owner.beat(connection, channel_id, sent.worker_id, sent.epoch, now, tree.sights(now))
         told = await channels.get(connection, channel_id)
         await owner.release(connection, channel_id, sent.worker_id, sent.epoch)
         released = await channels.get(connection, channel_id)
 
-    assert waits.of_channel(told) == "waits: 5 of 5 are outstanding"
+    assert waits.of_channel(told, now) == "waits: 5 of 5 are outstanding"
     assert (told["sight"]["health"], released["sight"]) == ("up", None)
 
 

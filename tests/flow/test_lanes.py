@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 
 from clarion.domain.message import cohort_of
-from clarion.flow.dispatch.lanes import FROM_THE_START, LOOK_BACK, Lanes
+from clarion.flow.dispatch import lanes
+from clarion.flow.dispatch.lanes import FROM_THE_START, LOOK_BACK, STALE, Lanes
 from clarion.kit.clock import FakeClock
 from clarion.kit.db import Database
 from clarion.kit.ids import uuid7
@@ -45,10 +46,12 @@ class Line:
                 (self.address, self.workspace, self.contact, NOW),
             )
 
-    async def lane(self, priority: int = 50) -> UUID:
+    async def lane(self, priority: int = 50, weight: int = 1) -> UUID:
         campaign_id = uuid7(NOW)
         async with self.db.tenant(self.workspace) as connection:
-            lane = await campaign.open_lane(connection, uuid7(NOW), self.channel, campaign_id, priority)
+            lane = await campaign.open_lane(
+                connection, uuid7(NOW), self.channel, campaign_id, priority, weight
+            )
         self.campaigns[lane] = campaign_id
         return lane
 
@@ -273,3 +276,93 @@ async def test_another_channels_lanes_are_not_read(line: Line, db: Database, wor
     await stranger.queue(await stranger.lane(), 3)
     await line.lane()
     assert await line.take(10) == []
+
+
+async def test_announcements_on_one_channel_share_it_by_their_weights(line: Line) -> None:
+    heavy, light = await line.lane(weight=3), await line.lane()
+    of_heavy, of_light = await line.queue(heavy, 40), await line.queue(light, 40)
+    taken = ids(await line.take(40))
+    assert (len(set(taken) & set(of_heavy)), len(set(taken) & set(of_light))) == (30, 10)
+
+
+async def test_what_cannot_go_yet_stands_first_again_in_its_order(line: Line) -> None:
+    lane = await line.lane()
+    all_of_them = await line.queue(lane, 6)
+    taken = await line.take(4)
+    line.lanes.give_back(taken[1:])
+    assert ids(taken[:1]) + ids(await line.take(6)) == all_of_them
+
+
+async def test_what_was_given_back_was_not_a_turn(line: Line) -> None:
+    """Who had to give everything back has had nothing yet."""
+    first, second = await line.lane(), await line.lane()
+    await line.queue(first, 20)
+    await line.queue(second, 20)
+    line.lanes.give_back(await line.take(20))
+    taken = await line.take(20)
+    assert [sum(one.lane_id == lane for one in taken) for lane in (first, second)] == [10, 10]
+
+
+async def test_who_stands_aside_lets_others_go_and_stands_first_when_their_time_has_come(line: Line) -> None:
+    lane = await line.lane()
+    first, *others = await line.queue(lane, 4)
+    (waiting,) = await line.take(1)
+    line.lanes.park(waiting, line.clock.monotonic(), 6.0)
+    assert (ids(await line.take(2)), line.lanes.parked) == (others[:2], 1)
+    line.clock.advance(6)
+    line.lanes.unpark(line.clock.monotonic())
+    assert (ids(await line.take(2)), line.lanes.parked) == ([first, others[2]], 0)
+
+
+async def test_who_stood_aside_for_long_is_read_anew(line: Line) -> None:
+    """The person may have changed since: another name, another language."""
+    lane = await line.lane()
+    (one,) = await line.queue(lane, 1)
+    (waiting,) = await line.take(1)
+    line.lanes.park(waiting, line.clock.monotonic(), 2 * STALE)
+    line.clock.advance(2 * STALE)
+    line.lanes.unpark(line.clock.monotonic())
+    assert line.lanes.waiting == 0
+    assert ids(await line.take(1)) == [one]
+
+
+async def test_a_lane_where_very_many_stand_aside_is_read_no_further(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day's different people are used up, and a million wait behind them."""
+    monkeypatch.setattr(lanes, "MOST_PARKED", 10)
+    lane = await line.lane()
+    await line.queue(lane, 20)
+    for waiting in await line.take(10):
+        line.lanes.park(waiting, line.clock.monotonic(), 3600)
+    line.lanes.readers[lane].buffer.clear()
+    assert await line.take(10) == []
+
+
+async def test_what_expires_before_it_was_taken_is_found(line: Line) -> None:
+    lane = await line.lane()
+    all_of_them = await line.queue(lane, 3)
+    (first,) = await line.take(1)
+    line.lanes.park(first, line.clock.monotonic(), 60)
+    assert line.lanes.expired(NOW) == []
+    assert ids(line.lanes.expired(NOW + timedelta(days=1))) == [*all_of_them[1:], all_of_them[0]]
+    assert (line.lanes.waiting, line.lanes.parked) == (0, 0)
+
+
+async def test_a_second_look_that_was_asked_for_during_a_read_is_taken(line: Line) -> None:
+    """The read under way ends further on, and must not put the cursor there."""
+    lane = await line.lane()
+    (first,) = await line.queue(lane, 1, NOW - timedelta(hours=1))
+    others = await line.queue(lane, 4)
+    (lost,) = await line.take(1)
+
+    async def meanwhile(connection: object, contents: set[UUID]) -> None:
+        line.lanes.forget(lost.lane_id, lost.message_id)
+        line.lanes.look_again(lane)
+
+    more = await line.queue(lane, 3)
+    line.clock.advance(5)
+    async with line.db.tenant(line.workspace) as connection:
+        await line.lanes.refill(connection, line.channel, line.clock, meanwhile)
+    taken = [*ids(line.lanes.take(10)), *ids(await line.take(10))]
+    assert (lost.message_id, set(taken)) == (first, {first, *others, *more})

@@ -141,3 +141,52 @@ async def test_a_number_belongs_to_an_account_of_its_own_provider_that_another_l
     with pytest.raises(Invalid) as limits:
         await process.channel("1004", account_id=first, account={"daily": 3})
     assert (follower.value.where, limits.value.where) == ("account_id", "config.account")
+
+
+async def test_what_a_number_has_outstanding_counts_for_the_account_when_it_is_opened_anew(
+    process: Process,
+) -> None:
+    """An edit must not make room; nor receipts of it more room than there is."""
+    nairobi, addis = await two_numbers(process, capacity=6)
+    tree = await process.own(nairobi)
+    await process.until_heard(6)
+    await asyncio.sleep(A_WHILE)
+    async with process.services.db.tenant(process.workspace) as connection:
+        await configure.change_channel(
+            connection, process.services, addis.channel_id, config={"total_timeout": 20}
+        )
+    for _ in range(4):
+        assert await look(process, tree, nairobi)
+        await asyncio.sleep(A_WHILE)
+    process.working += [(one.desk, one.task) for one in tree.working.values()]
+
+    assert tree.together is not None
+    assert tree.together.outstanding == len(process.provider.heard)
+    assert len(process.provider.heard) <= 6
+
+
+async def test_an_account_whose_limits_cannot_be_read_sends_nothing(process: Process) -> None:
+    """Written by another version, perhaps: what nobody can read is not taken for no limit."""
+    nairobi, _ = await two_numbers(process, daily=3)
+    async with process.services.db.tenant(process.workspace) as connection:
+        await connection.execute(
+            """UPDATE channel SET config = config || '{"from_the_future": 1}' WHERE id = %s""",
+            (nairobi.channel_id,),
+        )
+    members = await process.siblings(nairobi)
+    assert (members.active, [id for id, _ in members.broken]) == ([], [nairobi.channel_id])
+
+
+async def test_a_number_that_the_provider_refused_is_not_begun_again_before_its_pause_is_written(
+    process: Process,
+) -> None:
+    process.provider.says = {"error": {"code": 190, "message": "the token is no longer good"}}
+    nairobi, _ = await two_numbers(process)
+    tree = await process.own(nairobi)
+    await process.until_heard(2)
+    await asyncio.sleep(A_WHILE)
+    refused = len(process.provider.heard)
+    for _ in range(5):
+        assert await look(process, tree, nairobi)
+        await asyncio.sleep(A_WHILE / 4)
+    assert len(process.provider.heard) == refused

@@ -98,6 +98,8 @@ async def siblings(services: Services, workspace_id: UUID, account_id: UUID) -> 
         except ClarionError as error:
             if row["state"] == "active":
                 members.broken.append((row["id"], error))
+            if row["account_id"] is None and not _readable(row):
+                return members  # nobody knows what its channels may carry together: none of them sends
     return members
 
 
@@ -128,6 +130,14 @@ def _config(found: Row) -> ChannelConfig:
             where="config",
             hint="`clarion channel set NAME --set KEY=` goes back to a default.",
         ) from error
+
+
+def _readable(found: Row) -> bool:
+    try:
+        _config(found)
+    except ClarionError:
+        return False
+    return True
 
 
 def made(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from clarion.domain.limits import Limit, Obstacle
 from clarion.domain.message import Skip, State, reference
 from clarion.domain.segment import segments
 from clarion.flow.compose import Unsayable
@@ -50,11 +51,12 @@ class Admission:
     channel: Channel
     lanes: Lanes
     broker: Broker
+    wait: float = 0.0  # seconds until the rate has room for what could not go last
 
     def admit(self, room: int, now: datetime, ticks: float) -> Admitted:
         """The next `room` at most. Who waits for themselves stands aside, and others go before them; what
         waits for the channel waits in its order, and everything behind it."""
-        admitted = Admitted()
+        admitted, self.wait = Admitted(), 0.0
         ids = ascending7(now)
         taken = self.lanes.take(room)
         for place, waiting in enumerate(taken):
@@ -66,12 +68,17 @@ class Admission:
                 self.broker.reserve(call)
                 admitted.calls.append(call)
             elif found.alone:
-                self.lanes.park(waiting, ticks, found.wait)
+                self.lanes.park(waiting, ticks, found.wait + self._turn(found))
                 admitted.parked += 1
             else:
+                self.wait = found.wait if found.by is Limit.RATE else 0.0
                 self.lanes.give_back(taken[place:])
                 break
         return admitted
+
+    def _turn(self, found: Obstacle) -> float:
+        """Places of a day's people come free one after the other; so are those asked who wait for them."""
+        return self.lanes.parked / self.channel.rate if found.by is Limit.UNIQUES else 0.0
 
     def _said(self, waiting: Waiting, now: datetime, attempt_id: UUID, admitted: Admitted) -> Call | None:
         """What to say to this person, or None: they leave the queue with the reason."""

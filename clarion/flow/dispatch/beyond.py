@@ -41,8 +41,8 @@ class Beyonder:
                     break
                 except AWAY:
                     await asyncio.sleep(0.5)
-                except ClarionError as error:
-                    log.error("what followed from an answer failed", error=error.code)
+                except Exception:
+                    log.exception("what followed from an answer failed")
                     break
 
     async def _do(self, channel: Channel, waiting: Waiting, beyond: Beyond, told: Told) -> None:

@@ -27,6 +27,7 @@ class Breaker:
     hold: float = 0.0
     until: float = 0.0
     probing: bool = False
+    opened: int = 0  # how often; what was intended before the last time waits
 
     @property
     def open(self) -> bool:
@@ -38,9 +39,15 @@ class Breaker:
             return _MANY
         return 0 if ticks < self.until or self.probing else 1
 
-    def began(self) -> None:
-        """A call begins. While open it is the probe, and no other begins until it was heard of."""
+    def began(self) -> int:
+        """A call is intended. While open it is the probe, and no other is until it was heard of. How often
+        the breaker had opened by then, for `stays`."""
         self.probing = self.open
+        return self.opened
+
+    def stays(self, opened: int) -> bool:
+        """Whether a call that was intended then must not be made: the breaker has opened since."""
+        return self.open and opened < self.opened
 
     def heard(self, verdict: Verdict, told: Told | None, ticks: float) -> None:
         """Learn from the end of a call."""
@@ -64,3 +71,4 @@ class Breaker:
         self.hold = min(max(FIRST_HOLD, self.hold * 2), LONGEST_HOLD)
         self.until = ticks + self.hold
         self.probing = False
+        self.opened += 1

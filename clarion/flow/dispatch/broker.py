@@ -23,11 +23,13 @@ _MAY_BE_THERE = frozenset((Outcome.ACCEPTED, Outcome.UNKNOWN))
 
 @dataclass(slots=True)
 class Out:
-    """An attempt that the provider may still be busy with; `heard_at` is monotonic."""
+    """An attempt that the provider may still be busy with; when it left, and when the provider was last asked
+    about it, are monotonic."""
 
     cohort: date
     units: int
-    heard_at: float
+    left_at: float
+    asked_at: float
 
 
 @dataclass(slots=True)
@@ -88,7 +90,7 @@ class Broker:
         """A call that left has ended so."""
         if self.limited and outcome in _MAY_BE_THERE:
             now = self.clock.monotonic()
-            self.out[call.attempt_id] = Out(call.waiting.cohort, call.units, now)
+            self.out[call.attempt_id] = Out(call.waiting.cohort, call.units, now, now)
         else:
             self._free(call.units)
 

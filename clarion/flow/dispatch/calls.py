@@ -15,7 +15,7 @@ from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.breaker import Breaker
 from clarion.flow.dispatch.broker import Broker
 from clarion.flow.dispatch.gauges import Gauges
-from clarion.flow.dispatch.judge import Judgement, Try, judge, not_begun, unanswered
+from clarion.flow.dispatch.judge import Judgement, Try, fitting, judge, not_begun, unanswered
 from clarion.flow.dispatch.settler import Ended
 from clarion.flow.dispatch.shared import Call, Shared
 from clarion.kit.crash import crash_point
@@ -62,7 +62,7 @@ class Calls:
         """The intent is committed: make the call as soon as there is a place."""
         self.begun[call.attempt_id] = intended_at
         self.shared.busy.add(self.channel.id)
-        self.breaker.began()
+        call.opened = self.breaker.began()
         if self._over:
             self._not_begun(call, "drained")
             return
@@ -124,6 +124,9 @@ class Calls:
 
     async def _made(self, call: Call) -> None:
         shared, waiting = self.shared, call.waiting
+        if self.breaker.stays(call.opened):  # what answers nothing is not asked by those who stand in line
+            self._not_begun(call, "breaker_open")
+            return
         departure = _Departure(self, call)
         departing.set(departure)  # of this caller alone, until its next call
         told: Told | None = None
@@ -132,7 +135,7 @@ class Calls:
             departure.check()
             if not self.channel.provider.speaks_http:
                 departure.leave()
-            told = await self.sender.send(call.parcel)
+            told = fitting(await self.sender.send(call.parcel))
             crash_point("call.answered")
             tried = Try(call.attempt_id, waiting.tries, waiting.expires_at)
             judgement = judge(told, tried, self.channel.config, shared.clock.now(), random.random())  # noqa: S311
@@ -163,7 +166,8 @@ class Calls:
         """Nothing left: back to the queue, at once."""
         self.broker.unreserve(call)
         verdict = not_begun(call.attempt_id, self.shared.clock.now(), code)
-        self.breaker.heard(verdict, None, self.shared.clock.monotonic())
+        if not self.breaker.stays(call.opened):  # it may have been the probe
+            self.breaker.heard(verdict, None, self.shared.clock.monotonic())
         self.settle(call.waiting, call.attempt_id, Judgement(verdict))
 
     def settle(

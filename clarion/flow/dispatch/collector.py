@@ -18,9 +18,9 @@ from uuid import UUID
 
 from clarion.domain.message import reference
 from clarion.flow.dispatch.account import Channel
-from clarion.flow.dispatch.broker import Broker
+from clarion.flow.dispatch.broker import Broker, Out
 from clarion.flow.dispatch.shared import Shared
-from clarion.kit.db import AWAY
+from clarion.kit.db import AWAY, fit
 from clarion.kit.log import logger
 from clarion.providers.contract import Evidence, Found, Sender
 from clarion.store import event, receipt, recent
@@ -28,6 +28,7 @@ from clarion.store.receipt import Contended, Said
 
 EVERY = 2.0  # seconds between looks without a nudge
 AT_ONCE = 10  # questions under way
+QUESTIONS = 3  # about one message; then it is outstanding no longer
 OVER = frozenset((Evidence.DELIVERED, Evidence.READ, Evidence.FAILED))
 log = logger(__name__)
 
@@ -59,8 +60,11 @@ class Collector:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._nudged.wait(), EVERY)
             self._nudged.clear()
+            began = self.shared.clock.monotonic()
             try:
                 await self.look()
+                # receipts come in by the dozen: the longer a look takes, the more seldom it is taken
+                await asyncio.sleep(min(0.25, 10 * (self.shared.clock.monotonic() - began)))
             except (*AWAY, Contended) as error:
                 log.warning("what is over cannot be looked up", error=type(error).__name__)
 
@@ -79,7 +83,7 @@ class Collector:
 
     def _silent(self) -> list[UUID]:
         oldest = self.shared.clock.monotonic() - self.channel.config.collect_after
-        return [id for id, out in self.broker.out.items() if out.heard_at <= oldest]
+        return [id for id, out in self.broker.out.items() if out.asked_at <= oldest]
 
     async def _ask(self, silent: list[UUID]) -> None:
         """A few at a time; what the provider still has, or could not say, is asked about again later."""
@@ -95,8 +99,16 @@ class Collector:
             found = dict(zip(some, told, strict=True))
             await self._believe(found)
             self._free([id for id, one in found.items() if one is not None and _over(one)])
-            for out in some.values():
-                out.heard_at = self.shared.clock.monotonic()
+            self._give_up(some)
+
+    def _give_up(self, some: dict[UUID, Out]) -> None:
+        """What the provider has had for long, whatever it says of it, holds its place no longer: there are
+        some that never tell the end."""
+        now = self.shared.clock.monotonic()
+        for out in some.values():
+            out.asked_at = now
+        patience = QUESTIONS * self.channel.config.collect_after
+        self._free([id for id, out in some.items() if now - out.left_at >= patience])
 
     async def _believe(self, found: dict[UUID, Found | None]) -> None:
         """What the provider says is evidence as good as a receipt."""
@@ -105,7 +117,8 @@ class Collector:
         for attempt_id, one in found.items():
             if one is not None and one.evidence is not None and one.evidence in OVER:
                 cohort = self.broker.out[attempt_id].cohort
-                said[cohort].append(Said(attempt_id, one.evidence.value, now, None, one.provider_id))
+                name = one.provider_id and fit(one.provider_id)
+                said[cohort].append(Said(attempt_id, one.evidence.value, now, None, name))
         async with self.shared.db.tenant(self.channel.workspace_id) as connection:
             for cohort, some in sorted(said.items()):
                 await receipt.apply(connection, cohort, some, now)

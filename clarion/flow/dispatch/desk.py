@@ -64,6 +64,7 @@ class Desk:
     idle_since: float = 0.0
     held_until: float = 0.0
     stopping: bool = False  # it begins no further call
+    refused: bool = False  # because the provider refuses the account
     _intending: int = 0  # taken, and their intent not yet committed
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _thirst: asyncio.Event = field(default_factory=asyncio.Event)
@@ -130,6 +131,7 @@ class Desk:
 
     async def _look(self) -> bool:
         """Which lanes are open, and what waits in them; False, since then there is time for a blink."""
+        self._thirst.clear()  # whoever is thirsty during the look is seen to by the next
         if self._may_begin(self.shared.clock.monotonic()):
             async with self.shared.db.tenant(self.channel.workspace_id) as connection:
                 prepare = self.shared.composer.prepare
@@ -141,7 +143,6 @@ class Desk:
 
     async def _blink(self) -> None:
         """Wait until there may be more to read."""
-        self._thirst.clear()
         ticks = self.shared.clock.monotonic()
         if self._may_begin(ticks) and self.lanes.low(ticks):
             return
@@ -152,18 +153,21 @@ class Desk:
         """One batch of at least so many; False when there is none to send now."""
         self._recheck()
         ticks = self.shared.clock.monotonic()
+        if self.lanes.waiting or self.lanes.parked:
+            self.idle_since = ticks  # also while it is held: whoever took it over would not know of that
         if not self._may_begin(ticks) or ticks < self.held_until:
             return False
         self.lanes.unpark(ticks)
-        if self.lanes.waiting or self.lanes.parked:
-            self.idle_since = ticks
         room = min(self._room(ticks), self.lanes.waiting)
         if room < least:
             return False
         admitted = self.admission.admit(room, self.shared.clock.now(), ticks)
         if self.lanes.low(ticks):
             self._thirst.set()
-        await self._send(admitted)
+        if admitted.calls or admitted.ends:
+            await self._send(admitted)
+        else:
+            await asyncio.sleep(0)  # many may stand aside one after the other
         return admitted.some
 
     def _room(self, ticks: float) -> int:
@@ -177,8 +181,8 @@ class Desk:
         time: until the rate has room, or somebody who stands aside may go."""
         ticks = self.shared.clock.monotonic()
         pause = REST
-        if least == 1:
-            if self.lanes.waiting and (rest := self.broker.rest(ticks)):
+        if least == 1 and self._may_begin(ticks) and ticks >= self.held_until:
+            if self.lanes.waiting and (rest := max(self.broker.rest(ticks), self.admission.wait)):
                 pause = rest
             pause = max(0.002, min(pause, REST, self.lanes.rest(ticks)))
         self._wake.clear()
@@ -199,9 +203,14 @@ class Desk:
             return False
         self.channel = self.calls.channel = self.admission.channel = self.collector.channel = channel
         self.broker.limiters[0].change(channel.limits)
-        self.broker.learn()
-        self.wake()
+        self.reconsider()
         return True
+
+    def reconsider(self) -> None:
+        """What it may carry is another: everybody who waits for that is asked about again."""
+        self.broker.learn()
+        self.lanes.reconsider()
+        self.wake()
 
     def stop(self) -> None:
         """Begin no further call."""
@@ -296,5 +305,6 @@ class Desk:
             self.held_until = max(self.held_until, self.shared.clock.monotonic() + judgement.hold)
         elif judgement.beyond is not None and told is not None:
             if judgement.beyond is Beyond.PAUSE_CHANNEL:
+                self.refused = True
                 self.stop()
             self.shared.beyond(self.channel, waiting, judgement.beyond, told)

@@ -81,9 +81,9 @@ class Dispatcher:
             tree.wake()
 
     def freed(self, channel_id: str) -> None:
-        """Receipts came for a channel: what it holds may be over."""
+        """What a channel holds may be over."""
         for tree in self.held.values():
-            tree.nudge(UUID(channel_id))
+            tree.nudge(channel_id)
 
     async def run(self) -> None:
         """Until stopped. Raises only what a supervisor should restart the process for."""
@@ -156,14 +156,15 @@ class Dispatcher:
             began = services.clock.monotonic()
             async with services.db.tenant(tree.workspace_id) as connection:
                 now = services.clock.now()
-                for channel, health in tree.news(now):
+                through, sights = tree.settled_through(now), tree.sights(now)
+                ours = await owner.beat(connection, account_id, self.worker_id, tree.epoch, through, sights)
+                news = tree.news(now) if ours else []
+                for channel, health in news:
                     await self._beyonder.tell_health(connection, channel, health)
-                ours = await owner.beat(
-                    connection, account_id, self.worker_id, tree.epoch, tree.settled_through(now),
-                    tree.sights(),
-                )  # fmt: skip
                 crash_point("beat.before_commit")
             crash_point("beat.committed")
+            for _, health in news:
+                health.was_told()
             if ours and self.suspicion is None:
                 # Others wait for a lease after they see this beat; we stop well before.
                 tree.extend(began + services.settings.lease * 0.6)

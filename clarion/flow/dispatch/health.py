@@ -61,8 +61,11 @@ class Health:
         down, lasts = self.word == "down", now - self.since
         if down == self.told or lasts < (LASTING if down else OVER):
             return None
-        self.told = down
         return self.word
+
+    def was_told(self) -> None:
+        """They have heard."""
+        self.told = self.word == "down"
 
     def _judged(self) -> tuple[Word, str]:
         code = f" ({self._code})" if self._code else ""
@@ -76,11 +79,11 @@ class Health:
         return "up", ""
 
 
-def sight(health: Health, broker: Broker, lanes: Lanes, ticks: float) -> Sight:
+def sight(health: Health, broker: Broker, lanes: Lanes, ticks: float, now: datetime) -> Sight:
     """What a person may know of a channel now."""
     full = broker.full(ticks) if lanes.waiting else None
     own = broker.limiters[0]
     return Sight(
         health.word, health.why, health.since, full and full.value, lanes.parked,
-        own.outstanding if broker.limited else None, own.limits.capacity,
+        own.outstanding if broker.limited else None, own.limits.capacity, now,
     )  # fmt: skip

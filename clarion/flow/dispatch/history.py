@@ -7,6 +7,7 @@ only be too strict, by seconds, once.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from uuid import UUID
@@ -16,7 +17,9 @@ from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.broker import Broker, Out
 from clarion.flow.dispatch.shared import Shared
 from clarion.store import recent
+from clarion.store.recent import Recent
 
+A_WHILE = 1000  # tries
 Brokers = Mapping[UUID, tuple[Channel, Broker]]
 
 
@@ -35,12 +38,15 @@ async def remember(
     kept += [(channel, account.limits) for channel in some if account is not None]
     span = max(_span(limits, channel, now) for channel, limits in kept)
     patience = timedelta(seconds=max(channel.config.total_timeout for channel in some))
+    found: list[tuple[datetime, UUID, Recent]] = []
     async with shared.db.tenant(some[0].workspace_id) as connection:
-        found = await recent.since(connection, [*brokers, *others], now - span - slack - patience)
-    last = float("-inf")
-    for one in found:
-        left = min(now, (one.ended_at or now) + slack)
-        last = max(last, ticks - (now - left).total_seconds())
+        async for page in recent.since(connection, [*brokers, *others], now - span - slack - patience):
+            found += [(min(now, (one.ended_at or now) + slack), one.id, one) for one in page]
+    found.sort()  # evidence may have come long after, and in any order
+    for nth, (left, _, one) in enumerate(found):
+        if nth % A_WHILE == 0:
+            await asyncio.sleep(0)  # a day may hold very many, and other accounts beat meanwhile
+        last = ticks - (now - left).total_seconds()
         channel, broker = brokers.get(one.channel_id, (some[0], None))
         out = one.out and broker is not None and broker.limited
         counting = [account] if account is not None else []
@@ -49,13 +55,16 @@ async def remember(
             day = left.astimezone(channel.zone).date()
             limiter.remember(one.consent_key or one.id, one.units, last, day, over=not out)
         if broker is not None and out:
-            broker.out[one.id] = Out(one.cohort, one.units, last)
+            broker.out[one.id] = Out(one.cohort, one.units, last, last)
     return len(found)
 
 
 async def remember_one(shared: Shared, channel: Channel, broker: Broker) -> int:
-    """The same of one channel, for its own limits alone."""
-    return await remember(shared, {channel.id: (channel, broker)})
+    """The same of one channel, for its own limits alone; what is outstanding counts for its account too."""
+    found = await remember(shared, {channel.id: (channel, broker)})
+    for account in broker.limiters[1:]:
+        account.hold(sum(out.units for out in broker.out.values()))
+    return found
 
 
 def _span(limits: Limits, channel: Channel, now: datetime) -> timedelta:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from clarion.domain.channel import ChannelConfig, backoff
 from clarion.domain.message import Outcome, State, Verdict
+from clarion.kit.db import fit
 from clarion.providers.contract import Answered, Fault, Told
 
 
@@ -40,6 +41,14 @@ class Try:
     attempt_id: UUID
     tries: int
     expires_at: datetime
+
+
+def fitting(told: Told) -> Told:
+    """What the provider said, fit for the database: its words are anything that bytes can say."""
+    told.code, told.detail, told.provider_id = (
+        word if word is None else fit(word) for word in (told.code, told.detail, told.provider_id)
+    )
+    return told
 
 
 def judge(told: Told, tried: Try, config: ChannelConfig, now: datetime, chance: float) -> Judgement:

@@ -47,6 +47,7 @@ class LaneReader:
     parked: list[tuple[float, int, float, Waiting]] = field(default_factory=list)  # a heap, see `park`
     next_look: float = 0.0
     next_start: float = FROM_THE_START
+    asked: int = 0  # how often somebody asked to look again: a read under way must not undo that
 
     def low(self, ticks: float) -> bool:
         """Whether there is reason to read on, at this monotonic moment."""
@@ -59,6 +60,7 @@ class LaneReader:
         began = clock.monotonic()
         if not self.low(began):
             return
+        asked = self.asked
         found = await queue.read_ahead(connection, self.lane.id, self.cursor, clock.now(), self.ahead)
         crash_point("refill.read")
         if prepare is not None and found:
@@ -67,6 +69,8 @@ class LaneReader:
             if waiting.message_id not in self.held:
                 self.held.add(waiting.message_id)
                 self.buffer.append(waiting)
+        if self.asked != asked:
+            return
         if len(found) == self.ahead:
             self.cursor = (found[-1].due_at, found[-1].message_id)
             return
@@ -119,6 +123,17 @@ class LaneReader:
     def look_again(self) -> None:
         """Read from the very start: what was forgotten and still waits lies behind the cursor."""
         self.cursor, self.next_look = _START, 0.0
+        self.asked += 1
+
+    def hurry(self) -> None:
+        """Something new is due: the next look is a look into this lane."""
+        self.next_look = 0.0
+        self.asked += 1
+
+    def reconsider(self) -> None:
+        """The limits are others: everybody who stands aside is asked about again."""
+        self.parked = [(0.0, nth, parked_at, waiting) for _, nth, parked_at, waiting in self.parked]
+        heapify(self.parked)
 
 
 class Lanes:
@@ -144,12 +159,19 @@ class Lanes:
                 reader = self.readers[lane.id] = LaneReader(
                     lane, self.ahead, next_start=clock.monotonic() + FROM_THE_START
                 )
+            reader.lane = lane  # its share may have changed
             await reader.refill(connection, clock, prepare)
 
     def hurry(self) -> None:
-        """Something new is due: the next look is a look into every lane."""
+        """See LaneReader.hurry."""
         for reader in self.readers.values():
-            reader.next_look = 0.0
+            reader.hurry()
+
+    def reconsider(self) -> None:
+        """See LaneReader.reconsider."""
+        for reader in self.readers.values():
+            reader.reconsider()
+        self._parked_until = 0.0
 
     def low(self, ticks: float) -> bool:
         """Whether there is a lane to read on in, now."""
@@ -159,7 +181,7 @@ class Lanes:
         """The next `limit`: the most urgent priority first, some of every other, lanes of one priority
         by their weight (`domain.turns`); the most urgent stand first."""
         claims = {
-            lane_id: Claim(reader.lane.priority, 1.0, len(reader.buffer))
+            lane_id: Claim(reader.lane.priority, reader.lane.weight, len(reader.buffer))
             for lane_id, reader in self.readers.items()
         }
         share = self._turns.divide(claims, limit)
@@ -175,7 +197,7 @@ class Lanes:
             reader = self.readers.get(waiting.lane_id)
             if reader is not None:
                 reader.buffer.appendleft(waiting)
-                self._turns.refund(waiting.lane_id, reader.lane.priority, 1.0)
+                self._turns.refund(waiting.lane_id, reader.lane.priority, reader.lane.weight)
 
     def park(self, waiting: Waiting, ticks: float, seconds: float) -> None:
         """See LaneReader.park."""

@@ -58,3 +58,4 @@ class Call:
     parcel: Parcel
     said: dict[str, Any] | None
     units: int = 1
+    opened: int = 0  # how often the breaker had opened when it was intended

@@ -20,7 +20,10 @@ from clarion.flow.dispatch.desk import Desk
 from clarion.flow.dispatch.health import Health, sight
 from clarion.flow.dispatch.shared import Shared
 from clarion.kit.http import Http
+from clarion.kit.log import logger
 from clarion.store.owner import Sight
+
+log = logger(__name__)
 
 
 @dataclass(slots=True)
@@ -78,11 +81,15 @@ class Tree:
         before = None if self.together is None else self.together.limits.kinds
         if before != (None if members.limits is None else members.limits.kinds):
             return False
-        if self.together is not None and members.limits is not None:
+        if self.together is not None and members.limits not in (None, self.together.limits):
             self.together.change(members.limits)
+            for one in self.working.values():
+                one.desk.reconsider()
         active = {channel.id: channel for channel in members.active}
         for channel_id, one in list(self.working.items()):
             channel = active.get(channel_id)
+            if one.desk.refused and channel and channel.modified_at == one.desk.channel.modified_at:
+                continue  # its pause is on its way: to begin anew would be refused anew
             if channel is None or not one.desk.adopt(channel):
                 one.desk.stop()
             if one.desk.stopping and one.task.done() and not one.desk.calls.begun:
@@ -92,10 +99,11 @@ class Tree:
                 self._begin(channel)
         return bool(active)
 
-    def nudge(self, channel_id: UUID) -> None:
+    def nudge(self, channel_id: str) -> None:
         """Something that a channel holds may be over."""
-        if one := self.working.get(channel_id):
-            one.desk.collector.nudge()
+        for one in self.working.values():
+            if str(one.desk.channel.id) == channel_id:
+                one.desk.collector.nudge()
 
     def wake(self) -> None:
         """Look again at once."""
@@ -122,11 +130,11 @@ class Tree:
         """Whether a desk ended by itself."""
         return any(one.task.done() and not one.desk.stopping for one in self.working.values())
 
-    def sights(self) -> dict[UUID, Sight]:
+    def sights(self, now: datetime) -> dict[UUID, Sight]:
         """What a person may know of each channel now."""
         ticks = self.shared.clock.monotonic()
         desks = [one.desk for one in self.working.values()]
-        return {one.channel.id: sight(one.health, one.broker, one.lanes, ticks) for one in desks}
+        return {one.channel.id: sight(one.health, one.broker, one.lanes, ticks, now) for one in desks}
 
     def news(self, now: datetime) -> list[tuple[Channel, Health]]:
         """Those of whose health an operator should hear now."""
@@ -141,7 +149,9 @@ class Tree:
         """Stop, await what is under way for so many seconds, then its verdicts. Whether all is durable."""
         self.stop()
         some = list(self.working.values())
-        await asyncio.gather(*(one.task for one in some), return_exceptions=True)
+        for ended in await asyncio.gather(*(one.task for one in some), return_exceptions=True):
+            if isinstance(ended, Exception):
+                log.error("a desk ended by a fault", account=str(self.account_id), exc_info=ended)
         await asyncio.gather(*(one.desk.drain(drain) for one in some))
         await asyncio.gather(*(one.desk.settled(settled) for one in some))
         return not self.in_flight

@@ -17,6 +17,7 @@ from clarion.domain.consent import Consent, wish
 from clarion.domain.message import parse_reference
 from clarion.domain.refusal import Refusal
 from clarion.errors import Invalid
+from clarion.kit.db import fit
 from clarion.providers.contract import (
     Account,
     Call,
@@ -58,7 +59,7 @@ class Batch:
             out = [(_address(e), min(e.at or came, now)) for e in events if isinstance(e, OptOut)]
         except Exception as error:  # a provider's file that fails must not stop the inbox
             self.counts["unreadable"] += 1
-            told = _clean(str(error))[:500] if isinstance(error, ValueError) else ""
+            told = fit(str(error))[:500] if isinstance(error, ValueError) else ""
             self.read.append((waiting.id, told or f"it cannot be read: {type(error).__name__}"))
             return
         for found in receipts:
@@ -80,8 +81,8 @@ class Batch:
         if found is None:
             return None
         cohort, attempt_id = found
-        code = None if receipt.code is None else _clean(receipt.code)[:_LONGEST_CODE]
-        provider_id = None if receipt.provider_id is None else _clean(receipt.provider_id)
+        code = None if receipt.code is None else fit(receipt.code)[:_LONGEST_CODE]
+        provider_id = None if receipt.provider_id is None else fit(receipt.provider_id)
         said = Said(attempt_id, receipt.evidence.value, min(receipt.at or came, now), code, provider_id)
         return cohort, said, receipt.fault if receipt.evidence is Evidence.FAILED else None
 
@@ -109,9 +110,9 @@ def call_of(account: Account, waiting: Waiting) -> Call:
 
 def _inbound(said: Inbound, came: datetime, now: datetime) -> inbound.Said:
     address = _address(said)
-    text = _clean(said.text)
+    text = fit(said.text)
     return inbound.Said(
-        provider_id=_identifier(_clean(said.provider_id)),
+        provider_id=_identifier(fit(said.provider_id)),
         urn=address.urn,
         path=address.path,
         text=text,
@@ -122,7 +123,7 @@ def _inbound(said: Inbound, came: datetime, now: datetime) -> inbound.Said:
 
 def _address(said: Inbound | OptOut) -> Address:
     """In its only spelling; what cannot be read is kept as it was told."""
-    spelled = _clean(said.address)
+    spelled = fit(said.address)
     read = parse_address(spelled, said.scheme)
     return Address(said.scheme, spelled) if isinstance(read, Refusal) else read
 
@@ -130,10 +131,3 @@ def _address(said: Inbound | OptOut) -> Address:
 def _identifier(text: str) -> str:
     """An identifier that fits into an index."""
     return text if len(text) <= _LONGEST_IDENTIFIER else hashlib.sha256(text.encode()).hexdigest()
-
-
-def _clean(text: str) -> str:
-    """Without what PostgreSQL's text cannot hold: the NUL character and halves of surrogate pairs."""
-    if "\x00" in text:
-        text = text.replace("\x00", "")
-    return text if text.isascii() else text.encode(errors="replace").decode()

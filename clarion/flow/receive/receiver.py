@@ -68,6 +68,7 @@ class Receiver:
     async def run(self, stop: asyncio.Event) -> None:
         """Read what comes in until `stop`; a transaction under way is ended first."""
         while not stop.is_set():
+            self._wake.clear()  # before the look: what comes in during it is looked at next
             try:
                 read = await self.round()
             except (*AWAY, Contended) as error:
@@ -242,7 +243,6 @@ class Receiver:
             metrics.inbound.labels(channel).inc(drained.inbound)
 
     async def _rest(self, stop: asyncio.Event, seconds: float) -> None:
-        self._wake.clear()
         waiting = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(stop.wait())]
         try:
             await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -66,6 +66,7 @@ lane = table(
     count("epoch", default=1),
     words("state", default="open"),
     words("reason", default=""),
+    Column("weight", SmallInteger, nullable=False, server_default=text("1")),
     one_of("state", "open", "paused", "cancelled", "closed"),
     UniqueConstraint("channel_id", "campaign_id", "priority"),
     Index("lane_campaign", "campaign_id"),

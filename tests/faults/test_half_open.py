@@ -1,0 +1,92 @@
+"""A network that is half open (requests or answers vanish in connections that stand), and one that is not
+there at all."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.faults.conftest import World
+from tests.faults.crew import Crew
+from tests.faults.proxy import Mode, Proxy
+from tests.faults.story import Story
+
+pytestmark = pytest.mark.timeout(300)
+IN_FLIGHT, BREAKER = 30, 20
+
+
+@pytest.mark.parametrize("look_up", [True, False], ids=["that can be asked", "that cannot"])
+@pytest.mark.parametrize("mode", ["swallow", "deafen"])
+def test_nobody_is_lost_or_hears_it_twice_at_a_provider(
+    worlds: list[World], mode: Mode, look_up: bool
+) -> None:
+    """What nobody knows of is bounded by what was under way, and settled where the provider can be asked."""
+    story = Story(seed=50_000, people=150, workers=2, rate=100.0, look_up=look_up, faults={}, crashes=())
+    world = worlds[0]
+    with Proxy(world.sandbox.url) as proxy:
+        config = {"base_url": proxy.url, "max_in_flight": IN_FLIGHT, "breaker": BREAKER}
+        world.sandbox.configure(faults=None, receipts={"mode": "none"}, callback_url=None)
+        world.sandbox.configure(lookup={"mode": "on" if look_up else "off", "lag": 0.1})
+        world.sandbox.reset()
+        scene = world.scene(story, config=config)
+        crew = Crew(scene.environment, scene.folder)
+        try:
+            for _ in range(story.workers):
+                crew.start()
+            assert scene.wait(lambda: scene.accepted() >= 40, 30, crew.supervise)
+            proxy.mode = mode
+            time.sleep(2.5)
+            proxy.mode = "pass"
+            assert scene.wait_done(60, crew.supervise), scene.states()
+            if look_up:
+                assert scene.wait(lambda: scene.unknown() == 0, 60, crew.supervise)
+                assert scene.wait_done(60, crew.supervise)
+        finally:
+            crew.stop()
+        unknown = scene.unknown()
+
+    assert scene.judge() == []
+    if not look_up:
+        assert 0 < unknown <= IN_FLIGHT + BREAKER, "some vanished, and no more than were under way"
+
+
+def test_a_provider_that_is_down_costs_no_tries_and_comes_back_within_the_limits(
+    worlds: list[World],
+) -> None:
+    """Nothing is drained while it is down: a call now and then asks whether it is there again."""
+    rate = 40.0
+    story = Story(seed=50_001, people=160, workers=2, rate=rate, look_up=False, faults={}, crashes=())
+    world = worlds[0]
+    with Proxy(world.sandbox.url) as proxy:
+        world.sandbox.configure(faults=None, receipts={"mode": "none"}, callback_url=None)
+        world.sandbox.reset()
+        scene = world.scene(story, config={"base_url": proxy.url, "max_in_flight": IN_FLIGHT})
+        crew = Crew(scene.environment, scene.folder)
+        try:
+            for _ in range(story.workers):
+                crew.start()
+            assert scene.wait(lambda: scene.accepted() >= 30, 30, crew.supervise)
+            proxy.down()
+            time.sleep(6)
+            waiting = scene.states()["ready"]
+            proxy.up()
+            back = len(world.sandbox.requests())
+            assert scene.wait_done(60, crew.supervise), scene.states()
+        finally:
+            crew.stop()
+    vain = scene.query(
+        "SELECT count(*) AS n FROM attempt WHERE workspace_id = %s AND state = 'unsent'", scene.workspace_id
+    )
+    moments = [one["mono"] for one in world.sandbox.requests()][back:]
+
+    assert scene.judge() == []
+    assert waiting > 60, "they wait"
+    assert vain[0]["n"] <= IN_FLIGHT + 20, "and are not tried one after the other"
+    assert within(moments, 1.0) <= 2 * rate, "nor sent at once afterwards"
+    assert scene.unknown() <= IN_FLIGHT + BREAKER
+
+
+def within(moments: list[float], seconds: float) -> int:
+    """The most in any window; requests may have been on their way for so long too."""
+    return max(sum(1 for at in moments if first <= at < first + seconds) for first in moments)

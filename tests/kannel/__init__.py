@@ -1,0 +1,1 @@
+"""Our provider against a real Kannel: `python -m tests.kannel` (or `make test-kannel`)."""
