@@ -45,6 +45,7 @@ WORDS = frozenset(
         "phase",
         "worker",
         "workspace",
+        "account",
         "channel",
         "lane",
         "campaign",
