@@ -4,9 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 ARGS   ?=
-# Much of a test's time is waiting for processes and leases, so more run at once than there are cores; the
-# tests of a file stay together.
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
+# Much of a test's time is waiting for processes and leases, so two run at once; the tests of a file stay
+# together.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-external test-kannel nightly check format bench lock clean

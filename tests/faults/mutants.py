@@ -39,13 +39,13 @@ _kept: list[Any] = []
 def _retry_timeouts() -> None:
     """A time-out is taken for a failure, and tried again."""
     from clarion.kit import http
-    from clarion.providers import whatsapp
+    from clarion.providers import calling
 
     class Never(Exception):
         """No call ends like this any more."""
 
-    setattr(whatsapp, "NeverSent", (http.NeverSent, http.Unanswered))  # noqa: B010
-    setattr(whatsapp, "Unanswered", Never)  # noqa: B010
+    setattr(calling, "NeverSent", (http.NeverSent, http.Unanswered))  # noqa: B010
+    setattr(calling, "Unanswered", Never)  # noqa: B010
 
 
 def _client_retries() -> None:
