@@ -84,7 +84,7 @@ class Limiter:
         self._of_today = 0
 
     def change(self, limits: Limits) -> None:
-        """Other limits, from now on; what went before counts against them."""
+        """Other limits of the same kinds, from now on; what went before counts against them."""
         self.limits = limits
         self._pacer.change(limits.rate)
 
@@ -137,24 +137,30 @@ class Limiter:
         self.outstanding += units
         self._reserved += units
         self._pacer.reserve(units)
-        self._pairs.reserve(address)
-        self._uniques.reserve(address)
+        if self.limits.pair_interval is not None:
+            self._pairs.reserve(address)
+        if self.limits.uniques is not None:
+            self._uniques.reserve(address)
 
     def unreserve(self, address: Hashable, units: int) -> None:
         """They stay after all."""
         self.outstanding = max(0, self.outstanding - units)
         self._reserved -= units
         self._pacer.unreserve(units)
-        self._pairs.unreserve(address)
-        self._uniques.unreserve(address)
+        if self.limits.pair_interval is not None:
+            self._pairs.unreserve(address)
+        if self.limits.uniques is not None:
+            self._uniques.unreserve(address)
 
     def release(self, address: Hashable, units: int, ticks: float, today: date) -> None:
         """They go now. `ticks` never fall from one release to the next."""
         self._reserved -= units
         self._of_today = self._so_far(today) + units
         self._pacer.release(ticks, units)
-        self._pairs.release(address, ticks, self.limits.pair_interval)
-        self._uniques.release(address, ticks, keep=self.limits.uniques is not None)
+        if self.limits.pair_interval is not None:
+            self._pairs.release(address, ticks, self.limits.pair_interval)
+        if self.limits.uniques is not None:
+            self._uniques.release(address, ticks)
 
     def hold(self, units: int) -> None:
         """So many are outstanding that were released before, and counted then by all but capacity."""
@@ -192,7 +198,7 @@ class _Pairs:
 
     def __init__(self) -> None:
         self._due: dict[Hashable, float] = {}  # the theoretical arrival time of the next message
-        self._reserved: Counter[Hashable] = Counter()
+        self._reserved: dict[Hashable, int] = {}
         self._sweep_at = 1024
 
     def wait(self, address: Hashable, ticks: float, interval: float, burst: int) -> float:
@@ -203,17 +209,15 @@ class _Pairs:
         return max(0.0, due + (waiting - burst + 1) * interval - ticks)
 
     def reserve(self, address: Hashable) -> None:
-        self._reserved[address] += 1
+        self._reserved[address] = self._reserved.get(address, 0) + 1
 
     def unreserve(self, address: Hashable) -> None:
-        self._reserved[address] -= 1
-        if self._reserved[address] <= 0:
-            del self._reserved[address]
+        left = self._reserved.pop(address, 1) - 1
+        if left > 0:
+            self._reserved[address] = left
 
-    def release(self, address: Hashable, ticks: float, interval: float | None) -> None:
+    def release(self, address: Hashable, ticks: float, interval: float) -> None:
         self.unreserve(address)
-        if interval is None:
-            return
         self._due[address] = max(self._due.get(address, ticks), ticks) + interval
         if len(self._due) >= self._sweep_at:  # whose time has passed is as if never met
             self._due = {one: due for one, due in self._due.items() if due > ticks}
@@ -247,10 +251,8 @@ class _Uniques:
             if address not in self._last:
                 self._new -= 1
 
-    def release(self, address: Hashable, ticks: float, *, keep: bool) -> None:
+    def release(self, address: Hashable, ticks: float) -> None:
         self.unreserve(address)
-        if not keep:
-            return
         if self._last.pop(address, None) is None and address in self._reserved:
             self._new -= 1
         self._last[address] = ticks

@@ -45,9 +45,12 @@ class Try:
 
 def fitting(told: Told) -> Told:
     """What the provider said, fit for the database: its words are anything that bytes can say."""
-    told.code, told.detail, told.provider_id = (
-        word if word is None else fit(word) for word in (told.code, told.detail, told.provider_id)
-    )
+    if told.provider_id is not None:
+        told.provider_id = fit(told.provider_id)
+    if told.code is not None:
+        told.code = fit(told.code)
+    if told.detail is not None:
+        told.detail = fit(told.detail)
     return told
 
 
