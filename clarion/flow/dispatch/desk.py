@@ -66,6 +66,7 @@ class Desk:
     stopping: bool = False  # it begins no further call
     refused: bool = False  # because the provider refuses the account
     _intending: int = 0  # taken, and their intent not yet committed
+    _woken: bool = False
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _thirst: asyncio.Event = field(default_factory=asyncio.Event)
     _doubtful: list[tuple[Waiting, UUID]] = field(default_factory=list)
@@ -131,7 +132,7 @@ class Desk:
 
     async def _look(self) -> bool:
         """Which lanes are open, and what waits in them; False, since then there is time for a blink."""
-        self._thirst.clear()  # whoever is thirsty during the look is seen to by the next
+        self._woken = False  # who wakes us during the look is seen to by the next
         if self._may_begin(self.shared.clock.monotonic()):
             async with self.shared.db.tenant(self.channel.workspace_id) as connection:
                 prepare = self.shared.composer.prepare
@@ -143,6 +144,9 @@ class Desk:
 
     async def _blink(self) -> None:
         """Wait until there may be more to read."""
+        if self._woken:
+            return
+        self._thirst.clear()
         ticks = self.shared.clock.monotonic()
         if self._may_begin(ticks) and self.lanes.low(ticks):
             return
@@ -192,6 +196,7 @@ class Desk:
     def wake(self) -> None:
         """Look again at once."""
         self.lanes.hurry()
+        self._woken = True
         self._thirst.set()
         self._wake.set()
 
