@@ -1,4 +1,4 @@
-"""(i) 20 channels at once with every limit active, beside the raw floor in the same run.
+"""(j) 20 channels at once with every limit active, beside the raw floor in the same run.
 
 The limits are wide enough to stop nobody: what is measured is what it costs to ask them. One worker, since
 the floor is one process too.

@@ -1,4 +1,4 @@
-"""(j) Reminders while an announcement to very many is under way on the same channel of 80 a second.
+"""(k) Reminders while an announcement to very many is under way on the same channel of 80 a second.
 
 From the moment a reminder is due to the intent to send it, milliseconds before its first byte.
 
