@@ -7,14 +7,12 @@ from uuid import UUID
 
 from clarion.cli import terminal
 from clarion.cli.checks import Finding, Level
-from clarion.domain.channel import read_config
 from clarion.errors import ClarionError
 from clarion.flow import configure, waits
 from clarion.flow.dispatch import account
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.kit.http import Http
-from clarion.providers import registry
 from clarion.store import channel as channels
 from clarion.store import checkup, job, notice, queue
 
@@ -45,8 +43,7 @@ async def tenant(services: Services, workspace_id: UUID, name: str) -> list[Find
 async def _channel(services: Services, workspace_id: UUID, connection: Connection, row: Row) -> Finding:
     title = f"channel {row['name']}"
     try:
-        registry.get(row["provider"])
-        read_config(row["config"], allow_private=services.settings.allow_private_addresses)
+        configure.check_config(services, row["provider"], row["config"])
         if row["has_credentials"]:  # as the dispatch would make ready to send
             ready = await account.load(services, workspace_id, row["id"])
             configure.check_credentials(row["provider"], ready.account.credentials)

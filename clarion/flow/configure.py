@@ -122,7 +122,7 @@ async def create_channel(
     now = services.clock.now()
     channel_id = uuid7(now)
     check_credentials(provider, credentials)
-    _check_config(services, provider, config)
+    check_config(services, provider, config)
     if account_id is not None:
         leader = await channels.get(connection, account_id)
         if leader["account_id"] is not None or leader["provider"] != provider:
@@ -162,7 +162,7 @@ async def change_channel(
     if config is not None:
         present = await channels.get(connection, channel_id)
         merged = {key: value for key, value in {**present["config"], **config}.items() if value is not None}
-        _check_config(services, present["provider"], merged)
+        check_config(services, present["provider"], merged)
         if present["account_id"] is not None:
             _check_follower(merged)
     await channels.change(
@@ -263,21 +263,19 @@ def _bound(workspace_id: UUID, channel_id: UUID) -> bytes:
     return binding("channel credentials", workspace_id, channel_id)
 
 
-def _check_config(services: Services, provider: str, config: Mapping[str, object]) -> None:
+def check_config(services: Services, provider: str, config: Mapping[str, object]) -> None:
+    """Raises Invalid for a configuration that a channel of this provider cannot have."""
     known, private = registry.get(provider), services.settings.allow_private_addresses
-    protocols = known.protocols if isinstance(known, Elsewhere) else HTTP
-    read = read_config(config, allow_private=private, protocols=protocols)
+    spoken = known.protocols if isinstance(known, Elsewhere) else HTTP
+    read = read_config(config, allow_private=private, protocols=spoken)
     if isinstance(known, Choosy):
         known.check_options(read.options)
 
 
 def _check_follower(config: Mapping[str, object]) -> None:
     if config.get("account") is not None:
-        raise Invalid(
-            "what an account may carry is told by the channel that leads it",
-            where="config.account",
-            hint="Set it there.",
-        )
+        what = "what an account may carry is told by the channel that leads it"
+        raise Invalid(what, where="config.account", hint="Set it there.")
 
 
 def _channel_name(name: str) -> str:

@@ -66,6 +66,11 @@ def mailing(bare: Terminal, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         end(process)
 
 
+def test_the_doctor_judges_a_mail_channel_by_the_protocol_that_it_speaks(mailing: Mailing) -> None:
+    checks = mailing.terminal.run("doctor", "--json").json["checks"]
+    assert {one["check"]: one["level"] for one in checks}["Selam Clinic / channel mail"] == "ok"
+
+
 def test_everybody_is_written_to_and_who_leaves_hears_nothing_more(mailing: Mailing) -> None:
     before = mailing.send(*CLOSED)
     taken = {one.recipient: one for one in mailing.server.taken()}
