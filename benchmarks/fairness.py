@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -30,36 +31,40 @@ from tests.faults.scene import DEFINITION, Scene
 from tests.house import House
 from tests.store.sent import announce
 
+AHEAD = timedelta(seconds=3)
 RATE, REMINDER = 80.0, 20  # a second; its priority, an announcement's is 50
 
 
 async def _remind(scene: Scene, count: int) -> None:
-    """So many reminders, each to one person, at any moments."""
+    """So many reminders, each to one person, written down before they are due at any moments."""
     async with Database(scene.url, size=2) as db:
         for n in range(count):
             await asyncio.sleep(random.uniform(0.02, 0.2))
             async with db.tenant(scene.workspace_id) as connection:
                 sent = await announce(
-                    connection, scene.workspace_id, Clock().now(), [f"+251911{n:06}"], scene.channel_id,
-                    epoch=1, priority=REMINDER,
+                    connection, scene.workspace_id, Clock().now() + AHEAD, [f"+255711{n:06}"],
+                    scene.channel_id, epoch=1, priority=REMINDER,
                 )  # fmt: skip
                 await connection.execute(
                     "UPDATE content_version SET body = %s WHERE campaign_id = %s",
                     (Jsonb(DEFINITION["content"]), sent.campaign_id),
                 )
                 await connection.execute(
-                    "SELECT pg_notify('clarion', 'benchmark:due:')"
-                )  # as a run's firing does
+                    "UPDATE run SET state = 'expanded' WHERE campaign_id = %s", (sent.campaign_id,)
+                )
 
 
-def _lateness(scene: Scene) -> list[float]:
+def _lateness(scene: Scene, count: int) -> list[float]:
     """Seconds from the moment each reminder was due to its intent."""
     found = scene.query(
         """SELECT a.id, m.due_at FROM lane l JOIN attempt a ON a.lane_id = l.id
            JOIN message m ON m.id = a.message_id WHERE l.priority = %s""",
         REMINDER,
     )
-    return sorted(_moment(one["id"]) - one["due_at"].timestamp() for one in found)
+    late = sorted(_moment(one["id"]) - one["due_at"].timestamp() for one in found)
+    if len(late) < count:
+        raise RuntimeError(f"only {len(late)} of {count} reminders have left")
+    return late
 
 
 def _moment(attempt_id: UUID) -> float:
@@ -81,8 +86,8 @@ def _run(house: House, sandbox: SandboxProcess, people: int, reminders: int) -> 
         while scene.accepted() < 2 * RATE:
             time.sleep(0.5)
         asyncio.run(_remind(scene, reminders))
-        time.sleep(5)
-        late = _lateness(scene)
+        time.sleep(AHEAD.total_seconds() + 3)
+        late = _lateness(scene, reminders)
         return {
             "queued": people, "reminders": len(late),
             "p50_s": round(late[len(late) // 2], 3), "p99_s": round(late[int(len(late) * 0.99)], 3),

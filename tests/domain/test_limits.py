@@ -260,10 +260,10 @@ def test_another_limit_applies_to_a_live_limiter() -> None:
     limiter = Limiter(Limits(rate=1000, capacity=1))
     send(limiter, AMINA, 1.0)
     limiter.change(Limits(rate=2, capacity=5))
-    send(limiter, BEKELE, 1.1)
-    waits = asked(limiter, AMINA, 1.2)
+    send(limiter, BEKELE, 1.3)
+    waits = asked(limiter, AMINA, 1.4)
     assert waits is not None
-    assert (waits.by, round(waits.wait, 2)) == (Limit.RATE, 0.8)
+    assert (waits.by, round(waits.wait, 2)) == (Limit.RATE, 0.6)
 
 
 def test_an_account_and_its_number_hold_together() -> None:

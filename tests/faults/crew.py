@@ -93,7 +93,7 @@ class Crew:
                 os.kill(process.pid, signal.SIGCONT)
         self.frozen.clear()
 
-    def stop(self, timeout: float = 15.0) -> list[int | None]:
+    def stop(self, timeout: float = 30.0) -> list[int | None]:
         """SIGTERM to all; their exit codes, in the order of their start (None: it did not end in time)."""
         self.thaw()
         for process in self.processes:

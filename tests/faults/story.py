@@ -47,6 +47,7 @@ QUICKLY = {
 WORKERS, SHARES = (1, 2, 3, 4, 5, 6, 7, 8), (12, 30, 22, 22, 5, 4, 2, 3)
 WAKING = 0.5  # seconds in which a thawed worker has looked round and written down what it knows
 RETURNING = 3.0  # seconds until whoever waits for the database has looked again
+PATIENCE = 120.0  # seconds for a story to end; it takes ten where nothing else keeps the machine busy
 CHAOS = ("kill", "freeze", "terminate", "echo", "deafen", "nothing")
 VIOLENT = ("kill", "freeze")  # who suffers it cannot write down what it knows
 
@@ -100,7 +101,7 @@ class Story:
         return f"seed {self.seed}: {self.__dict__}"
 
 
-def play(story: Story, scene: Scene, mutant: str = "", seconds: float = 40.0) -> list[str]:
+def play(story: Story, scene: Scene, mutant: str = "", seconds: float = PATIENCE) -> list[str]:
     """Play a story in a scene that is set up; everything that is wrong at the end, as sentences."""
     _provide(story, scene)
     crew = Crew(scene.environment, scene.folder, mutant)

@@ -142,6 +142,7 @@ async def announce(
         content_version_id=content_id, lane_id=sent.lane_id, due_at=now, expires_at=now + patience,
     )  # fmt: skip
     await campaign.set_state(connection, sent.campaign_id, "running", now, send_at=now)
+    await expansion.cut(connection, sent.run_id, now, parts=1)
     meant = Meant("c.id = ANY (%(who)s)", {"who": [one.contact_id for one in taken]})
     await expansion.expand_chunk(
         connection, sent.run_id, meant, schemes=schemes, once_an_address=False,

@@ -15,6 +15,7 @@ from functools import partial
 from uuid import UUID
 
 from clarion.domain.limits import Limiter
+from clarion.domain.pace import SLICE
 from clarion.flow.dispatch import history
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.admission import Admission, Admitted
@@ -36,7 +37,6 @@ from clarion.store.queue import Intended, Waiting
 
 BATCH = 500
 MOST_AHEAD = 3_000
-SLICE = 0.25  # one intent covers at most this many seconds of the channel's rate (DESIGN, rule 4)
 LOOK, REST = 0.1, 0.25  # seconds between looks at the lanes: while something waits, and while nothing does
 Memory = Callable[[Shared, Channel, Broker], Awaitable[object]]
 log = logger(__name__)
@@ -176,7 +176,7 @@ class Desk:
 
     def _room(self, ticks: float) -> int:
         """How many may go now: the limits, a slice of the rate, places, the breaker."""
-        most = max(1, int(self.channel.rate * SLICE))
+        most = max(1, int(self.channel.rate * SLICE))  # of an intent (DESIGN, rule 4)
         room = min(self.calls.room(self._intending), self.breaker.allows(ticks) - self._intending)
         return max(0, min(self.broker.room(ticks), most, room, BATCH))
 
