@@ -245,6 +245,15 @@ class Choosy(Protocol):
 
 
 @runtime_checkable
+class Replayable(Protocol):
+    """A provider that keeps our reference as its idempotency key: a try that is repeated under it is answered
+    as the first time, and not processed twice."""
+
+    def replays_for(self, options: Mapping[str, Any]) -> float:
+        """For how many seconds from its beginning a try may be repeated; 0: never."""
+
+
+@runtime_checkable
 class Elsewhere(Protocol):
     """A provider that is reached by another protocol than HTTP."""
 

@@ -21,9 +21,11 @@ QUIET = ("receive.before_commit", "receive.committed", "end.before_commit", "end
 
 def _story(number: int, *crashes: str) -> Story:
     falls = any(crash.startswith("fallback") for crash in crashes)
+    keyed = any(crash.startswith("replay") for crash in crashes)
     return Story(
-        seed=9_000 + number, people=40, workers=2, rate=100_000.0, look_up=False, crashes=crashes, falls=falls,
-        faults={"refuse_permanent": 0.4} if falls else {},
+        seed=9_000 + number, people=40, workers=2, rate=100_000.0, look_up=False, crashes=crashes,
+        falls=falls, keyed=keyed,
+        faults={"refuse_permanent": 0.4} if falls else {"drop_after_accept": 0.4} if keyed else {},
     )  # fmt: skip
 
 
@@ -44,7 +46,7 @@ def test_every_place_is_really_passed(worlds: list[World]) -> None:
         scene = world.scene(story)
         crew = Crew(scene.environment, scene.folder)
         crew.start(f"{point}:1")
-        scene.wait_done(15, crew.supervise)
+        (scene.wait_settled if story.keyed else scene.wait_done)(15, crew.supervise)
         time.sleep(0.3)  # it may have died with the very last step
         crew.supervise()
         crew.stop()
