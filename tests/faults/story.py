@@ -116,7 +116,7 @@ class Story:
 
 def play(story: Story, scene: Scene, mutant: str = "", seconds: float = PATIENCE) -> list[str]:
     """Play a story in a scene that is set up; everything that is wrong at the end, as sentences."""
-    _provide(story, scene)
+    provide(story, scene)
     crew = Crew(scene.environment, scene.folder, mutant)
     sky = Weather(scene.house, story.outage, story.people, lambda: scene.sandbox.summary()["requests"])
     try:
@@ -140,7 +140,7 @@ def play(story: Story, scene: Scene, mutant: str = "", seconds: float = PATIENCE
         scene.sandbox.configure(callback_url=None)
 
 
-def _provide(story: Story, scene: Scene) -> None:
+def provide(story: Story, scene: Scene) -> None:
     """The provider as this story has it."""
     parameters = {
         name: value

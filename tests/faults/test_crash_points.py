@@ -9,7 +9,7 @@ import pytest
 from clarion.kit.crash import POINTS, Point
 from tests.faults.conftest import World, play_all
 from tests.faults.crew import Crew
-from tests.faults.story import Story, tell
+from tests.faults.story import Story, provide, tell
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -44,6 +44,7 @@ def test_every_place_is_really_passed(worlds: list[World]) -> None:
         world = worlds[number % len(worlds)]
         story = _story(100 + number, f"{point}:1")
         scene = world.scene(story)
+        provide(story, scene)
         crew = Crew(scene.environment, scene.folder)
         crew.start(f"{point}:1")
         (scene.wait_settled if story.keyed else scene.wait_done)(15, crew.supervise)

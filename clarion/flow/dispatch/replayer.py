@@ -79,6 +79,8 @@ class Replayer:
             for one, again in due:
                 if one.attempt_id not in claimed:
                     again.end()
+        if not claimed:
+            return 0
         crash_point("replay.claimed")
         made = (self._repeat(again) for one, again in due if one.attempt_id in claimed)
         return sum(await asyncio.gather(*made))
