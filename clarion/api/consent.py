@@ -1,4 +1,4 @@
-"""Words about consent, and what answers them. Who has opted out is at `/contacts` and `/optouts`."""
+"""Words about consent, and what answers them. Who opted out is told by `/contacts`."""
 
 from __future__ import annotations
 
