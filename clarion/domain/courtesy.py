@@ -61,11 +61,14 @@ DEFAULTS: Mapping[Meaning, Mapping[str, str]] = MappingProxyType(
 
 def content(texts: Mapping[str, str], us: str, kinds: Collection[str]) -> Content | None:
     """Texts by language as content of a kind that the provider carries (`kinds`): a text, or a mail whose
-    subject is our name (`us`). None where it carries neither."""
+    subject is our name (`us`). Whoever reads none of the languages reads English, as the carriers' words
+    are. None where the provider carries neither."""
     name = _plain(us)
-    said = {language: text.replace("{us}", name) for language, text in sorted(texts.items())}
-    if not said or not {"text", "email"} & set(kinds):
+    if not {"text", "email"} & set(kinds):
         return None
+    said: dict[str | None, str] = {tag: text.replace("{us}", name) for tag, text in sorted(texts.items())}
+    if "en" in said:
+        said[None] = said["en"]
     return Content(
         variants=tuple(
             Variant(language=language, content=_form(text, name, mail="text" not in kinds))

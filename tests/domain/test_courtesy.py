@@ -17,12 +17,12 @@ WHATSAPP = UUID("01930000-0000-7000-8000-000000000001")
 STOP, START = Meaning.STOP, Meaning.START
 
 
-def said(meaning: Meaning, language: str | None, us: str = "Selam Clinic") -> str:
+def said(meaning: Meaning, language: str | None, us: str = "Selam Clinic", home: str = "en") -> str:
     """What somebody of this language reads on a channel that carries texts."""
     whole = content(Rules().courtesy(meaning).texts, us, {"text"})
     assert whole is not None
     chosen = choose(
-        whole, contact_language=language, workspace_language="en", channel_kind="twilio", in_window=True
+        whole, contact_language=language, workspace_language=home, channel_kind="twilio", in_window=True
     )
     assert isinstance(chosen, Chosen)
     text = render(chosen.form, {})
@@ -50,8 +50,9 @@ def test_no_courtesy_would_be_a_word_itself_should_it_come_back() -> None:
     assert [text for text in said if words.understand(text) is not None] == []
 
 
-def test_a_language_that_has_no_text_reads_the_workspaces() -> None:
-    assert said(STOP, "so") == said(STOP, "en")
+def test_a_language_that_has_no_text_reads_the_workspaces_and_else_english() -> None:
+    assert said(STOP, "so", home="am") == said(STOP, "am")
+    assert said(STOP, "so", home="so") == said(STOP, None, home="de") == said(STOP, "en")
     assert said(STOP, "pt-BR") == said(STOP, "pt")
 
 
@@ -62,8 +63,9 @@ def test_a_name_with_braces_is_no_template() -> None:
 def test_a_mail_has_our_name_as_its_subject() -> None:
     whole = content({"en": "{us}: no more"}, "Selam Clinic", {"email"})
     assert whole is not None
-    (variant,) = whole.variants
+    variant, everybody = whole.variants
     assert variant.content is not None
+    assert everybody.content == variant.content
     assert variant.content.model_dump(exclude_none=True) == {
         "kind": "email", "subject": "Selam Clinic", "text": "Selam Clinic: no more",
     }  # fmt: skip

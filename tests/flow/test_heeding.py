@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import timedelta
 from typing import Any
@@ -16,14 +17,19 @@ from clarion.domain.consent_words import Meaning
 from clarion.domain.courtesy import AGAIN, PATIENCE, PRIORITY, STEPS
 from clarion.domain.message import Outcome, State, Verdict
 from clarion.flow import configure, consent, consent_rules, explain, fire
+from clarion.flow.receive import Receiver
 from clarion.flow.services import Services
+from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.store import attempt, campaign, courtesy, inbox, queue, withdraw
+from clarion.store import consent as consents
 from clarion.store import contact as contacts
+from clarion.store import workspace as workspaces
 from clarion.store.inbox import Body
 from clarion.store.queue import Intended
 from tests.flow.announcing import at
 from tests.flow.receiving import Receiving, message, webhook
+from tests.store.ledger.meeting import meet
 from tests.store.people import ABEBE, AMINA, ROSA
 from tests.store.sent import _START, announce
 
@@ -94,7 +100,7 @@ async def test_stop_in_amharic_is_confirmed_in_amharic_to_the_number_that_wrote_
     assert one["variables"] == {"language": "am"}
     assert one["channel_id"] == receiving.channel_id
     assert one["expires_at"] == receiving.ago(1) + PATIENCE
-    said = {variant["language"]: variant["content"]["text"] for variant in one["body"]["variants"]}
+    said = {variant.get("language"): variant["content"]["text"] for variant in one["body"]["variants"]}
     assert said["am"].startswith("Selam Clinic")
 
 
@@ -103,6 +109,14 @@ async def test_a_persons_own_language_goes_before_the_words(receiving: Receiving
     await receiving.write(AMINA, "አቁም", receiving.ago(1))
     (one,) = await courtesies(receiving)
     assert one["variables"] == {"language": "sw"}
+
+
+async def test_a_language_that_we_do_not_speak_gives_way_to_the_words(receiving: Receiving) -> None:
+    await receiving.look("UPDATE contact SET language = 'so' RETURNING id")
+    await receiving.write(AMINA, "አቁም", receiving.ago(1))
+    await receiving.write(ABEBE, "STOP", receiving.ago(1))
+    found = {one["number"]: one["variables"] for one in await courtesies(receiving)}
+    assert found == {AMINA: {"language": "am"}, ABEBE: None}
 
 
 async def test_the_confirmation_passes_the_opt_out_and_nothing_else_does(receiving: Receiving) -> None:
@@ -355,6 +369,85 @@ async def test_a_row_that_was_left_waiting_beside_the_confirmation_is_not_sent(
     await receiving.write(AMINA, "STOP", receiving.ago(1))
     tried = await intended(receiving, receiving.sent.lane_id)
     assert {one.waiting.address for one in tried} == {ABEBE}
+
+
+# --- two that meet
+
+
+def _intend(receiving: Receiving, waiting: list[Any]) -> Any:
+    """The owner's intent for what it has read in the lane of courtesies."""
+    now = receiving.services.clock.now()
+    tries = [Intended(one, 1, uuid7(now), one.variables) for one in waiting]
+
+    async def intend(connection: Connection) -> set[UUID]:
+        return await queue.intend(
+            connection, channel_id=receiving.channel_id, worker_id=receiving.sent.worker_id,
+            epoch=receiving.sent.epoch, tries=tries, now=now,
+        )  # fmt: skip
+
+    return intend
+
+
+@pytest.fixture
+async def farewell(receiving: Receiving) -> list[Any]:
+    """The confirmation of Amina's opt-out, as its channel's owner has read it."""
+    await receiving.write(AMINA, "STOP", receiving.ago(1))
+    lane_id = courtesy.place_of(receiving.channel_id).lane_id
+    async with receiving.services.db.tenant(receiving.workspace_id) as connection:
+        waiting = await queue.read_ahead(connection, lane_id, _START, receiving.services.clock.now(), 10)
+    assert [one.opted_out for one in waiting] == [False]
+    return waiting
+
+
+async def test_a_start_under_way_makes_the_intent_of_the_confirmation_wait_and_stops_it(
+    receiving: Receiving, farewell: list[Any]
+) -> None:
+    async def start(connection: Connection) -> int:
+        key = [farewell[0].consent_key]
+        return await consents.opt_in(connection, key, receiving.services.clock.now(), how="reply")
+
+    met = await meet(receiving.services.db, receiving.workspace_id, start, _intend(receiving, farewell))
+    assert (met.waited, met.second) == (True, set())
+    assert await owed(receiving) == [(1, "skipped", "superseded")]
+
+
+async def test_an_intent_of_the_confirmation_under_way_makes_a_start_wait_and_stands(
+    receiving: Receiving, farewell: list[Any]
+) -> None:
+    async def start(connection: Connection) -> int:
+        key = [farewell[0].consent_key]
+        return await consents.opt_in(connection, key, receiving.services.clock.now(), how="reply")
+
+    met = await meet(receiving.services.db, receiving.workspace_id, _intend(receiving, farewell), start)
+    assert (met.waited, len(met.first), met.second) == (True, 1, 1)
+    assert await owed(receiving) == [(1, "ready", None)]
+
+
+async def test_stop_that_comes_in_over_two_channels_at_once_is_confirmed_once(receiving: Receiving) -> None:
+    services, workspace = receiving.services, receiving.workspace_id
+    async with services.db.tenant(workspace) as connection:
+        second = await announce(connection, workspace, services.clock.now(), [ROSA])
+    other = Receiving(services, workspace, second)
+    for n, place in enumerate((receiving, other)):
+        said = [message(AMINA, "STOP", receiving.ago(1), f"wamid.{n}")]
+        await place.store(webhook(messages=said))
+    drained = await asyncio.gather(
+        *(Receiver(services).drain_once(workspace, place.channel_id) for place in (receiving, other))
+    )
+    assert sorted(one.courtesies for one in drained) == [0, 1]
+    assert await owed(receiving) == [(1, "ready", None)]
+    assert await receiving.consent() == [("out", "reply")]
+
+
+async def test_a_workspace_in_which_an_answer_waits_is_looked_after(receiving: Receiving) -> None:
+    async def errands() -> bool:
+        async with receiving.services.db.glance() as connection:
+            return receiving.workspace_id in await workspaces.errands(connection, "finish")
+
+    await receiving.look("UPDATE run SET finished_at = due_at RETURNING id")
+    before = await errands()
+    await receiving.write(AMINA, "STOP", receiving.ago(1))
+    assert (before, await errands()) == (False, True)
 
 
 # --- a provider that heeds the words itself

@@ -17,6 +17,7 @@ from clarion.domain.consent_rules import Rules
 from clarion.domain.consent_words import Meaning, Understood
 from clarion.domain.courtesy import AGAIN, KIND, PATIENCE, PRIORITY, STEPS, content
 from clarion.domain.identity import consent_hash
+from clarion.domain.language import choose_language
 from clarion.domain.message import cohort_of
 from clarion.kit.db import Connection, Row
 from clarion.providers.contract import Provider
@@ -97,7 +98,7 @@ class Heeding:
         version = await courtesy.content(connection, place.campaign_id, STEPS[meaning], body, now)
         if meaning is Meaning.STOP:
             await consent.let_pass(connection, to.consent_key, one.id)
-        language = to.language or self._taken[one.provider_id].language
+        language = choose_language((to.language, self._taken[one.provider_id].language), how.texts)
         return await courtesy.write(
             connection, one.id, to, place, content_id=version, step=STEPS[meaning], cohort=cohort_of(now),
             variables=None if language is None else {"language": language},
