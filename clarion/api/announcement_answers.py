@@ -161,6 +161,7 @@ class MessageAnswer(Answer):
     external_id: str | None
     name: str
     address: str | None = Field(examples=["whatsapp:+254712000001"])
+    channel: str | None = Field(description="where it is, or ended", examples=["staff"])
     state: str = Field(examples=["delivered"], description="scheduled, ready, sending, accepted, …")
     reason: str | None = Field(examples=["opted_out"])
     explanation: str = Field(examples=["asked for no more messages"])
