@@ -27,7 +27,7 @@ app = group(
 
 Language = Annotated[str, typer.Argument(help="As BCP 47, or its English name.")]
 Means = Annotated[Meaning, typer.Argument(help="What it says.")]
-A_WORD = Annotated[str, typer.Argument(help="The word, or a few: the whole message.")]
+OneWord = Annotated[str, typer.Argument(help="The word, or a few: the whole message.")]
 
 
 @app.command()
@@ -56,7 +56,7 @@ async def _words(language: str | None, workspace: str | None, json: bool) -> Non
 
 
 @app.command()
-def add(language: Language, meaning: Means, word: A_WORD, workspace: options.Workspace = None) -> None:
+def add(language: Language, meaning: Means, word: OneWord, workspace: options.Workspace = None) -> None:
     """Let a word count from now on."""
     place.run(_add(language, meaning, word, workspace))
 
@@ -68,7 +68,7 @@ async def _add(language: str, meaning: Meaning, word: str, workspace: str | None
 
 
 @app.command()
-def remove(language: Language, word: A_WORD, workspace: options.Workspace = None) -> None:
+def remove(language: Language, word: OneWord, workspace: options.Workspace = None) -> None:
     """Let a word count no longer. STOP, START and HELP always do."""
     place.run(_remove(language, word, workspace))
 

@@ -127,6 +127,27 @@ async def test_the_confirmation_passes_the_opt_out_and_nothing_else_does(receivi
     assert sorted(await receiving.states()) == [("ready", None), ("skipped", "opted_out")]
 
 
+async def test_somebody_who_opts_the_same_address_out_by_hand_does_not_take_it_back(
+    receiving: Receiving,
+) -> None:
+    services = receiving.services
+    await receiving.write(AMINA, "STOP", receiving.ago(1))
+    assert not await consent.opt_out(services.db, services.clock, receiving.workspace_id, AMINA)
+    assert len(await dispatch(receiving)) == 1
+
+
+async def test_a_confirmation_that_was_put_off_passes_no_later_opt_out(receiving: Receiving) -> None:
+    services, workspace = receiving.services, receiving.workspace_id
+    await receiving.write(AMINA, "STOP", receiving.ago(1))
+    (tried,) = await intended(receiving, courtesy.place_of(receiving.channel_id).lane_id)
+    assert await consent.opt_in(services.db, services.clock, workspace, AMINA)
+    assert await consent.opt_out(services.db, services.clock, workspace, AMINA)
+    async with services.db.tenant(workspace) as connection:
+        put_off = Verdict(tried.attempt_id, Outcome.UNSENT, State.READY, retry_at=services.clock.now())
+        await attempt.settle(connection, tried.waiting.cohort, [put_off], services.clock.now())
+    assert await dispatch(receiving) == []
+
+
 async def test_it_goes_once_also_when_the_try_was_put_off_before(receiving: Receiving) -> None:
     await receiving.write(AMINA, "STOP", receiving.ago(1))
     first = await dispatch(receiving, Outcome.UNSENT)
