@@ -169,7 +169,7 @@ class Tree:
         except ClarionError as error:
             self.broken.append((channel.id, error))
             return
-        desk = Desk(self.shared, channel, sender, self.epoch, self.together, self._learn)
+        desk = Desk(self.shared, channel, sender, self.epoch, self.together, self._learn, self.http)
         desk.valid_until = self.valid_until
         self.working[channel.id] = Working(desk, asyncio.create_task(desk.run()))
 
