@@ -148,6 +148,7 @@ class AfricasTalking:
     limits: ClassVar[Limits] = Limits(rate=10)  # none is published
     counts_segments: ClassVar[bool] = True
     thanks: ClassVar[tuple[str, str]] = ("", "")
+    by_its_own_names: ClassVar[bool] = True
 
     def sender(self, account: Account, http: Http) -> Sender:
         return _Sender(account, http)

@@ -252,6 +252,14 @@ class Elsewhere(Protocol):
 
 
 @runtime_checkable
+class Naming(Protocol):
+    """A provider of whose receipts some name a message by the provider's own identifier alone: what it calls
+    each try is remembered, and such a receipt waits for it where it comes first."""
+
+    by_its_own_names: ClassVar[bool]
+
+
+@runtime_checkable
 class Facing(Protocol):
     """A provider whose messages hold addresses of our hook, which people follow with a browser."""
 

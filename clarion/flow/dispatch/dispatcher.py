@@ -90,7 +90,7 @@ class Dispatcher:
         services, settings = self.services, self.services.settings
         path = settings.state_dir.absolute() / "flight" / f"{self.worker_id.hex}.flight"
         recorder = FlightRecorder(path, settings.max_in_flight * 4)
-        settler = Settler(services.db, services.clock, services.listening)
+        settler = Settler(services.db, services.clock, services.listening, services.nudge)
         self._shared = Shared(
             services.db, services.clock, self.worker_id, recorder, settler, Composer(services),
             settings.max_in_flight, self._beyonder.put, services.metrics, settings.clock_tolerance,
