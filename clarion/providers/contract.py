@@ -6,7 +6,7 @@ own documentation's table, and whose fault it was; `flow` draws the consequences
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -203,6 +203,21 @@ class Sender(Protocol):
         """Ask what became of a try; None when the provider could not say now."""
 
 
+Hear = Callable[[Call], Awaitable[None]]
+"""Takes what a provider told over its sender's connection, as a call with its raw words. It is durable when
+this returns; raises Unavailable, and then the provider must be let tell it again."""
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A sender whose provider tells over the sender's own connection what others post to our hook. What it
+    hears is kept like a call to the hook, and read by the provider's `read` later."""
+
+    async def listen(self, hear: Hear) -> None:
+        """Keep the connection and hear, from the account's being owned until it is cancelled; whatever
+        breaks meanwhile is mended here. Nothing is acknowledged before `hear` has returned."""
+
+
 class Provider(Protocol):
     """A provider's module-level class, one instance each. Nothing here does I/O but `Sender`s."""
 
@@ -257,6 +272,13 @@ class Naming(Protocol):
     each try is remembered, and such a receipt waits for it where it comes first."""
 
     by_its_own_names: ClassVar[bool]
+
+
+@runtime_checkable
+class Heard(Protocol):
+    """A provider whose senders are `Hearing`: its channels have an owner also while nothing is to be sent."""
+
+    heard_on_its_connection: ClassVar[bool]
 
 
 @runtime_checkable
