@@ -1,8 +1,8 @@
 """SMPP 3.4: SMS straight to an operator's or an aggregator's SMSC, and what it delivers.
 
 Follows the "Short Message Peer to Peer Protocol Specification v3.4": 5.1.3 (command_status), 4.6 and
-appendix B (delivery receipts). `binds` tells how a text goes and when its try is marked, `line` keeps the connection,
-`pdus` has the octets.
+appendix B (delivery receipts). `binds` tells how a text goes and when its try is marked, `line` keeps the
+connection, `pdus` has the octets.
 
 Nothing of ours goes with a message: a receipt names it by the SMSC's identifier, as the answer to the last
 part's submit_sm gave it. The two are not always written alike (`id_in_answer`, `id_in_receipt`). Receipts

@@ -14,7 +14,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clarion.sandbox.dialect import Dialect, Told, Webhook
+from clarion.sandbox.dialect import Dialect, Pushing, Told, Webhook
 from clarion.sandbox.faults import Fault
 from clarion.sandbox.record import ACCEPTED, FAILED, STATUSES
 from clarion.sandbox.world import Inbound, Number, World
@@ -127,7 +127,7 @@ class Receipts:
             code = int(fault.parameter) if fault else 0
             after = settings.sent_after
             return [], [(after, Told(row, FAILED, now + after, code))]
-        if (number.callback_url is None and row not in self._world.callbacks) or mode == "none":
+        if not (self._listened(number) or row in self._world.callbacks) or mode == "none":
             return [], []
         if mode == "missing" and (fault or _lot(row, 7) < settings.missing_share):
             return [], []
@@ -183,6 +183,10 @@ class Receipts:
             self._start(number_id)
         self._arm()
 
+    def _listened(self, number: Number) -> bool:
+        """Whether there is somebody to tell of this number's messages."""
+        return number.callback_url is not None or isinstance(self._dialects[number.provider], Pushing)
+
     # --- posting
 
     def _outbox(self, number_id: str) -> Outbox:
@@ -191,7 +195,7 @@ class Receipts:
     def _start(self, number_id: str) -> None:
         box = self._outbox(number_id)
         number = self._world.number(number_id)  # as the settings are now, not as when this was planned
-        if number is None or (number.callback_url is None and not self._world.callbacks):
+        if number is None or not (self._listened(number) or self._world.callbacks):
             box.waiting.clear()
             return
         while box.waiting and box.posting < self._world.config.receipts.concurrency:
@@ -248,7 +252,12 @@ class Receipts:
         webhook = dialect.inbound(number, heard) if heard else dialect.statuses(number, told)
         if webhook is None:
             return True
-        taken = await self._deliver(webhook)
+        if isinstance(dialect, Pushing):
+            self.tally.posts += 1
+            taken = await dialect.push(number, webhook)
+            self.tally.refused_posts += not taken
+        else:
+            taken = await self._deliver(webhook)
         if taken:
             self.tally.statuses += len(told)
             self.tally.inbound += len(heard)
