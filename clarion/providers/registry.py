@@ -12,7 +12,7 @@ from clarion.providers.contract import Heard, Provider
 
 _OURS = {
     "binds", "bounces", "calling", "contract", "described", "letters", "line", "meta", "pdus",
-    "registry", "replies", "transactions",
+    "registry", "replies", "threads", "transactions",
 }  # fmt: skip
 
 

@@ -103,7 +103,8 @@ class Conversation(asyncio.Protocol):
         """Deliver this deliver_sm; whether it was acknowledged with a 0 in time."""
         self._sequence += 1
         sequence = self._sequence
-        self._delivering[sequence] = answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._delivering[sequence] = answer
         self.write(Asked(self, sequence).numbered(raw))
         try:
             return await asyncio.wait_for(answer, timeout) == 0

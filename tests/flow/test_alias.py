@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -217,7 +218,7 @@ async def test_an_echo_names_what_was_never_answered_and_its_delivery_is_found(
     assert await named.states() == DELIVERED
 
 
-def page(event: dict[str, object], at: int) -> bytes:
+def page(event: Mapping[str, object], at: int) -> bytes:
     whole = {"sender": {"id": "1"}, "recipient": {"id": "2"}, "timestamp": at, **event}
     return orjson.dumps({"object": "page", "entry": [{"id": "1", "time": at, "messaging": [whole]}]})
 

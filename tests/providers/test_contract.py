@@ -154,7 +154,8 @@ async def test_what_it_takes_arrives_as_it_was_said_and_under_its_reference(stag
     told = await stage.send()
     assert told.answered is Answered.ACCEPTED
     (one,) = await stage.record()
-    assert (one["outcome"], one["to"], one["text"]) == ("accepted", AMINA[1:], WORDS)
+    words = WORDS if "spaces" not in example(stage.provider.name).never else WORDS.rstrip()
+    assert (one["outcome"], one["to"], one["text"]) == ("accepted", AMINA[1:], words)
     assert one["reference"] == (REFERENCE if "settle" not in example(stage.provider.name).never else "")
 
 
@@ -232,6 +233,7 @@ async def test_credentials_that_are_not_ours_are_the_accounts_fault(stage: Stage
 # --- receipts
 
 
+@who_may("receipts")
 async def test_a_receipt_names_our_try_and_what_became_of_it(stage: Stage) -> None:
     told = await stage.send()
     receipts = await stage.told()
@@ -254,6 +256,7 @@ async def test_who_can_be_asked_says_what_became_of_a_try(stage: Stage) -> None:
     assert (found.known, found.evidence in (None, Evidence.FAILED)) == (True, False)
 
 
+@who_may("receipts")
 async def test_receipts_that_come_before_the_answer_are_understood(stage: Stage) -> None:
     told = await stage.send("receipts_early")
     receipts = stage.hook.receipts()
@@ -262,6 +265,7 @@ async def test_receipts_that_come_before_the_answer_are_understood(stage: Stage)
     assert Evidence.DELIVERED in {one.evidence for one in receipts}
 
 
+@who_may("receipts")
 @pytest.mark.parametrize("fault", ["receipts_five_times", "receipts_reversed"])
 async def test_receipts_repeated_and_out_of_order_are_all_told(stage: Stage, fault: str) -> None:
     told = await stage.send(fault)
