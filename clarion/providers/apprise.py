@@ -7,6 +7,7 @@ there is unknown. It follows no redirect and repeats nothing.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, ClassVar, NoReturn
 from urllib.parse import quote, urlsplit
 
@@ -26,17 +27,17 @@ _logged = Overheard("apprise", lambda record, words: record.levelno >= 30 or wor
 class _Sender:
     def __init__(self, account: Account, http: Http) -> None:
         self._account, self._http, self._threads = account, http, Threads("apprise", 8)
+        self._title = str(account.options.get("title", ""))
         if self._service("0") is None:
             raise Misconfigured("credentials.url names no service that may be used", where="channel")
 
     async def send(self, parcel: Parcel) -> Told:
         if not isinstance(parcel.content, Text):
             return text_only("Apprise")
-        service, body = self._service(parcel.address), parcel.content.body
+        service, said = self._service(parcel.address), (self._title, parcel.content.body)
         if service is None:
             return Told(Answered.REFUSED, fault=Fault.PERSON, code="not_writable")
-        title = str(self._account.options.get("title", ""))
-        return await self._threads.run(lambda: told(service, title, body), self._account.total_timeout)
+        return await self._threads.run(lambda: told(service, *said), self._account.total_timeout)
 
     async def look_up(self, reference: str) -> Found | None:
         return None
@@ -45,13 +46,14 @@ class _Sender:
         """The service that the URL names, for this address; None where there is none, or none it may use."""
         from apprise import Apprise, AppriseAsset, OverflowMode  # slow, and for who has such a channel only
 
-        url, host = self._account.credentials.get("url", ""), urlsplit(self._account.base_url).netloc
-        url = url.replace("{address}", quote(address, safe="")).replace("{host}", host)
+        to, host = quote(address, safe=""), urlsplit(self._account.base_url).netloc
+        url = self._account.credentials.get("url", "").replace("{address}", to).replace("{host}", host)
         service: Any = Apprise.instantiate(url, asset=AppriseAsset(http_redirects=False))
         if service is None or service.schema in _LOCAL:
             return None
+        # where the URL names the host, nobody could keep the connection to public places
         if "host" in service.template_tokens and not self._http.allow_private:
-            return None  # it connects to wherever the URL says, and nobody could keep that to public places
+            return None
         service.redirects, service.overflow_mode = False, OverflowMode.UPSTREAM  # one request, as it is
         service.socket_connect_timeout = self._account.connect_timeout
         service.socket_read_timeout = self._account.total_timeout
@@ -72,8 +74,7 @@ def told(service: Any, title: str, body: str) -> Told:
     if not (status := _STATUS.search(last)):
         return Told(Answered.UNKNOWN, fault=Fault.PROVIDER, code="failed")
     end = by_status(Answer(int(status[1]), {}, b""))
-    end.fault = Fault.PERSON if end.answered is Answered.REFUSED else end.fault
-    return end
+    return replace(end, fault=Fault.PERSON) if end.answered is Answered.REFUSED else end
 
 
 class Apprise:

@@ -19,6 +19,9 @@ from clarion.sandbox.server import Exchange
 from clarion.sandbox.world import Inbound, Number, World
 
 _PLACE = "/apprise/"
+_NEVER = frozenset(
+    ("call", "malformed_json", "not_processed_503", "receipts", "receipts_failed", "reference", "settle")
+) | {"spaces", "write"}
 _UNAUTHORIZED, _UNREADABLE, _NOBODY, _BUSY = 401, 400, 404, 429
 _CODES = frozenset((_UNAUTHORIZED, _UNREADABLE, _NOBODY, _BUSY))
 
@@ -30,9 +33,7 @@ class Apprise:
     example: ClassVar[Example] = Example(
         "room",
         {"url": "json://{host}/apprise/room/{address}?+Authorization=Bearer%20sandbox-token"},
-        never=frozenset(
-            "call malformed_json not_processed_503 receipts receipts_failed reference settle spaces write".split()
-        ),
+        never=_NEVER,
     )
 
     def __init__(self, world: World) -> None:
