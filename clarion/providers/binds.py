@@ -157,8 +157,8 @@ class Binds:
                     log.warning("there is no bind to listen on", code=error.told.code)
                 await asyncio.sleep(max(OFFERED_AGAIN, self._again - loop.time()))
         finally:
-            self._hear = None
             await self._leave()
+            self._hear = None
 
     async def _carry(self, one: _Try) -> Told:
         line = await self._bound()

@@ -101,13 +101,13 @@ class Line:
 
     async def leave(self) -> None:
         """Take leave: what was heard is acknowledged, and nothing on the way is lost."""
-        if self._hearing:
-            await asyncio.wait(set(self._hearing), timeout=self._patience)
         if not self.open:
             return
         with suppress(Broken, TimeoutError, OSError):
             async with asyncio.timeout(self._patience):
                 await self.ask(UNBIND)
+                if self._hearing:
+                    await asyncio.wait(set(self._hearing))
                 sock = self._writer.get_extra_info("socket")
                 if sock is not None:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
