@@ -105,9 +105,9 @@ class Line:
             return
         with suppress(Broken, TimeoutError, OSError):
             async with asyncio.timeout(self._patience):
-                await self.ask(UNBIND)
                 if self._hearing:
                     await asyncio.wait(set(self._hearing))
+                await self.ask(UNBIND)
                 sock = self._writer.get_extra_info("socket")
                 if sock is not None:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))

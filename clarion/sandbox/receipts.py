@@ -82,6 +82,10 @@ class Receipts:
             self._push(0.0, number, told)
         self._arm()
 
+    def listened(self, number: Number) -> bool:
+        """Whether there is somebody to tell of this number's messages."""
+        return number.callback_url is not None or isinstance(self._dialects[number.provider], Pushing)
+
     def hear(self, number: Number, message: Inbound) -> None:
         """Post a message that a person wrote."""
         self._outbox(number.id).waiting.append(message)
@@ -127,7 +131,7 @@ class Receipts:
             code = int(fault.parameter) if fault else 0
             after = settings.sent_after
             return [], [(after, Told(row, FAILED, now + after, code))]
-        if not (self._listened(number) or row in self._world.callbacks) or mode == "none":
+        if not (self.listened(number) or row in self._world.callbacks) or mode == "none":
             return [], []
         if mode == "missing" and (fault or _lot(row, 7) < settings.missing_share):
             return [], []
@@ -183,10 +187,6 @@ class Receipts:
             self._start(number_id)
         self._arm()
 
-    def _listened(self, number: Number) -> bool:
-        """Whether there is somebody to tell of this number's messages."""
-        return number.callback_url is not None or isinstance(self._dialects[number.provider], Pushing)
-
     # --- posting
 
     def _outbox(self, number_id: str) -> Outbox:
@@ -195,7 +195,7 @@ class Receipts:
     def _start(self, number_id: str) -> None:
         box = self._outbox(number_id)
         number = self._world.number(number_id)  # as the settings are now, not as when this was planned
-        if number is None or not (self._listened(number) or self._world.callbacks):
+        if number is None or not (self.listened(number) or self._world.callbacks):
             box.waiting.clear()
             return
         while box.waiting and box.posting < self._world.config.receipts.concurrency:
