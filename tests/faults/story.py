@@ -67,6 +67,7 @@ class Story:
     chaos: tuple[tuple[float, str], ...] = field(default_factory=tuple)
     receipts: str = ""
     outage: Outage | None = None
+    falls: bool = False  # what does not arrive goes on over a second channel
     deaf_at_its_end: bool = False  # the hooks are killed shortly before the database comes back
 
     @classmethod
@@ -91,9 +92,13 @@ class Story:
         people, rate = rng.randint(10, 80), rng.choice((150.0, 100_000.0))
         if outage is not None and rate == 150.0:
             rate = 25.0  # slow enough that it comes in the middle of the sending
+        look_up = rng.random() < 0.5
+        faults = {name: rng.uniform(0.02, 0.15) for name in names}
+        falls = rng.random() < 0.3
+        if falls:
+            faults["refuse_permanent"] = max(0.2, faults.get("refuse_permanent", 0.0))
         return cls(
-            seed=seed, people=people, workers=workers, rate=rate, look_up=rng.random() < 0.5,
-            faults={name: rng.uniform(0.02, 0.15) for name in names},
+            seed=seed, people=people, workers=workers, rate=rate, look_up=look_up, faults=faults, falls=falls,
             crashes=tuple(crashes), chaos=tuple(chaos), receipts=receipts, outage=outage,
         )  # fmt: skip
 

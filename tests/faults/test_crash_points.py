@@ -20,9 +20,11 @@ QUIET = ("receive.before_commit", "receive.committed", "end.before_commit", "end
 
 
 def _story(number: int, *crashes: str) -> Story:
+    falls = any(crash.startswith("fallback") for crash in crashes)
     return Story(
-        seed=9_000 + number, people=40, workers=2, rate=100_000.0, look_up=False, faults={}, crashes=crashes
-    )
+        seed=9_000 + number, people=40, workers=2, rate=100_000.0, look_up=False, crashes=crashes, falls=falls,
+        faults={"refuse_permanent": 0.4} if falls else {},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("point", [p for p in POINTS if p not in QUIET])
