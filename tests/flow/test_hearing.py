@@ -1,5 +1,5 @@
-"""Providers that are heard over a connection of ours: it is held by an owner, whether or not there is anything
-to send, and what comes over it is kept like a call to our hook."""
+"""Providers that are heard over a connection of ours: an owner holds it, whether or not there is anything to
+send, and what comes over it is kept like a call to our hook."""
 
 from __future__ import annotations
 
