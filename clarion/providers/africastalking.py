@@ -4,8 +4,8 @@ Shapes, status codes and failure reasons follow Africa's Talking's public docume
 Delivery reports, Notifications). One answer holds a status for each recipient; a request has one.
 
 It keeps nothing of ours: no reference goes with a message, the address of its reports is one for the whole
-account, and a report names its message by Africa's Talking's own identifier. So a receipt has no reference,
-only that identifier, and a try that was never answered is settled by a person. Calls are not signed; the
+account, and a report names its message by Africa's Talking's own identifier, by which it finds its try. A try
+that was never answered has no such name, and is settled by a person. Calls are not signed; the
 addresses given to its dashboard hold the channel's `hook_key`: `/hooks/<channel>?key=<hook_key>`, the same
 for delivery reports and for incoming messages.
 """

@@ -252,15 +252,14 @@ class Receipts:
         webhook = dialect.inbound(number, heard) if heard else dialect.statuses(number, told)
         if webhook is None:
             return True
-        if isinstance(dialect, Pushing):
-            self.tally.posts += 1
-            taken = await dialect.push(number, webhook)
-            self.tally.refused_posts += not taken
-        else:
-            taken = await self._deliver(webhook)
+        self.tally.posts += 1
+        way = dialect.push(number, webhook) if isinstance(dialect, Pushing) else self._deliver(webhook)
+        taken = await way
         if taken:
             self.tally.statuses += len(told)
             self.tally.inbound += len(heard)
+        else:
+            self.tally.refused_posts += 1
         return taken
 
     async def _deliver(self, webhook: Webhook) -> bool:
@@ -269,7 +268,6 @@ class Receipts:
 
         session = await self._open()
         limit = aiohttp.ClientTimeout(total=self._world.config.receipts.timeout)
-        self.tally.posts += 1
         try:
             async with session.request(
                 webhook.method,
@@ -280,12 +278,9 @@ class Receipts:
                 timeout=limit,
             ) as reply:
                 await reply.read()
-                taken = 200 <= reply.status < 300
+                return 200 <= reply.status < 300
         except (aiohttp.ClientError, OSError, TimeoutError):
-            taken = False
-        if not taken:
-            self.tally.refused_posts += 1
-        return taken
+            return False
 
     async def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
