@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +47,7 @@ from tests.providers.smsc import (
     smsc,
 )
 from tests.providers.test_pdus import delivery
+from tests.providers.test_smtp import certificate
 
 SMPP = registry.get("smpp")
 REFERENCE = "202603.0199c0de000070008000000000000001"
@@ -408,6 +411,22 @@ async def test_unencrypted_it_speaks_within_a_network_of_ones_own_unless_it_is_m
         told = await send(server, http, options=options)
     assert (told.answered, told.fault, server.got) == (L, Fault.NETWORK, [])
     assert why in (told.detail or "")
+
+
+@pytest.mark.parametrize("scheme", ["ssmpp", "smpp+tls"])
+async def test_encrypted_it_speaks_to_whom_somebody_vouches_for(
+    http: Http, tmp_path: Path, scheme: str
+) -> None:
+    authority = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "tls.pem")
+    async with smsc(tls=context) as server:
+        server.url = server.url.replace("smpp", scheme)
+        taken = await send(server, http, options={"ca": authority})
+        untrusted = await send(server, http)
+        binds = len(server.of(BIND))
+    assert (taken.answered, binds) == (Answered.ACCEPTED, 1)
+    assert (untrusted.answered, untrusted.fault) == (L, Fault.NETWORK)
 
 
 # --- what is heard

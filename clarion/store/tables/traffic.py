@@ -47,7 +47,7 @@ alias = table(
     Column("cohort", Date),
     Column("bodies", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
     moment("noted_at"),
-    Index("alias_age", "workspace_id", "noted_at"),
+    Index("alias_age", "noted_at"),
     storage={"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.05},
 )
 
