@@ -7,6 +7,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from clarion.kit.db import Database
 from clarion.kit.ids import uuid7
 from clarion.kit.secrets import SecretBox
 from clarion.sandbox.client import SandboxProcess
+from clarion.sandbox.twins.generic_http import TWIN
 from clarion.settings import Settings
 from clarion.store import campaign, expansion, run, workspace
 from tests.faults.hooks import Hooks
@@ -32,9 +34,29 @@ from tests.house import House
 
 SECRET = "a-long-word-that-only-the-tests-of-faults-know"
 TEMPLATE = {"kind": "template", "name": "hello", "language": "en", "parameters": ["{{ contact.name }}"]}
-CONTENT = {"variants": [{"content": TEMPLATE}]}
+TEXT = {"kind": "text", "text": "Hello {{ contact.name }}"}
+CONTENT = {
+    "variants": [
+        {"channel_kind": "whatsapp", "content": TEMPLATE},
+        {"channel_kind": "generic_http", "content": TEXT},
+    ]
+}
 DEFINITION = {"audience": {"include": {"everyone": True}}, "content": CONTENT}
 SENDER, SECOND = "106540352242922", "106540352242923"
+KEYED = "KEYED"
+
+
+def knowing_again() -> dict[str, Any]:
+    """The description of the sandbox's aggregator, with our reference as its idempotency key."""
+    options: dict[str, Any] = deepcopy(dict(TWIN.example.options))
+    request = options["request"]
+    request["headers"] = {**request["headers"], "Idempotency-Key": "{reference}"}
+    request["json"] = {"to": "{digits}", "text": "{text}"}
+    request["replays_for"] = 3600
+    del options["receipt"]
+    return options
+
+
 _first_numbers = itertools.count(10_000_000, 1_000)  # no two scenes share a phone, so none colours another
 
 
@@ -51,6 +73,7 @@ class Scene:
     rate: float = 100_000
     house: House | None = None  # the server, where it may be stopped
     hooks: Hooks | None = None  # where the provider tells what became of it
+    keyed: bool = False  # whether the provider is an aggregator that knows a reference again
     falls: bool = False  # whether what does not arrive goes on over a second channel
     first_number: int = field(init=False, default_factory=lambda: next(_first_numbers))
     workspace_id: UUID = field(init=False)
@@ -103,14 +126,18 @@ class Scene:
                     await self._expand(connection)
 
     async def _channel(self, connection: Any, services: Services, name: str, sender: str) -> UUID:
+        config = {
+            "base_url": self.sandbox.url, "sender": sender, "total_timeout": 1.0, "connect_timeout": 0.5,
+            "backoff_base": 0.05, "backoff_cap": 0.3, "lookup_lag": 0.2, "breaker": 1000, **self.options,
+        }  # fmt: skip
+        provider, credentials = "whatsapp", {"token": "sandbox", "app_secret": "sandbox-secret"}
+        if self.keyed:
+            self.sandbox.configure(numbers={KEYED: {"provider": "generic_http"}})
+            provider, credentials = "generic_http", {"token": "sandbox"}
+            config |= {"sender": KEYED, "options": knowing_again()}
         return await configure.create_channel(
-            connection, services, self.workspace_id, name=name, provider="whatsapp",
-            config={
-                "base_url": self.sandbox.url, "sender": sender, "total_timeout": 1.0,
-                "connect_timeout": 0.5, "backoff_base": 0.05, "backoff_cap": 0.3, "lookup_lag": 0.2,
-                "breaker": 1000, **self.options,
-            },
-            credentials={"token": "sandbox", "app_secret": "sandbox-secret"}, rate=self.rate,
+            connection, services, self.workspace_id, name=name, provider=provider, config=config,
+            credentials=credentials, rate=self.rate,
         )  # fmt: skip
 
     async def _people(self, connection: Any) -> None:
