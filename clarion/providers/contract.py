@@ -210,18 +210,16 @@ class Sender(Protocol):
 
 
 Hear = Callable[[Call], Awaitable[None]]
-"""Takes what a provider told over its sender's connection, as a call with its raw words. It is durable when
-this returns; raises Unavailable, and then the provider must be let tell it again."""
+"""Makes durable what a provider told over a connection, as a call with its raw words, which `read` reads
+later. Raises Unavailable: the provider must be let tell it again."""
 
 
 @runtime_checkable
 class Hearing(Protocol):
-    """A sender whose provider tells over the sender's own connection what others post to our hook. What it
-    hears is kept like a call to the hook, and read by the provider's `read` later."""
+    """A sender whose provider tells over the sender's own connection what others post to our hook."""
 
     async def listen(self, hear: Hear) -> None:
-        """Keep the connection and hear, from the account's being owned until it is cancelled; whatever
-        breaks meanwhile is mended here. Nothing is acknowledged before `hear` has returned."""
+        """Stay connected until cancelled, whatever breaks; acknowledge nothing before `hear` returned."""
 
 
 class Provider(Protocol):
@@ -283,15 +281,14 @@ class Elsewhere(Protocol):
 
 @runtime_checkable
 class Naming(Protocol):
-    """A provider of whose receipts some name a message by the provider's own identifier alone: what it calls
-    each try is remembered, and such a receipt waits for it where it comes first."""
+    """A provider of whose receipts some name a message by the provider's own identifier alone."""
 
     by_its_own_names: ClassVar[bool]
 
 
 @runtime_checkable
 class Heard(Protocol):
-    """A provider whose senders are `Hearing`: its channels have an owner also while nothing is to be sent."""
+    """A provider whose senders are `Hearing`: its channels have an owner also with nothing to send."""
 
     heard_on_its_connection: ClassVar[bool]
 
