@@ -209,9 +209,7 @@ class Sender(Protocol):
         """Ask what became of a try; None when the provider could not say now."""
 
 
-Hear = Callable[[Call], Awaitable[None]]
-"""Makes durable what a provider told over a connection, as a call with its raw words, which `read` reads
-later. Raises Unavailable: the provider must be let tell it again."""
+Hear = Callable[[Call], Awaitable[None]]  # it is durable then; raises Unavailable: it must be told again
 
 
 @runtime_checkable
