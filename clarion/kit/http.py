@@ -140,6 +140,11 @@ class Http:
         self._keepalive = keepalive
         self._session: aiohttp.ClientSession | None = None
 
+    @property
+    def allow_private(self) -> bool:
+        """Whether loopback and private addresses may be reached."""
+        return self._allow_private
+
     async def __aenter__(self) -> Http:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(

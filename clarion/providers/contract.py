@@ -6,7 +6,7 @@ own documentation's table, and whose fault it was; `flow` draws the consequences
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -209,6 +209,17 @@ class Sender(Protocol):
         """Ask what became of a try; None when the provider could not say now."""
 
 
+Hear = Callable[[Call], Awaitable[None]]  # it is durable then; raises Unavailable: it must be told again
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A sender whose provider tells over the sender's own connection what others post to our hook."""
+
+    async def listen(self, hear: Hear) -> None:
+        """Stay connected until cancelled, whatever breaks; acknowledge nothing before `hear` returned."""
+
+
 class Provider(Protocol):
     """A provider's module-level class, one instance each. Nothing here does I/O but `Sender`s."""
 
@@ -264,6 +275,20 @@ class Elsewhere(Protocol):
     """A provider that is reached by another protocol than HTTP."""
 
     protocols: ClassVar[tuple[str, ...]]  # what its `base_url` begins with, the encrypted first
+
+
+@runtime_checkable
+class Naming(Protocol):
+    """A provider of whose receipts some name a message by the provider's own identifier alone."""
+
+    by_its_own_names: ClassVar[bool]
+
+
+@runtime_checkable
+class Heard(Protocol):
+    """A provider whose senders are `Hearing`: its channels have an owner also with nothing to send."""
+
+    heard_on_its_connection: ClassVar[bool]
 
 
 @runtime_checkable

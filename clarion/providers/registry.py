@@ -8,10 +8,11 @@ from importlib import import_module
 
 from clarion import providers
 from clarion.errors import Invalid
-from clarion.providers.contract import Provider
+from clarion.providers.contract import Heard, Provider
 
 _OURS = {
-    "bounces", "calling", "contract", "described", "letters", "meta", "registry", "replies", "transactions",
+    "binds", "bounces", "calling", "contract", "described", "letters", "line", "meta", "pdus",
+    "registry", "replies", "threads", "transactions",
 }  # fmt: skip
 
 
@@ -24,6 +25,12 @@ def known() -> dict[str, Provider]:
             made: Provider = import_module(f"{providers.__name__}.{module.name}").provider
             found[made.name] = made
     return found
+
+
+@lru_cache(maxsize=1)
+def heard() -> tuple[str, ...]:
+    """The names of those that are heard over their own connections."""
+    return tuple(sorted(name for name, provider in known().items() if isinstance(provider, Heard)))
 
 
 def get(name: str) -> Provider:

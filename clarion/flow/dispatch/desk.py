@@ -34,11 +34,12 @@ from clarion.flow.dispatch.shared import Shared
 from clarion.kit.db import AWAY
 from clarion.kit.http import Http
 from clarion.kit.log import logger
-from clarion.providers.contract import Sender, Told
+from clarion.providers.contract import Hearing, Sender, Told
 from clarion.store.queue import Waiting
 
 BATCH = 500
 MOST_AHEAD = 3_000
+HEARD_AGAIN = 5.0  # seconds until a connection is listened to again whose listener failed
 LOOK, REST = 0.1, 0.25  # seconds between looks at the lanes: while something waits, and while nothing does
 Memory = Callable[[Shared, Channel, Broker], Awaitable[object]]
 log = logger(__name__)
@@ -74,6 +75,7 @@ class Desk:
     _woken: bool = False
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _thirst: asyncio.Event = field(default_factory=asyncio.Event)
+    _listening: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         own = Limiter(self.channel.limits)
@@ -108,6 +110,8 @@ class Desk:
         One eye reads ahead. Of two hands, while one waits for an intent's commit the other may take the
         next whole batch; what is less than a batch goes by one hand alone, in order.
         """
+        if isinstance(self.sender, Hearing):
+            self._listening = asyncio.create_task(self._hear_on(self.sender))
         try:
             await self._remember()
             async with asyncio.TaskGroup() as body:
@@ -242,8 +246,12 @@ class Desk:
         self.wake()
 
     async def drain(self, timeout: float) -> None:
-        """Wait for the calls under way; those that last longer are left to their end as unknown."""
+        """Wait for the calls under way; those that last longer are left to their end as unknown. Until then
+        it also listens: answers come over the same connection."""
         await self.calls.drain(timeout)
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait({self._listening})
 
     async def settled(self, timeout: float) -> None:
         """Wait until every verdict is durable, at most `timeout` seconds."""
@@ -256,6 +264,16 @@ class Desk:
     def settled_through(self, now: datetime) -> datetime:
         """Every attempt of ours that began before this is settled, durably."""
         return min([now, *self.calls.begun.values()])
+
+    async def _hear_on(self, sender: Hearing) -> None:
+        """Listen until cancelled; a fault of a provider's code does not end that."""
+        hear = partial(self.shared.ear, self.channel.workspace_id, self.channel.id)
+        while True:
+            try:
+                await sender.listen(hear)
+            except Exception:
+                log.exception("a provider's code failed while it listened", channel=str(self.channel.id))
+            await asyncio.sleep(HEARD_AGAIN)
 
     def _may_begin(self, ticks: float) -> bool:
         return ticks <= self.valid_until and not self.stopping

@@ -21,6 +21,7 @@ from clarion.flow.dispatch.health import Health, sight
 from clarion.flow.dispatch.shared import Shared
 from clarion.kit.http import Http
 from clarion.kit.log import logger
+from clarion.providers.contract import Hearing
 from clarion.store.owner import Sight
 
 log = logger(__name__)
@@ -124,6 +125,11 @@ class Tree:
     def idle_since(self) -> float:
         """Since when none of them had anything to send, monotonic."""
         return max((one.desk.idle_since for one in self.working.values()), default=0.0)
+
+    @property
+    def hears(self) -> bool:
+        """Whether a provider may tell something over a connection of ours at any time."""
+        return any(isinstance(one.desk.sender, Hearing) for one in self.working.values())
 
     @property
     def failed(self) -> bool:
