@@ -43,7 +43,8 @@ class ContactBody(Body):
     addresses: list[str] | None = Field(
         default=None,
         max_length=MOST_ADDRESSES,
-        description="best first: `tel:+254…`, `whatsapp:…`, `mailto:…`, or a plain number or mail address. "
+        description="best first: `tel:+254…`, `whatsapp:…`, `mailto:…`, `fcm:…` (a device's token), "
+        "`webpush:…` (what a browser's PushSubscription gives as JSON), or a plain number or mail address. "
         "They replace the person's others of the same schemes",
     )
     fields: dict[str, FieldValue] | None = Field(default=None, max_length=500)

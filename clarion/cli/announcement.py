@@ -115,6 +115,8 @@ def edit(
     name: Annotated[str | None, typer.Option(help="Another name.")] = None,
     text: Annotated[str | None, typer.Option(help="Say this instead; Liquid.")] = None,
     subject: Annotated[str | None, typer.Option(help="The subject of a mail.")] = None,
+    title: Annotated[str | None, typer.Option(help="The title of a push message.")] = None,
+    link: Annotated[str | None, typer.Option(help="Where a push message leads.")] = None,
     template: Annotated[str | None, typer.Option(help="The provider's template.")] = None,
     param: Annotated[list[str] | None, typer.Option(help="A parameter of the template, in order.")] = None,
     language: Annotated[str, typer.Option(help="The template's language.")] = "en",
@@ -126,8 +128,8 @@ def edit(
 ) -> None:
     """Change an announcement that has not begun; what is not given stays."""
     content = None
-    if text is not None or subject is not None or template is not None or param:
-        content = content_of(text, template, tuple(param or ()), language, subject)
+    if any(said is not None for said in (text, subject, title, link, template)) or param:
+        content = content_of(text, template, tuple(param or ()), language, subject, title, link)
     place.run(_edit(which, workspace, name, content, at, channel, confirm_similar, json))
 
 

@@ -64,6 +64,8 @@ class Wish:
     columns: tuple[str, ...] = ()
     confirm_similar: bool = False
     ask: bool = False
+    title: str | None = None
+    link: str | None = None
 
 
 @app.command()
@@ -74,6 +76,10 @@ def send(
         typer.Option(help="What is said; Liquid, as in {{ contact.name | default: 'colleague' }}."),
     ] = None,
     subject: Annotated[str | None, typer.Option(help="The subject of a mail; Liquid too.")] = None,
+    title: Annotated[
+        str | None, typer.Option(help="The title of a push message, whose body is --text; Liquid too.")
+    ] = None,
+    link: Annotated[str | None, typer.Option(help="Where a push message leads: https://…")] = None,
     template: Annotated[
         str | None, typer.Option(help="The provider's template; with --text, for those outside the 24 hours.")
     ] = None,
@@ -112,13 +118,16 @@ def send(
     """
     wish = Wish(
         to, text, subject, template, tuple(param or ()), language, at, channel, name, one_per_address,
-        country, tuple(column or ()), confirm_similar, ask=terminal.asks() and not yes,
+        country, tuple(column or ()), confirm_similar, ask=terminal.asks() and not yes, title=title,
+        link=link,
     )  # fmt: skip
     place.run(_send(wish, workspace, wait=not no_wait, json=json))
 
 
 async def _send(wish: Wish, workspace: str | None, *, wait: bool, json: bool) -> None:
-    content = content_of(wish.text, wish.template, wish.parameters, wish.language, wish.subject)
+    content = content_of(
+        wish.text, wish.template, wish.parameters, wish.language, wish.subject, wish.title, wish.link
+    )
     async with place.opened(workspace) as here:
         done, campaign_id, launched = await launch(here, wish, content)
         terminal.say(f"Announcement {campaign_id}, for {terminal.moment(launched.send_at, here.zone)}")

@@ -6,7 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from clarion.domain.content import AVAILABLE, Content, Form, MailForm, TemplateForm, TextForm, Variant
+from clarion.domain.content import (
+    AVAILABLE,
+    Content,
+    Form,
+    MailForm,
+    PushForm,
+    TemplateForm,
+    TextForm,
+    Variant,
+)
 from clarion.domain.field import FieldType
 from clarion.domain.language import choose_language
 from clarion.domain.refusal import Refusal
@@ -16,6 +25,8 @@ from clarion.errors import Problem
 LONGEST_PARAMETER = 1024
 LONGEST_SUBJECT = 255
 LONGEST_HTML = 64_000
+LONGEST_TITLE = 200
+LONGEST_VALUE = 1024
 TEXT_LIMITS: Mapping[str, int] = {"whatsapp": 4096, "messenger": 2000, "sms": 1600}
 """Characters of one text by kind of channel; a provider's own `text_limit` goes before these."""
 
@@ -31,6 +42,7 @@ EMPTY_PARAMETER = Refusal(
 EMPTY_SUBJECT = Refusal(
     "empty_subject", "the subject is empty for this person", "give its variables a default"
 )
+EMPTY_TITLE = Refusal("empty_title", "the title is empty for this person", "give its variables a default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,17 @@ class SaidMail:
     html: str | None
 
 
-Said = SaidText | SaidTemplate | SaidMail
+@dataclass(frozen=True, slots=True)
+class SaidPush:
+    """A push message as one person reads it; the title is one line, `data` is in the order of its names."""
+
+    title: str
+    body: str
+    url: str | None
+    data: tuple[tuple[str, str], ...]
+
+
+Said = SaidText | SaidTemplate | SaidMail | SaidPush
 
 
 def choose(
@@ -106,6 +128,7 @@ def check_content(
     known: Mapping[str, FieldType],
     *,
     text_limit: int = max(TEXT_LIMITS.values()),
+    byte_limit: int | None = None,
     has_window: bool = False,
     channel_kind: str | None = None,
     kinds: frozenset[str] = AVAILABLE,
@@ -113,7 +136,8 @@ def check_content(
     """Everything in the content that could not be sent; empty when all of it can.
 
     `known` is what `template.known_variables` gives; the rest is the provider's: `channel_kind` its name,
-    `kinds` what it carries, which every variant must be that could be said there. A problem's place is a
+    `kinds` what it carries, which every variant must be that could be said there, `byte_limit` (UTF-8) what
+    a text or a whole push message may come to. A problem's place is a
     JSON path, and in a template the line and column of it: "variants[0].content.text, line 1 column 7".
     """
     problems: list[Problem] = []
@@ -124,7 +148,10 @@ def check_content(
             if form.kind in AVAILABLE and here and form.kind not in kinds:
                 problems.append(_not_carried(form, channel_kind, kinds).at(where))
                 continue
-            problems += _check_form(form, where, known, text_limit)
+            found = _check_form(form, where, known, text_limit)
+            if not found and byte_limit is not None and here:
+                found = [refusal.at(where) for refusal in _check_size(form, known, byte_limit)]
+            problems += found
             if has_window and place == "outside" and isinstance(form, TextForm):
                 hint = "give a template: outside the service window no free text is taken"
                 problems.append(Problem(where, "free text outside the service window", hint))
@@ -163,15 +190,21 @@ def contact_values(
 
 
 def render(
-    form: Form, values: Mapping[str, object], *, text_limit: int = max(TEXT_LIMITS.values())
+    form: Form,
+    values: Mapping[str, object],
+    *,
+    text_limit: int = max(TEXT_LIMITS.values()),
+    byte_limit: int | None = None,
 ) -> Said | Refusal:
-    """What one person is told. Refusals: `empty_text`, `empty_subject`, `empty_parameter`, `too_long`,
-    `template_failed`, `not_available`.
+    """What one person is told. Refusals: `empty_text`, `empty_subject`, `empty_title`, `empty_parameter`,
+    `too_long`, `template_failed`, `not_available`.
 
     Raises Invalid for a template that `check_content` would refuse as broken.
     """
     if isinstance(form, TextForm):
-        return _said_text(form, values, text_limit)
+        return _fitting(_said_text(form, values, text_limit), byte_limit)
+    if isinstance(form, PushForm):
+        return _fitting(_said_push(form, values, text_limit), byte_limit)
     if isinstance(form, TemplateForm):
         return _said_template(form, values)
     if isinstance(form, MailForm):
@@ -195,20 +228,59 @@ def _text(source: str, values: Mapping[str, object], limit: int, *, html: bool =
 
 
 def _said_mail(form: MailForm, values: Mapping[str, object], text_limit: int) -> SaidMail | Refusal:
-    subject = compile_template(form.subject).render(values)
+    # A line break would begin a header of somebody else's making.
+    subject = _line(form.subject, values, LONGEST_SUBJECT, EMPTY_SUBJECT)
     if isinstance(subject, Refusal):
         return subject
-    # One line, whatever a person is called: a line break would begin a header of somebody else's making.
-    subject = " ".join("".join(c if c.isprintable() else " " for c in subject).split())
-    if not subject:
-        return EMPTY_SUBJECT
-    if len(subject) > LONGEST_SUBJECT:
-        return _too_long(len(subject), LONGEST_SUBJECT)
     text = _text(form.text, values, text_limit)
     if isinstance(text, Refusal):
         return text
     html = None if form.html is None else _text(form.html, values, LONGEST_HTML, html=True)
     return html if isinstance(html, Refusal) else SaidMail(subject, text, html)
+
+
+def _said_push(form: PushForm, values: Mapping[str, object], text_limit: int) -> SaidPush | Refusal:
+    title = _line(form.title, values, LONGEST_TITLE, EMPTY_TITLE)
+    if isinstance(title, Refusal):
+        return title
+    body = _text(form.body, values, text_limit)
+    if isinstance(body, Refusal):
+        return body
+    data = []
+    for key, source in sorted(form.data.items()):
+        value = _text(source, values, LONGEST_VALUE)
+        if value is EMPTY:  # nothing is known of this person there: what an app reads may say so
+            value = ""
+        if isinstance(value, Refusal):
+            return value
+        data.append((key, value))
+    return SaidPush(title, body, form.url, tuple(data))
+
+
+def _line(source: str, values: Mapping[str, object], longest: int, empty: Refusal) -> str | Refusal:
+    """One line, whatever a person is called."""
+    text = compile_template(source).render(values)
+    if isinstance(text, Refusal):
+        return text
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not text:
+        return empty
+    return _too_long(len(text), longest) if len(text) > longest else text
+
+
+def _fitting(said: SaidText | SaidPush | Refusal, limit: int | None) -> Said | Refusal:
+    if limit is None or isinstance(said, Refusal):
+        return said
+    size = _size(said)
+    return said if size <= limit else _too_big(size, limit)
+
+
+def _size(said: SaidText | SaidPush) -> int:
+    """UTF-8 bytes of all that is said."""
+    if isinstance(said, SaidText):
+        return len(said.text.encode())
+    parts = (said.title, said.body, said.url or "", *(part for pair in said.data for part in pair))
+    return sum(len(part.encode()) for part in parts)
 
 
 def _said_template(form: TemplateForm, values: Mapping[str, object]) -> SaidTemplate | Refusal:
@@ -256,6 +328,15 @@ def _check_length(source: str, known: Mapping[str, FieldType], limit: int) -> li
     return [] if text.strip() or template.variables else [Refusal("empty_text", "nothing is said")]
 
 
+def _check_size(form: Form, known: Mapping[str, FieldType], limit: int) -> list[Refusal]:
+    """Whether it is too big even with sample values in it, of a form that is right otherwise."""
+    if not isinstance(form, TextForm | PushForm):
+        return []
+    paths = frozenset().union(*(compile_template(source).variables for _, source, _ in _sources(form)))
+    said = render(form, samples(paths, known), text_limit=limit, byte_limit=limit)
+    return [said] if isinstance(said, Refusal) and said.reason == "too_long" else []
+
+
 def _sources(form: Form) -> list[tuple[str, str, int | None]]:
     """The templates of a form: their place, their source, the longest that it may be (None: a text's)."""
     match form:
@@ -268,12 +349,20 @@ def _sources(form: Form) -> list[tuple[str, str, int | None]]:
         case MailForm():
             html = [] if form.html is None else [("html", form.html, LONGEST_HTML)]
             return [("subject", form.subject, LONGEST_SUBJECT), ("text", form.text, None), *html]
+        case PushForm():
+            data = [(f"data.{key}", source, LONGEST_VALUE) for key, source in sorted(form.data.items())]
+            return [("title", form.title, LONGEST_TITLE), ("body", form.body, None), *data]
         case _:
             return []
 
 
 def _too_long(length: int, limit: int) -> Refusal:
     return Refusal("too_long", f"{length:,} characters; at most {limit:,} can be sent", "shorten the text")
+
+
+def _too_big(size: int, limit: int) -> Refusal:
+    what = f"{size:,} bytes, as UTF-8 counts; at most {limit:,} can be sent"
+    return Refusal("too_long", what, "shorten it; letters outside English take two to four bytes each")
 
 
 def _not_available(form: Form) -> Refusal:

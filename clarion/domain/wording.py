@@ -30,6 +30,7 @@ REASONS: Mapping[str, str] = {
     "outside_window": "did not write within 24 hours, and nothing is said outside the service window",
     "empty_text": "nothing is left of the text for this person",
     "empty_subject": "the mail's subject is empty for this person",
+    "empty_title": "the title is empty for this person",
     "empty_parameter": "a parameter of the template is empty for this person",
     "too_long": "the text is too long for this person",
     "template_failed": "the text cannot be made for this person",

@@ -32,6 +32,7 @@ class Fault(StrEnum):
     """Whose fault a call that was not accepted is: what should stop, beyond this message."""
 
     PERSON = "person"  # this recipient
+    GONE = "gone"  # this address leads to nobody, for good: it is not used any more
     OPTED_OUT = "opted_out"  # the recipient told the provider to stop: goes to the consent ledger
     CONTENT = "content"  # the template or its parameters: pauses the campaign
     ACCOUNT = "account"  # credentials, permission, payment: pauses the channel
@@ -77,7 +78,18 @@ class Mail:
     html: str | None = None
 
 
-Content = Text | Template | Mail
+@dataclass(slots=True)
+class Push:
+    """A notification on a device, as rendered: a title of one line ("" where plain text is sent), its text,
+    the address that it leads to, and pairs that an app may read, in the order of their names."""
+
+    title: str
+    body: str
+    url: str | None = None
+    data: tuple[tuple[str, str], ...] = ()
+
+
+Content = Text | Template | Mail | Push
 """What a parcel may hold; `domain.content` has a form of each, whose `kind` is what providers carry."""
 
 
@@ -89,6 +101,7 @@ class Parcel:
     scheme: str
     address: str
     content: Content
+    lifetime: float | None = None  # seconds after which it is worth nothing any more, where that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +255,19 @@ class Choosy(Protocol):
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raises Invalid with every problem, its place below config.options."""
+
+
+@runtime_checkable
+class Weighed(Protocol):
+    """A provider that takes so many bytes, whatever the characters are."""
+
+    byte_limit: ClassVar[int]  # UTF-8, of a text, or of a push message's title, body, link and data together
+
+
+def byte_limit(provider: Provider) -> int | None:
+    """`Weighed.byte_limit`; None where the provider counts characters only."""
+    found: int | None = getattr(provider, "byte_limit", None)  # an isinstance here is dear, and this is hot
+    return found
 
 
 @runtime_checkable

@@ -150,7 +150,6 @@ def test_content_is_kept_as_it_was_given() -> None:
 
 OTHERS: list[dict[str, Any]] = [
     {"kind": "media", "media": "image", "url": "https://example.org/a.png"},
-    {"kind": "push", "title": "News", "body": "Hello"},
     {"kind": "web_call", "url": "https://example.org/hook"},
     {"kind": "flow_start", "flow": "welcome"},
     {"kind": "questionnaire", "questionnaire": "household"},
