@@ -11,7 +11,8 @@ from clarion.errors import Invalid
 from clarion.providers.contract import Provider
 
 _OURS = {
-    "bounces", "calling", "contract", "described", "letters", "meta", "registry", "replies", "transactions",
+    "bounces", "calling", "contract", "described", "devices", "letters", "meta", "registry", "replies",
+    "service_accounts", "transactions",
 }  # fmt: skip
 
 
