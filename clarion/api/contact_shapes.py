@@ -124,6 +124,8 @@ class AddressAnswer(Answer):
 
     urn: str = Field(examples=["whatsapp:+254712000001"])
     status: Literal["active", "invalid", "retired"]
+    reason: str = Field(description="of an invalid one: what its provider said")
+    status_at: datetime | None = Field(description="since when it is invalid")
     opted_out: bool
     last_inbound_at: datetime | None = Field(description="when something last came from it")
 

@@ -32,7 +32,9 @@ class Fault(StrEnum):
     """Whose fault a call that was not accepted is: what should stop, beyond this message."""
 
     PERSON = "person"  # this recipient
-    GONE = "gone"  # this address leads to nobody, for good: it is not used any more
+    # This address leads to nobody, for good, and is not used any more, by whatever channel. Only of a kind of
+    # address that is this provider's alone: that a number is not on WhatsApp does not take its SMS away.
+    GONE = "gone"
     OPTED_OUT = "opted_out"  # the recipient told the provider to stop: goes to the consent ledger
     CONTENT = "content"  # the template or its parameters: pauses the campaign
     ACCOUNT = "account"  # credentials, permission, payment: pauses the channel

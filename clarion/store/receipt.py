@@ -206,6 +206,7 @@ class Whose:
 
     attempt_id: UUID
     consent_key: bytes | None
+    scheme: str | None
     lane_id: UUID
 
 
@@ -213,10 +214,10 @@ async def whose(connection: Connection, cohort: date, attempt_ids: Sequence[UUID
     """Attempts of one cohort, by id."""
     async with connection.cursor(row_factory=class_row(Whose)) as cursor:
         await cursor.execute(
-            """SELECT a.id AS attempt_id, d.consent_key, a.lane_id FROM unnest(%(ids)b::uuid[]) AS w(id)
+            """SELECT a.id AS attempt_id, d.consent_key, d.scheme, a.lane_id FROM unnest(%(ids)b::uuid[]) AS w(id)
                CROSS JOIN LATERAL (SELECT id, lane_id, address_id FROM attempt
                  WHERE attempt.id = w.id AND attempt.cohort = %(cohort)s LIMIT 1) a
-               LEFT JOIN LATERAL (SELECT consent_key FROM address
+               LEFT JOIN LATERAL (SELECT consent_key, scheme FROM address
                  WHERE address.id = a.address_id LIMIT 1) d ON true""",
             {"ids": list(attempt_ids), "cohort": cohort},
         )
