@@ -140,7 +140,8 @@ def told(answer: Answer) -> Told:
         return Told(Answered.REFUSED, fault=Fault.GONE, code=code, detail=detail)
     if status == 413:
         return Told(Answered.REFUSED, fault=Fault.CONTENT, code=code, detail=detail)
-    if status == 503 or (status > 500 and wait is not None):  # RFC 9110 15.6.4: unable to handle it now
+    # RFC 9110 15.6.4 and 10.2.3: unable to handle it now; and whoever says when to come again
+    if status == 503 or (status >= 500 and wait is not None):
         return Told(Answered.LATER, fault=Fault.PROVIDER, code=code, detail=detail, retry_after=wait)
     return by_status(answer, code, detail)
 
