@@ -22,6 +22,7 @@ from clarion.domain.refusal import Refusal
 LONGEST_ENDPOINT = 1500
 _KEPT = re.compile(r"(https?://[^#]+)#p256dh=([^&]+)&auth=([^&]+)")
 _URL = re.compile(r"[!-~]+")
+_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
 # The curve of p256dh (NIST P-256, SP 800-186 3.2.1.3): y² = x³ − 3x + B modulo P.
 _P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
@@ -61,6 +62,8 @@ def read_browser(text: str) -> Browser | Refusal:
         return _refusal("it has no endpoint that can be called")
     if problem := not_public(endpoint):
         return Refusal("endpoint_not_public", f"the push service: {problem}")
+    if not _NAME.fullmatch(parts.hostname):
+        return _refusal("its push service has no name")
     host = parts.netloc.lower()
     return Browser(f"https://{host}{endpoint[len('https://') + len(host) :]}", key, secret)
 

@@ -65,6 +65,8 @@ def otherwise(endpoint: str = ENDPOINT, p256dh: bytes = P256DH, auth: bytes = AU
         (otherwise(endpoint="https://amina@push.example.org/x"), "not_a_browser"),
         (otherwise(endpoint="https://push.example.org:port/x"), "not_a_browser"),
         (otherwise(endpoint="https:///x"), "not_a_browser"),
+        (otherwise(endpoint="https://[2606:4700::1111]/x"), "not_a_browser"),
+        (otherwise(endpoint="https://push.example.org./x"), "not_a_browser"),
         (otherwise(endpoint="http://push.example.org/x"), "endpoint_not_public"),
         (otherwise(endpoint="https://127.0.0.1/x"), "endpoint_not_public"),
         (otherwise(endpoint="https://[::1]:8000/x"), "endpoint_not_public"),

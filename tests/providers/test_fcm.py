@@ -56,9 +56,8 @@ def granted(token: str = "ya29.one", lasts: object = 3599) -> bytes:
 def refusal(
     status: int, word: str, code: str = "", message: str = "Why", *headers: str, **more: Any
 ) -> bytes:
-    details = (
-        [{"@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": code}] if code else []
-    )
+    kind = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
+    details: list[dict[str, Any]] = [{"@type": kind, "errorCode": code}] if code else []
     if fields := more.get("fields"):
         violations = [{"field": field, "description": "Invalid"} for field in fields]
         details.append({"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations})
