@@ -11,7 +11,7 @@ from pydantic import Field
 
 from clarion.api.model import Answer
 from clarion.domain.audience import Audience
-from clarion.domain.campaign import Announcement, State
+from clarion.domain.campaign import Announcement, Fallback, State
 from clarion.domain.content import Content
 from clarion.domain.wording import why
 from clarion.flow.results import shown_word
@@ -42,6 +42,7 @@ class AnnouncementAnswer(AnnouncementInList):
     frozen: bool
     expires_after: int = Field(description="seconds after its moment")
     weight: int = Field(description="its share of the channel beside other announcements")
+    fallback: list[Fallback] = Field(description="further channels, in order, for whom it did not reach")
 
 
 def in_list(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def answer(row: Mapping[str, Any]) -> AnnouncementAnswer:
     definition = Announcement.read(row["definition"])
     own = {
         key: getattr(definition, key)
-        for key in ("audience", "content", "one_per", "frozen", "expires_after", "weight")
+        for key in ("audience", "content", "one_per", "frozen", "expires_after", "weight", "fallback")
     }
     return AnnouncementAnswer.model_validate({**row, **own, "send_at": row["send_at"] or definition.send_at})
 
@@ -162,6 +163,7 @@ class MessageAnswer(Answer):
     external_id: str | None
     name: str
     address: str | None = Field(examples=["whatsapp:+254712000001"])
+    channel: str | None = Field(description="where it is, or ended", examples=["staff"])
     state: str = Field(examples=["delivered"], description="scheduled, ready, sending, accepted, …")
     reason: str | None = Field(examples=["opted_out"])
     explanation: str = Field(examples=["asked for no more messages"])

@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 
 from clarion.api.model import Body
 from clarion.domain.audience import Audience
-from clarion.domain.campaign import DAY, LONGEST_NAME, Announcement
+from clarion.domain.campaign import DAY, LONGEST_NAME, Announcement, Fallback
 from clarion.domain.content import Content
 
 GROUP = "0190c2d4-7e00-7000-8000-000000000001"
@@ -66,6 +66,11 @@ class AnnouncementBody(Body):
     weight: int = Field(
         default=1, ge=1, le=100, description="its share of the channel beside other announcements"
     )
+    fallback: list[Fallback] = Field(
+        default_factory=list,
+        max_length=5,
+        description="further channels, in order, for whom it did not reach",
+    )
     launch: bool = Field(default=False, description="launch it at once")
     confirm_similar: bool = Field(default=False, description="with launch: although a similar one is there")
     confirm_empty: bool = Field(default=False, description="with launch: although nobody is meant yet")
@@ -80,7 +85,7 @@ class AnnouncementBody(Body):
         return Announcement(
             audience=self.audience, content=self.content or Content.of_text(self.text or ""),
             one_per=self.one_per, frozen=self.frozen, send_at=self.send_at, expires_after=self.expires_after,
-            weight=self.weight,
+            weight=self.weight, fallback=tuple(self.fallback),
         )  # fmt: skip
 
 
@@ -99,6 +104,7 @@ class AnnouncementChange(Body):
     send_at: AwareDatetime | None = Field(default=None, description=SEND_AT)
     expires_after: int | None = Field(default=None, ge=60, le=30 * DAY)
     weight: int | None = Field(default=None, ge=1, le=100)
+    fallback: list[Fallback] | None = Field(default=None, max_length=5)
     confirm_similar: bool = False
 
     @model_validator(mode="after")
@@ -114,6 +120,8 @@ class AnnouncementChange(Body):
             for key in ("audience", "content", "one_per", "frozen", "expires_after", "weight")
             if getattr(self, key) is not None
         }
+        if self.fallback is not None:
+            given["fallback"] = tuple(self.fallback)
         if "send_at" in self.model_fields_set:
             given["send_at"] = self.send_at
         if self.text is not None:

@@ -26,6 +26,7 @@ class AttemptAnswer(Answer):
     """One try at the provider."""
 
     id: UUID
+    channel: str | None = Field(examples=["staff"])
     reference: str = Field(description="what the provider was given, and gives back in receipts")
     state: str = Field(examples=["accepted"])
     effective: bool = Field(description="it may have had effect, so no other try is begun")

@@ -19,7 +19,7 @@ from clarion.cli.moment import parse_moment
 from clarion.cli.place import Place
 from clarion.cli.saying import content_of
 from clarion.domain.audience import Audience, Selection
-from clarion.domain.campaign import Announcement
+from clarion.domain.campaign import Announcement, Fallback
 from clarion.domain.content import Content, TextForm
 from clarion.domain.imports import ImportOptions
 from clarion.domain.person import clean_group
@@ -58,6 +58,7 @@ class Wish:
     language: str = "en"
     at: str | None = None
     channel: str | None = None
+    fallback: tuple[str, ...] = ()
     name: str | None = None
     one_per_address: bool = False
     country: str | None = None
@@ -94,6 +95,10 @@ def send(
         ),
     ] = None,
     channel: Annotated[str | None, typer.Option(help="Which channel, where there are several.")] = None,
+    fallback: Annotated[
+        list[str] | None,
+        typer.Option(help="A further channel for whom it does not reach over those before; may be repeated."),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What the announcement is called.")] = None,
     one_per_address: Annotated[
         bool, typer.Option("--one-per-address", help="People who share a phone get one message.")
@@ -117,9 +122,9 @@ def send(
     [dim]$[/] clarion send --to people.xlsx --template reminder --param "{{ contact.name }}" --no-wait
     """
     wish = Wish(
-        to, text, subject, template, tuple(param or ()), language, at, channel, name, one_per_address,
-        country, tuple(column or ()), confirm_similar, ask=terminal.asks() and not yes, title=title,
-        link=link,
+        to, text, subject, template, tuple(param or ()), language, at, channel, tuple(fallback or ()), name,
+        one_per_address, country, tuple(column or ()), confirm_similar, ask=terminal.asks() and not yes,
+        title=title, link=link,
     )  # fmt: skip
     place.run(_send(wish, workspace, wait=not no_wait, json=json))
 
@@ -175,6 +180,7 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
         provider = registry.get(found["provider"])
         if problems := await draft.content_problems(connection, content, provider):
             raise Invalid("this cannot be said", problems=tuple(problems))
+        further = [await channel_command.find(connection, each) for each in wish.fallback]
     _warn_of_the_window(provider, content)
     now = here.now().astimezone(here.zone)
     title = wish.name or f"{wish.file.name}, {now:%Y-%m-%d %H:%M:%S}"
@@ -188,6 +194,7 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
         definition = Announcement(
             audience=Audience(include=Selection(groups=(everybody,))), content=content, send_at=moment,
             one_per="address" if wish.one_per_address else "person",
+            fallback=tuple(Fallback(channel_id=one["id"]) for one in further),
         )  # fmt: skip
         campaign_id = await draft.create(
             connection, here.services, name=title, channel_id=found["id"], definition=definition, by=BY
@@ -233,12 +240,15 @@ def whom(counts: dict[str, int]) -> str:
     """One sentence on whom it will reach."""
     left_out = [f"{counts[key]:,} {words}" for key, words in LEFT_OUT.items() if counts.get(key)]
     rest = f"; left out: {', '.join(left_out)}" if left_out else ""
-    return f"{counts['people']:,} people, {counts['reachable']:,} can be reached{rest}"
+    further = f"; {n:,} of these by a further channel" if (n := counts.get("by_fallback")) else ""
+    return f"{counts['people']:,} people, {counts['reachable']:,} can be reached{rest}{further}"
 
 
 def _refuse_unreachable(rehearsed: Preview, moment: datetime | None) -> None:
     """Raises Invalid where nobody could hear it. Of a later moment only who has no way at all is known."""
     counts = rehearsed.counts
+    if counts.get("by_fallback"):
+        return
     reasons = [f"{counts[key]:,} {words}" for key, words in LEFT_OUT.items() if counts.get(key)]
     everybody = rehearsed.sampled >= counts["reachable"]
     if moment is None and everybody and sum(rehearsed.unsayable.values()) == rehearsed.sampled:
@@ -262,7 +272,7 @@ def _refuse_unreachable(rehearsed: Preview, moment: datetime | None) -> None:
 
 def _question(counts: dict[str, int], moment: datetime | None, here: Place) -> str:
     when = "now" if moment is None else f"at {terminal.moment(moment, here.zone)}"
-    return f"Send to {counts['reachable']:,} people {when}?"
+    return f"Send to {counts['reachable'] + counts.get('by_fallback', 0):,} people {when}?"
 
 
 def _moment(here: Place, wish: Wish) -> datetime | None:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from clarion.domain.audience import Audience
 from clarion.domain.content import Content, Form, MailForm, MediaForm, PushForm, TemplateForm, TextForm
@@ -37,13 +37,36 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Fallback(BaseModel):
+    """A further channel for whom the message did not reach over those before: refused, undelivered, or with
+    nothing there that it could reach.
+
+    `after`: also whoever it is not known to have reached so many seconds after the try. That proves nothing,
+    so the campaign must say that somebody may have it twice.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channel_id: UUID
+    after: int | None = Field(default=None, ge=60, le=30 * DAY, description="seconds without delivery")
+    may_arrive_twice: bool = Field(default=False, description="with after: it may come over both")
+
+    @model_validator(mode="after")
+    def _says_so(self) -> Fallback:
+        if (self.after is not None) != self.may_arrive_twice:
+            raise ValueError(
+                "time alone proves nothing, so `after` goes with may_arrive_twice: true, and only so"
+            )
+        return self
+
+
 class Announcement(BaseModel):
     """What an announcement is, beside its name and its channel. Times are seconds.
 
     `send_at` is the author's wish while it is a draft; launching decides. `frozen`: the audience is whom
     it means when launched, not when sent. `weight` is its share of the channel beside other announcements:
-    one of weight 3 sends three for each that one of weight 1 sends. `test_of`: a test of that announcement,
-    shown nowhere else.
+    one of weight 3 sends three for each that one of weight 1 sends. `fallback` are further channels, in
+    order, for whom it did not reach. `test_of`: a test of that announcement, shown nowhere else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,6 +78,7 @@ class Announcement(BaseModel):
     send_at: AwareDatetime | None = None
     expires_after: int = Field(default=DAY, ge=60, le=30 * DAY)
     weight: int = Field(default=1, ge=1, le=100)
+    fallback: tuple[Fallback, ...] = Field(default=(), max_length=5)
     test_of: UUID | None = None
 
     @property
@@ -64,7 +88,10 @@ class Announcement(BaseModel):
 
     def stored(self) -> dict[str, Any]:
         """As JSON, for the campaign's row; `read` reads it back."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        stored = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if not self.fallback:  # an older worker, which knows of none, can read it
+            del stored["fallback"]
+        return stored
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Announcement:

@@ -144,7 +144,9 @@ def check_content(
     for number, variant in enumerate(content.variants):
         for place, form in variant.forms:
             where = f"variants[{number}].{place}"
-            here = variant.channel_kind in (None, channel_kind)
+            # without a service window, what is said outside of it is never said beside what is said inside
+            unsaid = place == "outside" and not has_window and variant.inside is not None
+            here = variant.channel_kind in (None, channel_kind) and not unsaid
             if form.kind in AVAILABLE and here and form.kind not in kinds:
                 problems.append(_not_carried(form, channel_kind, kinds).at(where))
                 continue

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from clarion.domain.campaign import PRIORITY, STEP, Announcement, State, check_moment, require
+from clarion.domain.campaign import STEP, Announcement, State, check_moment, require
 from clarion.domain.message import cohort_of
 from clarion.errors import Conflict, Invalid
-from clarion.flow import draft, similar, whom
+from clarion.flow import draft, route, similar, whom
 from clarion.flow.services import Services, nobody
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
@@ -125,11 +125,11 @@ async def withdraw_cancelled(
     """
     async with services.db.tenant(workspace_id) as connection:
         row, _ = await draft.read(connection, campaign_id)
-        runs = await run.of_campaign(connection, campaign_id)
+        lanes = await campaigns.lane_ids(connection, campaign_id)
     if row["state"] != State.CANCELLED:
         return 0
     ended = 0
-    for lane_id in {one["lane_id"] for one in runs}:
+    for lane_id in lanes:
         while chunks > 0:
             chunks -= 1
             async with services.db.tenant(workspace_id) as connection:
@@ -174,9 +174,7 @@ async def _plan(
     content_id, run_id = uuid7(now), uuid7(now)
     body = definition.content.model_dump(mode="json", exclude_none=True)
     await campaigns.add_content(connection, content_id, campaign_id, STEP, body, now)
-    lane_id = await campaigns.open_lane(
-        connection, uuid7(now), channel_id, campaign_id, PRIORITY, definition.weight
-    )
+    lane_id = await route.open_lanes(connection, campaign_id, channel_id, definition, now)
     await run.plan(
         connection, run_id, campaign_id=campaign_id, iteration=1, cohort=cohort_of(moment),
         content_version_id=content_id, lane_id=lane_id, due_at=moment,

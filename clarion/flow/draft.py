@@ -11,7 +11,6 @@ from uuid import UUID
 from clarion.domain.campaign import (
     KIND,
     LONGEST_NAME,
-    PRIORITY,
     STEP,
     Announcement,
     State,
@@ -24,7 +23,7 @@ from clarion.domain.refusal import Refusal
 from clarion.domain.saying import check_content, choose
 from clarion.domain.template import known_variables
 from clarion.errors import Conflict, Invalid, NotFound, Problem
-from clarion.flow import similar, whom
+from clarion.flow import route, similar, whom
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.kit.ids import uuid7
@@ -135,6 +134,13 @@ async def check(
         problems += await content_problems(connection, definition.content, provider)
     except NotFound:
         problems.append(Problem("channel_id", "no such channel", "GET /api/v1/channels lists them."))
+    further, wrong = await route.further(connection, channel_id, definition)
+    problems += wrong
+    for other in further:
+        problems += [
+            Problem(one.where, f"over {other.name}: {one.what}", one.hint)
+            for one in await content_problems(connection, definition.content, other)
+        ]
     if problems or provider is None:
         raise Invalid("the announcement is not right yet", problems=tuple(problems))
     return provider
@@ -227,10 +233,10 @@ async def _plan_again(
         content_id = uuid7(now)
         body = after.content.model_dump(mode="json", exclude_none=True)
         await campaigns.add_content(connection, content_id, campaign_id, STEP, body, now)
-    if edited.channel_id != edited.row["channel_id"] or before.weight != after.weight:
-        lane_id = await campaigns.open_lane(
-            connection, uuid7(now), edited.channel_id, campaign_id, PRIORITY, after.weight
-        )
+    if edited.channel_id != edited.row["channel_id"] or any(
+        getattr(before, shape) != getattr(after, shape) for shape in ("weight", "fallback")
+    ):
+        lane_id = await route.open_lanes(connection, campaign_id, edited.channel_id, after, now)
     await _refreeze(connection, edited, now)
     changed = await run.change(
         connection, planned["id"], content_version_id=content_id, lane_id=lane_id,

@@ -61,7 +61,8 @@ async def message(connection: Connection, message_id: UUID, now: datetime, zone:
         one["begun_at"] = made_at(one["id"])
     found["shown"] = shown_word(found, now)
     told: list[str] = [_opening(found, zone)]
-    told += [_try(n, one, zone) for n, one in enumerate(tries, 1)]
+    several = len({found["channel"], *(one["channel"] for one in tries)}) > 1
+    told += [_try(n, one, zone, several=several) for n, one in enumerate(tries, 1)]
     told += [_receipt(one, zone) for one in receipts]
     if found["state"] == State.READY:
         told.append(_waits(found, place, now, zone))
@@ -99,8 +100,9 @@ def _became(found: Row, zone: tzinfo) -> str:
     return f"{said} ({_when(moment, zone)})" if moment and found["state"] != State.READY else said
 
 
-def _try(n: int, one: Row, zone: tzinfo) -> str:
-    said = f"Try {n}, begun {_when(one['begun_at'], zone)}, {_TRIES[one['state']]}"
+def _try(n: int, one: Row, zone: tzinfo, *, several: bool) -> str:
+    over = f" over {one['channel']}" if several else ""
+    said = f"Try {n}{over}, begun {_when(one['begun_at'], zone)}, {_TRIES[one['state']]}"
     parts = [f"code {one['code']}" if one["code"] else "", one["detail"] or ""]
     detail = ", ".join(part for part in parts if part)
     said += f" ({detail})" if detail else ""

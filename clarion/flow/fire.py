@@ -19,7 +19,7 @@ from clarion.kit.log import logger
 from clarion.providers import registry
 from clarion.store import campaign as campaigns
 from clarion.store import channel as channels
-from clarion.store import event, lane, notice, run
+from clarion.store import event, fallback, lane, notice, run
 from clarion.store.expansion import Meant, expand_chunk
 
 FIRST, CHUNK = 1_000, 20_000  # people a transaction: few at first, so that sending begins at once
@@ -37,6 +37,7 @@ class _Firing:
     meant: Meant
     schemes: tuple[str, ...]
     one_an_address: bool
+    falls: bool
 
 
 async def due(services: Services, ahead: float = 0.0) -> list[tuple[UUID, UUID]]:
@@ -101,7 +102,7 @@ async def _expand(
             now = services.clock.now()
             chunk = await expand_chunk(
                 connection, run_id, firing.meant, schemes=firing.schemes,
-                once_an_address=firing.one_an_address, limit=limit, now=now,
+                once_an_address=firing.one_an_address, limit=limit, now=now, falls=firing.falls,
             )  # fmt: skip
             if chunk is not None and chunk.skipped and services.listening.wants(workspace_id, OF_ENDS):
                 await event.of_skips(connection, run_id, now)
@@ -126,7 +127,8 @@ async def finish(services: Services, workspace_id: UUID) -> None:
         if one["ready"] and one["campaign_state"] == State.CANCELLED:
             await announce.withdraw_cancelled(services, workspace_id, one["campaign_id"], chunks=STEPS)
         elif one["ready"] and one["expires_at"] <= now:
-            await _expire(services, workspace_id, one["lane_id"])
+            for lane_id in one["lane_ids"]:
+                await _expire(services, workspace_id, lane_id)
         if _moves(one):
             async with services.db.tenant(workspace_id) as connection:
                 await _settle(connection, one["campaign_id"], one["id"], now)
@@ -149,7 +151,8 @@ async def _begin(services: Services, workspace_id: UUID, run_id: UUID) -> _Firin
         provider = registry.get((await channels.get(connection, row["channel_id"]))["provider"])
         if row["state"] == State.SCHEDULED:
             await campaigns.set_state(connection, row["id"], State.RUNNING, now)
-        return _Firing(meant, provider.schemes, definition.one_per == "address")
+        one_an_address = definition.one_per == "address"
+        return _Firing(meant, provider.schemes, one_an_address, bool(definition.fallback))
 
 
 def _may_begin(state: str, found: Row, now: datetime) -> bool:
@@ -206,6 +209,8 @@ async def _settle(connection: Connection, campaign_id: UUID, run_id: UUID, now: 
     if one["ready"]:
         if row["state"] == State.COMPLETED:  # an unknown try turned out not to have been sent
             await campaigns.set_state(connection, campaign_id, State.RUNNING, now)
+        return
+    if await fallback.pending(connection, campaign_id):
         return
     others = await run.others_open(connection, campaign_id, run_id)
     if row["state"] in (State.RUNNING, State.PAUSED) and not others:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from clarion.domain.campaign import Announcement
 from clarion.domain.segment import segments
-from clarion.flow import draft, similar, whom
+from clarion.flow import draft, route, similar, whom
 from clarion.flow.compose import WINDOW, Composer, Unsayable
 from clarion.flow.services import Services
 from clarion.flow.similar import Similar
@@ -68,7 +68,7 @@ async def preview(connection: Connection, services: Services, campaign_id: UUID)
     now = services.clock.now()
     row, definition = await draft.read(connection, campaign_id)
     provider = await draft.check(connection, row["channel_id"], definition, now)
-    counts = await _counts(connection, campaign_id, definition, provider, now)
+    counts = await _counts(connection, row["channel_id"], definition, provider, now)
     made, unsayable = await _composed(connection, services, row["channel_id"], definition, provider, now)
     moment = row["send_at"] or definition.send_at or now
     return Preview(
@@ -82,11 +82,13 @@ async def preview(connection: Connection, services: Services, campaign_id: UUID)
 
 
 async def _counts(
-    connection: Connection, campaign_id: UUID, definition: Announcement, provider: Provider, now: datetime
+    connection: Connection, channel_id: UUID, definition: Announcement, provider: Provider, now: datetime
 ) -> dict[str, int]:
+    others, _ = await route.further(connection, channel_id, definition)
     counts = await audiences.preview(
-        connection, definition.audience, provider.schemes, definition.one_per, now=now
-    )
+        connection, definition.audience, provider.schemes, definition.one_per, now=now,
+        further=[scheme for other in others for scheme in other.schemes],
+    )  # fmt: skip
     if provider.has_window:
         meant = await whom.now_meant(connection, definition.audience, now)
         inside = await sample.in_window(connection, meant, provider.schemes, now - WINDOW)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from clarion.domain.campaign import State
 from clarion.flow import draft, waits
 from clarion.kit.db import Connection, Row
+from clarion.store import campaign as campaigns
 from clarion.store import channel as channels
 from clarion.store import progress as waiting
 from clarion.store import run, tally
@@ -45,15 +45,17 @@ class Progress:
 
 async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> Progress:
     """Costs the same however large it is. Raises NotFound."""
-    row, _ = await draft.read(connection, campaign_id)
+    row, definition = await draft.read(connection, campaign_id)
     runs = await run.of_campaign(connection, campaign_id)
+    lanes = await campaigns.lane_ids(connection, campaign_id)
     counts, reasons = await _counted(connection, runs)
     ready = counts.pop("ready", 0)
     if ready:
-        counts.update(await _waiting(connection, runs, ready, now))
+        counts.update(await _waiting(connection, lanes, ready, now))
     total = counts.total()
-    rate = await _rate(connection, runs, now) if ready else 0.0
-    channel = await channels.get(connection, row["channel_id"]) if counts["ready"] else None
+    rate = await _rate(connection, runs, lanes, now) if ready else 0.0
+    over = [row["channel_id"], *(further.channel_id for further in definition.fallback)]
+    kept = [waits.of_channel(await channels.get(connection, one), now) for one in over if counts["ready"]]
     moving = ready and rate > 0 and row["state"] == State.RUNNING
     return Progress(
         state=State(row["state"]),
@@ -67,7 +69,7 @@ async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> 
         rate=rate,
         eta=now + timedelta(seconds=ready / rate) if moving else None,
         error=next((one["error"] for one in runs if one["error"]), ""),
-        waits=waits.of_channel(channel, now) if channel and row["state"] == State.RUNNING else "",
+        waits=next(filter(None, kept), "") if row["state"] == State.RUNNING else "",
     )
 
 
@@ -84,23 +86,19 @@ async def _counted(connection: Connection, runs: list[Row]) -> tuple[Counter[str
     return counts, reasons
 
 
-async def _waiting(connection: Connection, runs: list[Row], ready: int, now: datetime) -> dict[str, int]:
+async def _waiting(connection: Connection, lanes: list[UUID], ready: int, now: datetime) -> dict[str, int]:
     """What the ledger calls ready, told apart by the queue: what has no place there is being sent."""
-    found = await waiting.waiting(connection, _lanes(runs), now)
+    found = await waiting.waiting(connection, lanes, now)
     queued, later = int(found["queued"]), int(found["later"])
     sending = max(0, ready - queued) if queued < waiting.COUNTED else 0
     return {"scheduled": later, "sending": sending, "ready": max(0, ready - sending - later)}
 
 
-async def _rate(connection: Connection, runs: list[Row], now: datetime) -> float:
+async def _rate(connection: Connection, runs: list[Row], lanes: list[UUID], now: datetime) -> float:
     began = min((one["started_at"] for one in runs if one["started_at"]), default=now)
     since = max(now - WINDOW, began)
     seconds = (now - since).total_seconds()
     if seconds <= 0:
         return 0.0
     cohorts = sorted({one["cohort"] for one in runs})
-    return round(await waiting.begun_since(connection, _lanes(runs), cohorts, since, now) / seconds, 1)
-
-
-def _lanes(runs: list[Row]) -> list[Any]:
-    return sorted({one["lane_id"] for one in runs})
+    return round(await waiting.begun_since(connection, lanes, cohorts, since, now) / seconds, 1)

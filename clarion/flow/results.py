@@ -32,6 +32,7 @@ CHUNK = 2_000
 COLUMNS = (
     "external_id", "name", "address", "state", "reason", "explanation", "tries", "due_at", "settled_at",
     "delivered_at", "read_at", "provider_code", "provider_id", "contact_id", "message_id",
+    "channel",
 )  # fmt: skip
 SHEET = 1_048_576  # rows that a sheet of a workbook holds (Office Open XML)
 Progress = Callable[[int], None]
@@ -173,7 +174,7 @@ def _cells(one: Row) -> list[str]:
     return [
         one["external_id"] or "", one["name"], address, one["shown"], one["reason"] or "",
         why(one["reason"]), str(one["tries"]), *(_moment(one[key]) for key in _MOMENTS), one["code"] or "",
-        one["provider_id"] or "", str(one["contact_id"]), str(one["id"]),
+        one["provider_id"] or "", str(one["contact_id"]), str(one["id"]), one["channel"] or "",
     ]  # fmt: skip
 
 

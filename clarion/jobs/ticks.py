@@ -12,7 +12,7 @@ from uuid import UUID
 from procrastinate import App
 
 from clarion.errors import ClarionError
-from clarion.flow import fire, notify, reconcile
+from clarion.flow import fall_back, fire, notify, reconcile
 from clarion.flow.services import Services
 from clarion.flow.tell import forget
 from clarion.kit import jobs
@@ -38,6 +38,7 @@ class Ticks:
         await asyncio.gather(
             self._every(poll * 2, self.due, stop),
             self._every(poll * 2, self._each_with("finish", self._finish), stop),
+            self._every(poll, self._fall_back, stop),
             self._every(poll * 10, self._each_with("reconcile", self._reconcile), stop),
             self._every(10.0, self._each_with("notify", self._notify), stop),
             self._every(10.0, self.sweep, stop),
@@ -59,6 +60,10 @@ class Ticks:
 
     async def _finish(self, workspace_id: UUID) -> None:
         await fire.finish(self.services, workspace_id)
+
+    async def _fall_back(self) -> None:
+        for workspace_id in await fall_back.workspaces(self.services):
+            await fall_back.fall_back(self.services, workspace_id)
 
     async def _reconcile(self, workspace_id: UUID) -> None:
         await reconcile.workspace(self.services, self.http, workspace_id)

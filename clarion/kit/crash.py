@@ -34,6 +34,8 @@ Point = Literal[
     "expand.committed",
     "receive.before_commit",
     "receive.committed",
+    "fallback.before_commit",
+    "fallback.committed",
 ]
 POINTS: tuple[Point, ...] = get_args(Point)
 

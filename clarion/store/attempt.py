@@ -13,10 +13,10 @@ from uuid import UUID
 
 from psycopg.rows import class_row, tuple_row
 
-from clarion.domain.message import Outcome, Verdict
+from clarion.domain.message import Outcome, State, Verdict
 from clarion.kit.db import Connection, array, texts
 from clarion.kit.ids import floor7
-from clarion.store import receipt, tally
+from clarion.store import fallback, receipt, tally
 from clarion.store.cohort import within
 
 # Two statements, because the second must see what the first has locked: receipts may move the same
@@ -128,6 +128,8 @@ async def settle(
         await cursor.execute(within(_SETTLE, cohort), params, prepare=True)
         found = await cursor.fetchone()
     settled = int(found[0]) if found else 0
+    if failed := [v.attempt_id for v in verdicts if v.state is State.FAILED]:
+        await fallback.note_attempts(connection, cohort, failed, now)
     if settled < len(verdicts):
         settled += await _believe(connection, cohort, verdicts, now)
     return settled

@@ -105,7 +105,11 @@ def _memberships_beyond_first(some: Selection, values: Values) -> LiteralString:
 _PREVIEW: tuple[LiteralString, LiteralString, LiteralString] = (
     "WITH who AS MATERIALIZED (SELECT c.id, c.status FROM contact c WHERE ",
     """), reach AS (
-      SELECT a.consent_key,
+      SELECT a.consent_key, a.consent_key IS NULL AND EXISTS (
+          SELECT FROM address d WHERE d.contact_id = w.id AND d.status = 'active'
+            AND d.scheme = ANY (%(further)s::text[])
+            AND NOT EXISTS (SELECT FROM consent o WHERE o.consent_key = d.consent_key AND o.state = 'out')
+        ) AS further,
         CASE WHEN w.status = 'erased' THEN 'erased'
              WHEN w.status = 'merged' THEN 'duplicate_person'
              WHEN a.consent_key IS NULL AND EXISTS (
@@ -129,6 +133,7 @@ _PREVIEW: tuple[LiteralString, LiteralString, LiteralString] = (
       count(*) FILTER (WHERE reason = 'no_address') AS no_address,
       count(*) FILTER (WHERE reason = 'invalid_number') AS invalid_number,
       count(*) FILTER (WHERE reason = 'erased') AS erased,
+      count(*) FILTER (WHERE reason IN ('no_address', 'invalid_number') AND further) AS by_fallback,
       (""",
     ") AS in_several_groups FROM reach",
 )
@@ -141,21 +146,25 @@ async def preview(
     one_per: OnePer = "person",
     *,
     now: datetime,
+    further: Sequence[str] = (),
 ) -> dict[str, int]:
     """What sending to this audience now would come to, by channels that reach `schemes` (best first).
 
     `people` = `reachable` + `duplicate_person` + `duplicate_address` + `opted_out` + `no_address` +
     `invalid_number` + `erased`, the reasons of the ledger (`message.Skip`). Beside that:
     `in_several_groups`, the memberships beyond each person's first, and `sharing_an_address`, the people
-    reachable only where somebody else is reached too; by `one_per` address these are duplicates.
+    reachable only where somebody else is reached too; by `one_per` address these are duplicates. Given
+    `further` schemes, `by_fallback` are those without an address whom these reach.
     """
     values = Values()
     condition = await _condition(connection, audience, now, values)
     several = _memberships_beyond_first(audience.include, values)
     before, after, end = _PREVIEW
-    params = {**values.params, "schemes": list(schemes)}
+    params = {**values.params, "schemes": list(schemes), "further": list(further)}
     found = await row(connection, before + condition + after + several + end, params)
     counts: dict[str, int] = dict(found or {})
     counts["duplicate_address"] = counts["sharing_an_address"] if one_per == "address" else 0
     counts["reachable"] -= counts["duplicate_address"]
+    if not further:
+        del counts["by_fallback"]
     return counts

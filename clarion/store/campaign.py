@@ -154,19 +154,34 @@ async def open_lane(
     campaign_id: UUID,
     priority: int,
     weight: int = 1,
+    *,
+    onward: UUID | None = None,
+    after: int | None = None,
 ) -> UUID:
-    """The campaign's lane on a channel at a priority, made where it is not, with its share; its id."""
+    """The campaign's lane on a channel at a priority, made where it is not, with its share; its id.
+
+    What does not arrive goes on in the lane `onward`, with `after` also what nobody has heard of as many
+    seconds after its try.
+    """
     found = await row(
         connection,
-        """INSERT INTO lane (id, workspace_id, channel_id, campaign_id, priority, weight)
-           VALUES (%s, clarion_workspace(), %s, %s, %s, %s)
-           ON CONFLICT (channel_id, campaign_id, priority) DO UPDATE SET weight = excluded.weight
+        """INSERT INTO lane (id, workspace_id, channel_id, campaign_id, priority, weight, next_lane_id,
+             next_after)
+           VALUES (%s, clarion_workspace(), %s, %s, %s, %s, %s, %s)
+           ON CONFLICT (channel_id, campaign_id, priority) DO UPDATE SET weight = excluded.weight,
+             next_lane_id = excluded.next_lane_id, next_after = excluded.next_after
            RETURNING id""",
-        (lane_id, channel_id, campaign_id, priority, weight),
+        (lane_id, channel_id, campaign_id, priority, weight, onward, after),
     )
     assert found is not None
     opened: UUID = found["id"]
     return opened
+
+
+async def lane_ids(connection: Connection, campaign_id: UUID) -> list[UUID]:
+    """All lanes of a campaign, on whichever channels."""
+    found = await rows(connection, "SELECT id FROM lane WHERE campaign_id = %s ORDER BY id", (campaign_id,))
+    return [one["id"] for one in found]
 
 
 async def set_lanes(connection: Connection, campaign_id: UUID, state: str, reason: str = "") -> list[UUID]:

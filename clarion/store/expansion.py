@@ -18,7 +18,7 @@ from psycopg.rows import tuple_row
 
 from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
-from clarion.store import tally
+from clarion.store import fallback, tally
 from clarion.store.cohort import within
 
 
@@ -175,10 +175,12 @@ async def expand_chunk(
     once_an_address: bool,
     limit: int,
     now: datetime,
+    falls: bool = False,
 ) -> Chunk | None:
     """Write the next `limit` people of a run's next part that nobody else is at.
 
-    None when there is nothing to do here: the run is not open, or others have all that is left.
+    With `falls` who cannot be reached over the run's channel goes on over the campaign's next. None when
+    there is nothing to do here: the run is not open, or others have all that is left.
     """
     await cut(connection, run_id, now, parts=1 if once_an_address else None)
     async with connection.cursor(row_factory=tuple_row) as cursor:
@@ -205,6 +207,8 @@ async def expand_chunk(
         found = await cursor.fetchone()
         assert found is not None
         people, ready, skipped, last = found
+        if falls and skipped:
+            await fallback.note_chunk(connection, cohort, run_id, now)
         await cursor.execute(
             "UPDATE run_part SET cursor = coalesce(%s, cursor), done = %s WHERE run_id = %s AND part = %s",
             (last, people < limit, run_id, number),

@@ -1,9 +1,9 @@
 """Messages as they are read: one, a page of a campaign's, a person's; with their tries.
 
 Nothing here writes. A row of a message is {id, cohort, run_id, campaign_id, contact_id, external_id,
-name, scheme, address, state, reason, tries, due_at, expires_at, settled_at, delivered_at, read_at,
-in_flight, code, detail, provider_id}; the last three are of its last try. Of a person who was erased
-there is no name and no address.
+name, scheme, address, channel, state, reason, tries, due_at, expires_at, settled_at, delivered_at, read_at,
+in_flight, code, detail, provider_id}; the last three are of its last try, `channel` is the name of the one
+where it is or ended. Of a person who was erased there is no name and no address.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ from clarion.store.ordered import keep_order
 _COLUMNS: LiteralString = """m.id, m.cohort, m.run_id, m.campaign_id, m.contact_id, m.lane_id,
   m.content_version_id, m.state::text, m.reason, m.tries, m.due_at, m.expires_at, m.settled_at,
   m.delivered_at, m.read_at, c.external_id, coalesce(c.name, '') AS name, c.status AS contact_status,
-  d.scheme, d.value AS address, coalesce(t.state = 'in_flight', false) AS in_flight, t.code, t.detail,
-  t.provider_id"""
+  d.scheme, d.value AS address, v.channel, coalesce(t.state = 'in_flight', false) AS in_flight, t.code,
+  t.detail, t.provider_id"""
 
 # Look-ups by key for each row shown, whatever the statistics say.
 _BESIDE: LiteralString = """
 LEFT JOIN LATERAL (SELECT external_id, name, status FROM contact WHERE contact.id = m.contact_id LIMIT 1) c
   ON true
 LEFT JOIN LATERAL (SELECT scheme, value FROM address WHERE address.id = m.address_id LIMIT 1) d ON true
+LEFT JOIN LATERAL (
+  SELECT channel.name AS channel FROM lane JOIN channel ON channel.id = lane.channel_id
+  WHERE lane.id = m.lane_id LIMIT 1) v ON true
 LEFT JOIN LATERAL (
   SELECT a.state, a.code, a.detail, a.provider_id FROM attempt a
   WHERE a.message_id = m.id AND a.cohort = m.cohort ORDER BY a.id DESC LIMIT 1) t ON true"""
@@ -107,13 +110,14 @@ async def several(connection: Connection, message_ids: Sequence[UUID]) -> dict[U
 
 
 async def tries(connection: Connection, message_id: UUID, cohort: date) -> list[Row]:
-    """Every try at a message, in order: {id, state, effective, worker_id, unknown_since, address_id,
-    provider_id, code, detail, settled_at}. When it began is in the id (`ids.made_at`)."""
+    """Every try at a message, in order: {id, channel, state, effective, worker_id, unknown_since,
+    address_id, provider_id, code, detail, settled_at}. When it began is in the id (`ids.made_at`)."""
     return await rows(
         connection,
-        """SELECT id, state::text, effective, worker_id, unknown_since, address_id, provider_id, code, detail,
-             settled_at
-           FROM attempt WHERE message_id = %s AND cohort = %s ORDER BY id""",
+        """SELECT a.id, c.name AS channel, a.state::text, a.effective, a.worker_id, a.unknown_since,
+             a.address_id, a.provider_id, a.code, a.detail, a.settled_at
+           FROM attempt a LEFT JOIN channel c ON c.id = a.channel_id
+           WHERE a.message_id = %s AND a.cohort = %s ORDER BY a.id""",
         (message_id, cohort),
     )
 

@@ -17,7 +17,7 @@ import orjson
 from psycopg.rows import args_row, class_row, dict_row, tuple_row
 
 from clarion.kit.db import Connection, Row, array, texts
-from clarion.store import tally
+from clarion.store import fallback, tally
 from clarion.store.cohort import within
 
 # Libpq options for connections that run these statements: whatever the statistics say (empty, stale,
@@ -37,6 +37,7 @@ class Lane:
     priority: int
     epoch: int
     weight: int
+    next_after: int | None = None  # seconds without delivery after which it goes on over the next lane
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ async def lanes(connection: Connection, channel_id: UUID) -> list[Lane]:
     """The channel's open lanes, most urgent first."""
     async with connection.cursor(row_factory=class_row(Lane)) as cursor:
         await cursor.execute(
-            """SELECT id, campaign_id, priority, epoch, weight FROM lane
+            """SELECT id, campaign_id, priority, epoch, weight, next_after FROM lane
                WHERE channel_id = %s AND state = 'open' ORDER BY priority, id""",
             (channel_id,),
         )
@@ -259,6 +260,8 @@ async def end(
         cursor = await connection.execute(within(_END, cohort), params)
         done = await cursor.fetchone()
         ended += int(done[0]) if done else 0
+        if reason in fallback.UNREACHED:
+            await fallback.note_messages(connection, cohort, [found[2] for found in some], now)
     return ended
 
 

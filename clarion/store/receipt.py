@@ -16,7 +16,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row, dict_row
 
 from clarion.kit.db import Connection, Row, row, rows
-from clarion.store import tally
+from clarion.store import fallback, tally
 from clarion.store.cohort import within
 
 
@@ -38,8 +38,8 @@ class Said:
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What came of a batch. `fresh` counts by status what was not known before, `strangers` those of no
-    attempt of ours. `contradicted` are attempts that the provider took although another try of their
-    message stands; `failed` those of which it was not known that they had failed."""
+    attempt of ours. `contradicted` are attempts that the provider took, which was not known, although another
+    try of their message stands; `failed` those of which it was not known that they had failed."""
 
     fresh: dict[str, int] = field(default_factory=dict)
     strangers: int = 0
@@ -65,7 +65,7 @@ CROSS JOIN LATERAL (
 _APPLY = (
     """
 WITH found AS MATERIALIZED (
-  SELECT s.*, a.place, a.message_id, a.stands, r.at AS told_at, coalesce(r.code, '') AS told_code,
+  SELECT s.*, a.place, a.message_id, a.held, a.stands, r.at AS told_at, coalesce(r.code, '') AS told_code,
     -- it failed, and is retried for that: that it was accepted before is no news, and must not undo it
     CASE WHEN s.status = 'accepted' AND a.state = 'settled_not_sent' THEN EXISTS (
       SELECT FROM {receipt} f WHERE f.attempt_id = s.attempt_id AND f.status = 'failed')
@@ -73,7 +73,8 @@ WITH found AS MATERIALIZED (
   FROM unnest(%(attempt)b::uuid[], %(status)b::text[], %(at)b::timestamptz[], %(code)b::text[],
     %(provider)b::text[]) AS s(attempt_id, status, at, code, provider_id)
   CROSS JOIN LATERAL (
-    SELECT t.ctid AS place, t.message_id, t.state, t.state = 'accepted' AND t.effective AS stands
+    SELECT t.ctid AS place, t.message_id, t.state, t.state = 'accepted' AS held,
+      t.state = 'accepted' AND t.effective AS stands
     FROM {attempt} t WHERE t.id = s.attempt_id LIMIT 1) a
   LEFT JOIN LATERAL (
     SELECT t.at, t.code FROM {receipt} t WHERE t.attempt_id = s.attempt_id AND t.status = s.status
@@ -86,14 +87,14 @@ WITH found AS MATERIALIZED (
   ON CONFLICT (attempt_id, status, cohort) DO UPDATE SET at = excluded.at, code = excluded.code
     WHERE (excluded.at, coalesce(excluded.code, '')) < (r.at, coalesce(r.code, ''))
 ), heard AS MATERIALIZED (
-  SELECT attempt_id, place, message_id, stands, max(provider_id) AS provider_id,
+  SELECT attempt_id, place, message_id, held, stands, max(provider_id) AS provider_id,
     bool_or(NOT weak) AS taken, bool_or(status = 'failed') AS failed,
     bool_or(status = 'failed' AND told_at IS NULL) AS failed_now,
     min(code) FILTER (WHERE status = 'failed') AS code,
     min(at) FILTER (WHERE status = 'delivered') AS delivered_at,
     min(at) FILTER (WHERE status = 'read') AS read_at,
     row_number() OVER (PARTITION BY message_id ORDER BY attempt_id) = 1 AS first
-  FROM fresh GROUP BY attempt_id, place, message_id, stands
+  FROM fresh GROUP BY attempt_id, place, message_id, held, stands
 ), raised AS (
   UPDATE {attempt} a SET state = 'accepted', unknown_since = NULL, settled_at = %(now)s,
     provider_id = coalesce(a.provider_id, h.provider_id),
@@ -101,7 +102,7 @@ WITH found AS MATERIALIZED (
       SELECT FROM {attempt} o WHERE o.message_id = h.message_id AND o.effective))
   FROM heard h WHERE a.ctid = h.place AND NOT h.stands AND (h.taken OR h.failed_now)
   RETURNING h.attempt_id, h.message_id, h.taken, h.failed, h.failed_now, h.code, h.delivered_at, h.read_at,
-    a.effective
+    a.effective, h.held
 ), news AS MATERIALIZED (
   SELECT message_id, min(delivered_at) AS delivered_at, min(read_at) AS read_at,
     min(code) FILTER (WHERE failed AND effective) AS code, bool_or(failed AND effective) AS failed,
@@ -109,7 +110,8 @@ WITH found AS MATERIALIZED (
              WHEN failed_now AND effective THEN 'undelivered' WHEN taken THEN 'accepted'
         END::message_state) AS evidence
   FROM (
-    SELECT * FROM raised
+    SELECT attempt_id, message_id, taken, failed, failed_now, code, delivered_at, read_at, effective
+    FROM raised
     UNION ALL
     SELECT attempt_id, message_id, taken, failed, failed_now, code, delivered_at, read_at, stands
     FROM heard WHERE stands OR NOT (taken OR failed_now)
@@ -140,7 +142,7 @@ WITH found AS MATERIALIZED (
 SELECT (SELECT count(*) FROM found) AS found,
   (SELECT jsonb_object_agg(status, n) FROM (
      SELECT status, count(*) AS n FROM fresh WHERE told_at IS NULL GROUP BY status) s) AS fresh,
-  (SELECT array_agg(attempt_id) FROM raised WHERE taken AND NOT effective) AS contradicted,
+  (SELECT array_agg(attempt_id) FROM raised WHERE taken AND NOT effective AND NOT held) AS contradicted,
   (SELECT array_agg(attempt_id) FROM fresh WHERE status = 'failed' AND told_at IS NULL) AS failed
 """
 )
@@ -173,6 +175,8 @@ async def apply(connection: Connection, cohort: date, said: Iterable[Said], now:
             raise Contended from error
         found = await cursor.fetchone()
     assert found is not None
+    if failed := [s.attempt_id for s in folded if s.status == "failed"]:
+        await fallback.note_attempts(connection, cohort, failed, now)
     return Applied(
         fresh=found["fresh"] or {},
         strangers=len(folded) - found["found"],

@@ -76,6 +76,7 @@ WITH page AS MATERIALIZED (
     expires_at = CASE WHEN j.why IS NULL THEN %(expires)s ELSE m.expires_at END,
     settled_at = CASE WHEN j.why IS NULL THEN NULL ELSE m.settled_at END,
     address_id = coalesce(j.address_id, m.address_id),
+    lane_id = CASE WHEN j.why IS NULL THEN %(lane)s ELSE m.lane_id END,
     once_key = CASE WHEN %(once)s AND j.why IS NULL THEN j.consent_key ELSE m.once_key END
   FROM judged j
   WHERE m.id = j.id AND m.cohort = %(cohort)s
@@ -122,6 +123,8 @@ async def reopen_chunk(
 ) -> Reopened:
     """Open again what of an expanded run is in `states`, for the next `limit` people of its campaign.
 
+    It begins over the run's own channel, whichever it ended on.
+
     `detail` is noted at tries of which the provider said that they did not arrive.
     """
     await keep_order(connection)
@@ -130,6 +133,7 @@ async def reopen_chunk(
             _REOPEN,
             {
                 "campaign": run["campaign_id"], "run": run["id"], "cohort": run["cohort"],
+                "lane": run["lane_id"],
                 "after": after or UUID(int=0), "states": list(states), "schemes": list(schemes),
                 "once": once_an_address, "expires": expires_at, "limit": limit, "now": now,
                 "detail": detail,

@@ -85,7 +85,8 @@ async def failed(connection: Connection, run_id: UUID, error: str) -> None:
     await connection.execute("UPDATE run SET error = %s WHERE id = %s", (error, run_id))
 
 
-_LEFT: LiteralString = """SELECT r.id, r.campaign_id, r.lane_id, r.state, r.expires_at,
+_LEFT: LiteralString = """SELECT r.id, r.campaign_id, r.state, r.expires_at,
+    ARRAY(SELECT l.id FROM lane l WHERE l.campaign_id = r.campaign_id ORDER BY l.id) AS lane_ids,
     c.state AS campaign_state, coalesce(left_over.ready, 0) AS ready,
     coalesce(left_over.unknown, 0) AS unknown
   FROM run r JOIN campaign c ON c.id = r.campaign_id CROSS JOIN LATERAL (

@@ -18,7 +18,7 @@ from clarion.flow.services import Services
 from clarion.kit.clock import FakeClock
 from clarion.kit.db import Connection, rows
 from clarion.kit.ids import uuid7
-from clarion.store import attempt, event, owner, queue, run
+from clarion.store import attempt, event, fallback, owner, queue, run
 from clarion.store.owner import Holding
 from clarion.store.queue import Intended, Waiting
 from tests.store.announced import outcomes
@@ -52,10 +52,12 @@ def saying(text: str) -> Content:
     return Content.model_validate({"variants": [{"content": form}]})
 
 
-async def channel(services: Services, workspace: UUID, name: str = "WhatsApp") -> UUID:
+async def channel(
+    services: Services, workspace: UUID, name: str = "WhatsApp", provider: str = "whatsapp", **config: Any
+) -> UUID:
     async with services.db.tenant(workspace) as connection:
         return await configure.create_channel(
-            connection, services, workspace, name=name, provider="whatsapp", config={"sender": "1001"}
+            connection, services, workspace, name=name, provider=provider, config={"sender": "1001", **config}
         )
 
 
@@ -116,10 +118,14 @@ async def counted(services: Services, workspace: UUID, run_id: UUID) -> Counter[
 class Dispatch:
     """Stands where a worker's dispatch stands, by the same statements: begins tries and ends them."""
 
-    def __init__(self, services: Services, workspace: UUID, campaign_id: UUID) -> None:
+    def __init__(
+        self, services: Services, workspace: UUID, campaign_id: UUID, channel_id: UUID | None = None
+    ) -> None:
         self.services, self.workspace, self.campaign_id = services, workspace, campaign_id
+        self.channel_id = channel_id  # where it is not the campaign's own
         self.worker = uuid7(services.clock.now())
         self.epoch = 0
+        self.watching: timedelta | None = None  # after which what is not delivered goes on
 
     async def begin(self, limit: int = 100) -> list[tuple[Waiting, UUID]]:
         """Intents for what is due: (queue row, attempt), by name."""
@@ -146,6 +152,9 @@ class Dispatch:
                 tries=tries,
                 now=now,
             )
+            if self.watching is not None:
+                some = [(t.waiting.message_id, t.waiting.cohort) for t in tries if t.attempt_id in ours]
+                await fallback.watch(connection, tries[0].waiting.lane_id, some, now + self.watching)
         begun = [(t.waiting, t.attempt_id) for t in tries if t.attempt_id in ours]
         return sorted(begun, key=lambda one: one[0].name)
 
@@ -173,6 +182,8 @@ class Dispatch:
         return len(begun)
 
     async def _channel(self, connection: Connection) -> UUID:
+        if self.channel_id is not None:
+            return self.channel_id
         found = await rows(connection, "SELECT channel_id FROM campaign WHERE id = %s", (self.campaign_id,))
         channel_id: UUID = found[0]["channel_id"]
         return channel_id

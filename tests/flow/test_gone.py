@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
-from clarion.flow import configure, fire
+from clarion.flow import configure, fall_back, fire
 from clarion.flow.dispatch import account
 from clarion.flow.dispatch.beyond import Beyonder
 from clarion.flow.dispatch.judge import Beyond
@@ -18,6 +18,7 @@ from clarion.providers.contract import Answered, Fault, Told
 from clarion.store import contact, queue
 from clarion.store.queue import Waiting
 from clarion.store.receipt import Said
+from tests.flow.announcing import channel as another_channel
 from tests.flow.announcing import counted, launched, people, written
 from tests.store.people import AMINA, person
 from tests.store.sent import announce
@@ -132,3 +133,25 @@ async def test_a_receipt_may_say_it_too_and_only_of_the_address_that_was_used(
         shown = {one["urn"]: one["status"] for one in (await contact.get(connection, amina))["addresses"]}
         assert await rows(connection, "SELECT * FROM consent_event") == []
     assert shown == {f"tel:{AMINA}": "active", f"whatsapp:{AMINA}": "invalid"}
+
+
+async def test_who_has_no_device_any_more_is_told_over_the_next_channel(
+    services: Services, workspace: UUID
+) -> None:
+    await people(services, workspace, [person("Amina", DEVICE, AMINA), person("Abebe", OTHER)])
+    app = await channel(services, workspace)
+    sms = await another_channel(services, workspace, "SMS", "kannel", base_url="https://sms.example.org")
+    words = {"content": {"kind": "text", "text": "The clinic is closed"}}
+    content = {"variants": [{**PUSH["variants"][0], "channel_kind": "fcm"}, words]}
+    campaign_id = await written(
+        services, workspace, app, content=content, fallback=[{"channel_id": str(sms)}]
+    )
+    run_id = await launched(services, workspace, campaign_id)
+    await fire.fire(services, workspace, run_id)
+
+    await gone(services, workspace, app, DEVICE)
+    went = await fall_back.fall_back(services, workspace)
+
+    assert went == 1
+    assert await counted(services, workspace, run_id) == {"ready": 2}
+    assert (await waiting(services, workspace, sms, f"tel:{AMINA}")).name == "Amina"

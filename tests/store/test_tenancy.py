@@ -22,6 +22,7 @@ from tests.house import House
 DOORS = {
     "clarion_board",
     "clarion_errands",
+    "clarion_fallbacks",
     "clarion_measures",
     "clarion_subscriptions",
     "clarion_event_measures",

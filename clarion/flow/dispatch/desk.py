@@ -279,6 +279,7 @@ class Desk:
                     connection, channel_id=self.channel.id, worker_id=self.shared.worker_id,
                     epoch=self.epoch, tries=tries, now=now,
                 )  # fmt: skip
+                await self.lanes.watch(connection, granted, tries, now)
                 crash_point("intent.before_commit")
         except (*AWAY, asyncio.CancelledError):
             self._doubtful += [(call.waiting, call.attempt_id) for call in calls]

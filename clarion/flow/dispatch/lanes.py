@@ -11,9 +11,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from heapq import heapify, heappop, heappush
 from uuid import UUID
 
@@ -21,8 +21,8 @@ from clarion.domain.turns import Claim, Turns
 from clarion.kit.clock import Clock
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
-from clarion.store import queue
-from clarion.store.queue import Lane, Waiting
+from clarion.store import fallback, queue
+from clarion.store.queue import Intended, Lane, Waiting
 
 LOOK_BACK = timedelta(seconds=30)
 FROM_THE_START = 300.0
@@ -228,6 +228,20 @@ class Lanes:
         """The epoch under which a lane's rows were read; 0 when it is closed by now."""
         reader = self.readers.get(lane_id)
         return reader.lane.epoch if reader else 0
+
+    async def watch(
+        self, connection: Connection, granted: Container[UUID], tries: Iterable[Intended], now: datetime
+    ) -> None:
+        """Where a campaign goes on by time alone, write down when, of the tries that are ours."""
+        watched: dict[UUID, list[tuple[UUID, date]]] = {}
+        for one in tries:
+            reader = self.readers.get(one.waiting.lane_id)
+            if reader is not None and reader.lane.next_after is not None and one.attempt_id in granted:
+                some = watched.setdefault(one.waiting.lane_id, [])
+                some.append((one.waiting.message_id, one.waiting.cohort))
+        for lane_id, some in watched.items():
+            after = timedelta(seconds=self.readers[lane_id].lane.next_after or 0)
+            await fallback.watch(connection, lane_id, some, now + after)
 
     def forget(self, lane_id: UUID, message_id: UUID) -> None:
         """See LaneReader.forget."""

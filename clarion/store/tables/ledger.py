@@ -67,6 +67,8 @@ lane = table(
     words("state", default="open"),
     words("reason", default=""),
     Column("weight", SmallInteger, nullable=False, server_default=text("1")),
+    uuid("next_lane_id", null=True),
+    Column("next_after", Integer),
     one_of("state", "open", "paused", "cancelled", "closed"),
     UniqueConstraint("channel_id", "campaign_id", "priority"),
     Index("lane_campaign", "campaign_id"),
@@ -169,6 +171,18 @@ queue = table(
     moment("expires_at"),
     Column("tries", SmallInteger, nullable=False, server_default=text("0")),
     document("variables", null=True),
+    storage={"autovacuum_vacuum_scale_factor": 0.05, "autovacuum_vacuum_cost_delay": 0},
+)
+
+fallback = table(
+    "fallback",
+    uuid("message_id", key=True),
+    uuid("lane_id", key=True),
+    Column("cohort", Date, nullable=False),
+    owner(checked=False),
+    moment("due_at"),
+    Column("late", Boolean, nullable=False, server_default=text("false")),
+    Index("fallback_due", "workspace_id", "due_at", "message_id"),
     storage={"autovacuum_vacuum_scale_factor": 0.05, "autovacuum_vacuum_cost_delay": 0},
 )
 

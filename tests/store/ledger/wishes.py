@@ -124,7 +124,7 @@ class Wishes(Base):
             return
         states = OVER if undelivered else OVER - {State.UNDELIVERED}
         effect = self.model.reopen(one, states, now + LASTS)
-        row = {"id": one.run, "campaign_id": one.id, "cohort": COHORT}
+        row = {"id": one.run, "campaign_id": one.id, "cohort": COHORT, "lane_id": one.lane}
 
         async def work(connection: Connection) -> None:
             await reopen_chunk(

@@ -1,14 +1,14 @@
 """Why an address is not used any more, and since when.
 
-Revision ID: 0011
+Revision ID: 0012
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,71 @@
+"""Falling back: what did not arrive over one channel of a campaign goes on over its next.
+
+The lanes of a campaign know what comes after them (`flow.route`); whoever ends a message notes it
+(`store.fallback`), and here it is moved on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from clarion.domain.campaign import Announcement, State
+from clarion.flow.retry import open_again
+from clarion.flow.services import Services
+from clarion.kit.crash import crash_point
+from clarion.kit.db import Connection
+from clarion.providers import registry
+from clarion.store import campaign as campaigns
+from clarion.store import fallback, run
+from clarion.store.fallback import Fallen
+
+CHUNK = 2_000
+
+
+async def workspaces(services: Services) -> list[UUID]:
+    """Those in which something is to go on."""
+    async with services.db.glance() as connection:
+        return await fallback.workspaces(connection, services.clock.now())
+
+
+async def fall_back(services: Services, workspace_id: UUID) -> int:
+    """Move on what is due to; how many messages went. Killed at any point it is called again."""
+    went = 0
+    while True:
+        async with services.db.tenant(workspace_id) as connection:
+            found = await fallback.due(connection, services.clock.now(), CHUNK)
+        for some in _by_lane(found):
+            async with services.db.tenant(workspace_id) as connection:
+                went += await _move(connection, some, services.clock.now())
+                crash_point("fallback.before_commit")
+            crash_point("fallback.committed")
+            services.nudge("due")
+        if len(found) < CHUNK:
+            return went
+
+
+def _by_lane(found: Iterable[Fallen]) -> Iterable[Sequence[Fallen]]:
+    groups: dict[tuple[UUID, date], list[Fallen]] = defaultdict(list)
+    for one in found:
+        groups[one.lane_id, one.cohort].append(one)
+    return groups.values()
+
+
+async def _move(connection: Connection, some: Sequence[Fallen], now: datetime) -> int:
+    """Under the campaign's lock: it is not ended meanwhile, and nothing goes on in one that was."""
+    campaign_id = await fallback.campaign_of(connection, some[0].lane_id)
+    row = await campaigns.lock(connection, campaign_id) if campaign_id else None
+    onward: list[tuple[UUID, str]] = []
+    once = False
+    if row is not None and row["state"] in (State.RUNNING, State.PAUSED, State.COMPLETED):
+        once = Announcement.read(row["definition"]).one_per == "address"
+        for lane in await fallback.onward(connection, some[0].lane_id):
+            onward += [(lane["id"], scheme) for scheme in registry.get(lane["provider"]).schemes]
+    moved = await fallback.move(connection, some, onward, now, once_an_address=once)
+    if row is not None and moved:
+        for run_id in {one.run_id for one in moved}:
+            await run.reopen(connection, run_id, now)
+        await open_again(connection, row["id"], row["state"], now)
+    return len(moved)
