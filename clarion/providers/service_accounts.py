@@ -48,6 +48,7 @@ def service_account(text: str) -> ServiceAccount:
         said: dict[str, Any] = orjson.loads(text)
         email, token_uri = str(said["client_email"]), str(said["token_uri"])
         signer = crypt.RSASigner.from_service_account_info(said)
+        signer.sign(b"")  # a key of another kind is told now, and not by the first message
         if not token_uri.startswith("https://") or URL(token_uri).host is None:
             raise ValueError("token_uri")
         return ServiceAccount(str(said.get("project_id", "")), email, token_uri, signer)
@@ -81,14 +82,10 @@ class Tokens:
         exchange."""
         if self._token and self._renewed_at is not None and self.clock.now() < self._renewed_at:
             return self._token
-        if self._asking is None:
+        if self._asking is None or self._asking.done():
             # In a context of its own: this call is no message's, so that none is marked as begun by it.
             self._asking = asyncio.create_task(self._exchange(), context=Context())
-        try:
-            return await asyncio.shield(self._asking)
-        finally:
-            if self._asking is not None and self._asking.done():
-                self._asking = None
+        return await asyncio.shield(self._asking)  # whoever gives up takes it from nobody else
 
     def drop(self, token: str) -> None:
         """This one was refused; the next call asks for another."""

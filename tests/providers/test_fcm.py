@@ -11,7 +11,14 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 from google.auth import jwt
 
 from clarion.errors import Invalid, Misconfigured
@@ -427,11 +434,18 @@ def changed(**more: object) -> str:
     return json.dumps({**json.loads(SERVICE_ACCOUNT), **more})
 
 
+OTHER_KIND = (
+    ec.derive_private_key(5, ec.SECP256R1())
+    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    .decode()
+)
+
+
 @pytest.mark.parametrize(
     "secret",
     [
         None, "", "{}", "[]", "no JSON", SERVICE_ACCOUNT[:-20], changed(private_key="no key"),
-        changed(private_key=None),
+        changed(private_key=None), changed(private_key=OTHER_KIND),
         changed(token_uri="http://oauth2.googleapis.com/token"), changed(token_uri="oauth2.googleapis.com"),
     ],
 )  # fmt: skip
