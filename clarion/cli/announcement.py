@@ -36,8 +36,7 @@ app = group(
 
 Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="Which announcement.")]
 At = Annotated[
-    str | None,
-    typer.Option(metavar="TIME", help="When: 'YYYY-MM-DD HH:MM' of the workspace, ISO 8601, or now."),
+    str | None, typer.Option(metavar="TIME", help="'YYYY-MM-DD HH:MM' of the workspace, ISO 8601, or now.")
 ]
 ConfirmSimilar = Annotated[bool, typer.Option("--confirm-similar", help="Although a similar one is there.")]
 
@@ -118,7 +117,7 @@ def edit(
     title: Annotated[str | None, typer.Option(help="The title of a push message.")] = None,
     link: Annotated[str | None, typer.Option(help="Where a push message leads.")] = None,
     template: Annotated[str | None, typer.Option(help="The provider's template.")] = None,
-    param: Annotated[list[str] | None, typer.Option(help="A parameter of the template, in order.")] = None,
+    param: Annotated[list[str] | None, typer.Option(help="Its parameters, in order.")] = None,
     language: Annotated[str, typer.Option(help="The template's language.")] = "en",
     at: At = None,
     channel: Annotated[str | None, typer.Option(help="Over this channel instead.")] = None,

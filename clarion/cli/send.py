@@ -48,14 +48,9 @@ LEFT_OUT = {
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be sent, as the command line says it."""
+    """To whom something is to be sent and how, as the command line says it."""
 
     file: Path
-    text: str | None = None
-    subject: str | None = None
-    template: str | None = None
-    parameters: tuple[str, ...] = ()
-    language: str = "en"
     at: str | None = None
     channel: str | None = None
     fallback: tuple[str, ...] = ()
@@ -65,8 +60,6 @@ class Wish:
     columns: tuple[str, ...] = ()
     confirm_similar: bool = False
     ask: bool = False
-    title: str | None = None
-    link: str | None = None
 
 
 @app.command()
@@ -121,18 +114,15 @@ def send(
     [dim]$[/] clarion send --to people.csv --text "The office is closed on Friday." --template office_closed
     [dim]$[/] clarion send --to people.xlsx --template reminder --param "{{ contact.name }}" --no-wait
     """
+    content = content_of(text, template, tuple(param or ()), language, subject, title, link)
     wish = Wish(
-        to, text, subject, template, tuple(param or ()), language, at, channel, tuple(fallback or ()), name,
-        one_per_address, country, tuple(column or ()), confirm_similar, ask=terminal.asks() and not yes,
-        title=title, link=link,
+        to, at, channel, tuple(fallback or ()), name, one_per_address, country, tuple(column or ()),
+        confirm_similar, ask=terminal.asks() and not yes,
     )  # fmt: skip
-    place.run(_send(wish, workspace, wait=not no_wait, json=json))
+    place.run(_send(wish, content, workspace, wait=not no_wait, json=json))
 
 
-async def _send(wish: Wish, workspace: str | None, *, wait: bool, json: bool) -> None:
-    content = content_of(
-        wish.text, wish.template, wish.parameters, wish.language, wish.subject, wish.title, wish.link
-    )
+async def _send(wish: Wish, content: Content, workspace: str | None, *, wait: bool, json: bool) -> None:
     async with place.opened(workspace) as here:
         done, campaign_id, launched = await launch(here, wish, content)
         terminal.say(f"Announcement {campaign_id}, for {terminal.moment(launched.send_at, here.zone)}")

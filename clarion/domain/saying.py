@@ -1,4 +1,4 @@
-"""From content to what one person is told: checked when written, chosen and rendered when sent."""
+"""From content to what one person is told: chosen and rendered; `sayable` checks it when written."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from clarion.domain.content import (
 from clarion.domain.field import FieldType
 from clarion.domain.language import choose_language
 from clarion.domain.refusal import Refusal
-from clarion.domain.template import check, compile_template, samples
-from clarion.errors import Problem
+from clarion.domain.template import compile_template
 
 LONGEST_PARAMETER = 1024
 LONGEST_SUBJECT = 255
@@ -38,7 +37,6 @@ EMPTY = Refusal("empty_text", "nothing is left of the text for this person", "gi
 EMPTY_PARAMETER = Refusal(
     "empty_parameter", "a parameter of the template is empty for this person", "give its variables a default"
 )
-
 EMPTY_SUBJECT = Refusal(
     "empty_subject", "the subject is empty for this person", "give its variables a default"
 )
@@ -123,50 +121,13 @@ def choose(
     return Chosen(form, variant.language)
 
 
-def check_content(
-    content: Content,
-    known: Mapping[str, FieldType],
-    *,
-    text_limit: int = max(TEXT_LIMITS.values()),
-    byte_limit: int | None = None,
-    has_window: bool = False,
-    channel_kind: str | None = None,
-    kinds: frozenset[str] = AVAILABLE,
-) -> list[Problem]:
-    """Everything in the content that could not be sent; empty when all of it can.
-
-    `known` is what `template.known_variables` gives; the rest is the provider's: `channel_kind` its name,
-    `kinds` what it carries, which every variant must be that could be said there, `byte_limit` (UTF-8) what
-    a text or a whole push message may come to. A problem's place is a
-    JSON path, and in a template the line and column of it: "variants[0].content.text, line 1 column 7".
-    """
-    problems: list[Problem] = []
-    for number, variant in enumerate(content.variants):
-        for place, form in variant.forms:
-            where = f"variants[{number}].{place}"
-            # without a service window, what is said outside of it is never said beside what is said inside
-            unsaid = place == "outside" and not has_window and variant.inside is not None
-            here = variant.channel_kind in (None, channel_kind) and not unsaid
-            if form.kind in AVAILABLE and here and form.kind not in kinds:
-                problems.append(_not_carried(form, channel_kind, kinds).at(where))
-                continue
-            found = _check_form(form, where, known, text_limit)
-            if not found and byte_limit is not None and here:
-                found = [refusal.at(where) for refusal in _check_size(form, known, byte_limit)]
-            problems += found
-            if has_window and place == "outside" and isinstance(form, TextForm):
-                hint = "give a template: outside the service window no free text is taken"
-                problems.append(Problem(where, "free text outside the service window", hint))
-    return problems
-
-
 def variables(content: Content) -> frozenset[str]:
     """The paths that any of the content's templates reads ("contact.name"): only these need be fetched.
 
     Raises Invalid for content that `check_content` would refuse as broken.
     """
     forms = (form for variant in content.variants for _, form in variant.forms)
-    found = (compile_template(source).variables for form in forms for _, source, _ in _sources(form))
+    found = (compile_template(source).variables for form in forms for _, source, _ in sources(form))
     return frozenset().union(*found)
 
 
@@ -211,7 +172,7 @@ def render(
         return _said_template(form, values)
     if isinstance(form, MailForm):
         return _said_mail(form, values, text_limit)
-    return _not_available(form)
+    return not_available(form)
 
 
 def _said_text(form: TextForm, values: Mapping[str, object], text_limit: int) -> SaidText | Refusal:
@@ -226,7 +187,7 @@ def _text(source: str, values: Mapping[str, object], limit: int, *, html: bool =
     text = text.strip()
     if not text:
         return EMPTY
-    return _too_long(len(text), limit) if len(text) > limit else text
+    return too_long(len(text), limit) if len(text) > limit else text
 
 
 def _said_mail(form: MailForm, values: Mapping[str, object], text_limit: int) -> SaidMail | Refusal:
@@ -267,7 +228,7 @@ def _line(source: str, values: Mapping[str, object], longest: int, empty: Refusa
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if not text:
         return empty
-    return _too_long(len(text), longest) if len(text) > longest else text
+    return too_long(len(text), longest) if len(text) > longest else text
 
 
 def _fitting(said: SaidText | SaidPush | Refusal, limit: int | None) -> Said | Refusal:
@@ -296,7 +257,7 @@ def _said_template(form: TemplateForm, values: Mapping[str, object]) -> SaidTemp
         if not text:
             return EMPTY_PARAMETER
         if len(text) > LONGEST_PARAMETER:
-            return _too_long(len(text), LONGEST_PARAMETER)
+            return too_long(len(text), LONGEST_PARAMETER)
         parameters.append(text)
     return SaidTemplate(form.name, form.language, tuple(parameters))
 
@@ -306,40 +267,7 @@ def _form(variant: Variant, *, in_window: bool) -> Form | None:
     return None if isinstance(form, TextForm) and not in_window else form
 
 
-def _check_form(form: Form, where: str, known: Mapping[str, FieldType], text_limit: int) -> list[Problem]:
-    if form.kind not in AVAILABLE:
-        return [_not_available(form).at(where)]
-    problems = []
-    for place, source, longest in _sources(form):
-        found = check(source, known)
-        problems += [Problem(f"{where}.{place}, {p.where}", p.what, p.hint) for p in found]
-        if not found:
-            limit = text_limit if longest is None else longest
-            problems += [p.at(f"{where}.{place}") for p in _check_length(source, known, limit)]
-    return problems
-
-
-def _check_length(source: str, known: Mapping[str, FieldType], limit: int) -> list[Refusal]:
-    """What is too long, or nothing at all, even with sample values in it."""
-    template = compile_template(source)
-    text = template.render(samples(template.variables, known))
-    if isinstance(text, Refusal):
-        return [text]
-    if len(text.strip()) > limit:
-        return [_too_long(len(text.strip()), limit)]
-    return [] if text.strip() or template.variables else [Refusal("empty_text", "nothing is said")]
-
-
-def _check_size(form: Form, known: Mapping[str, FieldType], limit: int) -> list[Refusal]:
-    """Whether it is too big even with sample values in it, of a form that is right otherwise."""
-    if not isinstance(form, TextForm | PushForm):
-        return []
-    paths = frozenset().union(*(compile_template(source).variables for _, source, _ in _sources(form)))
-    said = render(form, samples(paths, known), text_limit=limit, byte_limit=limit)
-    return [said] if isinstance(said, Refusal) and said.reason == "too_long" else []
-
-
-def _sources(form: Form) -> list[tuple[str, str, int | None]]:
+def sources(form: Form) -> list[tuple[str, str, int | None]]:
     """The templates of a form: their place, their source, the longest that it may be (None: a text's)."""
     match form:
         case TextForm():
@@ -358,7 +286,7 @@ def _sources(form: Form) -> list[tuple[str, str, int | None]]:
             return []
 
 
-def _too_long(length: int, limit: int) -> Refusal:
+def too_long(length: int, limit: int) -> Refusal:
     return Refusal("too_long", f"{length:,} characters; at most {limit:,} can be sent", "shorten the text")
 
 
@@ -367,15 +295,6 @@ def _too_big(size: int, limit: int) -> Refusal:
     return Refusal("too_long", what, "shorten it; letters outside English take two to four bytes each")
 
 
-def _not_available(form: Form) -> Refusal:
+def not_available(form: Form) -> Refusal:
     hint = "use " + " or ".join(sorted(AVAILABLE, reverse=True))
     return Refusal("not_available", f"content of the kind {form.kind!r} is not available yet", hint)
-
-
-def _not_carried(form: Form, channel_kind: str | None, kinds: frozenset[str]) -> Refusal:
-    carried = " and ".join(sorted(kinds, reverse=True))
-    return Refusal(
-        "not_carried",
-        f"a channel of {channel_kind} does not carry content of the kind {form.kind!r}",
-        f"it carries {carried}; what is for other channels only names theirs as channel_kind",
-    )

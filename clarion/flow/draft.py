@@ -20,7 +20,8 @@ from clarion.domain.campaign import (
 )
 from clarion.domain.content import Content
 from clarion.domain.refusal import Refusal
-from clarion.domain.saying import check_content, choose
+from clarion.domain.sayable import check_content
+from clarion.domain.saying import choose
 from clarion.domain.template import known_variables
 from clarion.errors import Conflict, Invalid, NotFound, Problem
 from clarion.flow import route, similar, whom

@@ -11,12 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 from clarion.domain.content import AVAILABLE, Content, Form, TextForm
 from clarion.domain.field import FieldType
 from clarion.domain.refusal import Refusal
+from clarion.domain.sayable import check_content
 from clarion.domain.saying import (
     Chosen,
     SaidMail,
     SaidTemplate,
     SaidText,
-    check_content,
     choose,
     contact_values,
     render,
