@@ -88,13 +88,10 @@ class _Sender:
 
     def _judged(self, answer: Answer, token: str, parcel: Parcel) -> Told:
         end = told(answer)
-        if answer.status == 401:
-            self._tokens.drop(token)
-            if end.code == "UNAUTHENTICATED" and self._tokens.good:
-                # It was good a moment ago: withdrawn early, perhaps. The next try has another.
-                end = Told(Answered.LATER, fault=Fault.PROVIDER, code=end.code, detail=end.detail)
+        if end.code == "UNAUTHENTICATED" and self._tokens.drop(token):
+            end = Told(Answered.LATER, fault=Fault.PROVIDER, code=end.code, detail=end.detail)
         elif end.answered is Answered.ACCEPTED:
-            self._tokens.good = True
+            self._tokens.took(token)
         if end.detail is not None:
             end.detail = end.detail.replace(parcel.address, "…")[:200]
         return end

@@ -72,8 +72,8 @@ class Tokens:
     scope: str
     clock: Clock
     stand_in: str = ""
-    good: bool = False  # whether a call with the present token was taken
     _token: str = ""
+    _good: bool = False  # whether a call with the present token was taken
     _renewed_at: datetime | None = None
     _asking: asyncio.Task[str | Told] | None = None
 
@@ -87,10 +87,17 @@ class Tokens:
             self._asking = asyncio.create_task(self._exchange(), context=Context())
         return await asyncio.shield(self._asking)  # whoever gives up takes it from nobody else
 
-    def drop(self, token: str) -> None:
-        """This one was refused; the next call asks for another."""
-        if token == self._token:
-            self._token = ""
+    def took(self, token: str) -> None:
+        """A call with this one was taken."""
+        self._good = self._good or token == self._token
+
+    def drop(self, token: str) -> bool:
+        """A call with this one was refused; the next asks for another. Whether that may help: it was good a
+        moment ago (Google withdrew it early, perhaps), or is not the present one any more."""
+        if token != self._token:
+            return True
+        self._token = ""
+        return self._good
 
     async def _exchange(self) -> str | Told:
         now = self.clock.now()
@@ -120,7 +127,7 @@ class Tokens:
                 raise ValueError("no token")
         except (ValueError, KeyError, TypeError):
             return Told(Answered.LATER, fault=Fault.NETWORK, code="token_unreadable")
-        self._token, self.good = token, False
+        self._token, self._good = token, False
         self._renewed_at = now + timedelta(seconds=lasts - min(_EARLY, lasts / 2))
         return token
 

@@ -419,6 +419,38 @@ async def test_a_token_of_ours_that_was_good_and_is_no_more_is_replaced(http: Ht
     assert tokens == [None, "Bearer one", "Bearer one", None, "Bearer two"]
 
 
+async def test_calls_that_were_under_way_when_a_token_ended_do_not_accuse_the_account(http: Http) -> None:
+    """Most are told so when there is another token already, which nobody has tried yet."""
+    came, go = asyncio.Semaphore(0), asyncio.Event()
+    under_way: list[asyncio.Task[Told]] = []
+
+    async def behave(line: Line) -> None:
+        while True:
+            request = await line.request()
+            if request.path == "/token":
+                await line.say(granted("two" if go.is_set() else "one"))
+            elif request.headers["authorization"] == "Bearer two" or not under_way:
+                await line.say(TAKEN)
+            else:
+                came.release()
+                await go.wait()
+                await line.say(refusal(401, "UNAUTHENTICATED"))
+
+    async with wire(behave) as server:
+        sender = Fcm(FakeClock(NOW)).sender(account(server.url), http)
+        before = await sender.send(NEWS)
+        under_way += [asyncio.create_task(sender.send(NEWS)) for _ in range(4)]
+        for _ in under_way:
+            await came.acquire()
+        go.set()
+        first, *others = asyncio.as_completed(under_way)
+        told = [await first]
+        after = await sender.send(NEWS)
+        told += [await one for one in others]
+    assert {(one.answered, one.fault) for one in told} == {(LATER, Fault.PROVIDER)}
+    assert (before.answered, after.answered) == (Answered.ACCEPTED, Answered.ACCEPTED)
+
+
 async def test_a_message_that_is_not_answered_is_unknown_and_cannot_be_asked_for(http: Http) -> None:
     async with wire(google([hang_up])) as server:
         sender = Fcm(FakeClock(NOW)).sender(account(server.url), http)
