@@ -190,7 +190,7 @@ def _is_command(words: list[str]) -> bool:
         if words[1] not in inner:
             return False
         command = inner[words[1]]
-    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    known = {word for one in command.params for word in (*one.opts, *one.secondary_opts)} | {"--help"}
     return all(word.partition("=")[0] in known for word in words if re.match(r"--[a-z]", word))
 
 

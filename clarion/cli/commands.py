@@ -44,6 +44,7 @@ COMMANDS: tuple[Line, ...] = (
     Line("workspace", "workspace", "Workspaces, the tenants: create, list, set.", SETUP),
     Line("channel", "channel", "Channels, the accounts at providers: create, list, set, pause.", SETUP),
     Line("subscription", "subscription", "Who is told what happens: create, list, rotate, pause.", SETUP),
+    Line("consent", "consent", "Words that stop messages, by language, and what we answer.", SETUP),
     Line("key", "key", "Keys to the API: create, list, revoke.", SETUP),
     Line("migrate", "maintenance:migrate_app", "Bring a database to this version's schema.", SETUP),
     Line("backup", "maintenance:backup_app", "The whole database into one file, while it is in use.", SETUP),

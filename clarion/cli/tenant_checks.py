@@ -8,7 +8,7 @@ from uuid import UUID
 from clarion.cli import terminal
 from clarion.cli.checks import Finding, Level
 from clarion.errors import ClarionError
-from clarion.flow import configure, waits
+from clarion.flow import configure, consent_rules, waits
 from clarion.flow.dispatch import account
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
@@ -33,6 +33,7 @@ async def tenant(services: Services, workspace_id: UUID, name: str) -> list[Find
         found += await _late(services, connection)
         found += await _unknown(services, connection)
         found += await _jobs(services, connection)
+        found += await _consent(connection)
         found += [
             Finding("notice", Level.WARN, each["text"]) for each in await notice.page(connection, None, 100)
             if each["cleared_at"] is None
@@ -126,6 +127,22 @@ async def _unknown(services: Services, connection: Connection) -> list[Finding]:
             "Receipts and look-ups may settle them; `clarion unknown list` shows what a person decides.",
         )
     ]  # fmt: skip
+
+
+async def _consent(connection: Connection) -> list[Finding]:
+    present = await consent_rules.show(connection)
+    if present.paused:
+        names = ", ".join(one.channel for one in present.paused)
+        return [
+            Finding(
+                "consent", Level.WARN,
+                f"STOP is heeded but not answered on {names}: {present.paused[0].reason}",
+                "`clarion consent answer` changes what is said, and then it goes again.",
+            )
+        ]  # fmt: skip
+    silent = sorted({one.meaning.upper() for one in present.answers if not one.on})
+    also = f"; {', '.join(silent)} unanswered where switched off" if silent else ""
+    return [Finding("consent", Level.OK, f"{len(present.words)} words count{also}")]
 
 
 async def _jobs(services: Services, connection: Connection) -> list[Finding]:

@@ -94,7 +94,9 @@ class InboundFacts(Facts):
     external_id: str | None
     text: str = Field(description=f"at most {LONGEST_TEXT} characters of it")
     cut: bool = Field(description="whether the text was longer")
-    meaning: str = Field(description="stop, start, or empty: what it says of consent")
+    meaning: str = Field(
+        description="what it says of consent: stop, start, help, yes (a start after an opt-out), or empty"
+    )
 
 
 class ContactFacts(Facts):

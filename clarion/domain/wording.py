@@ -38,6 +38,7 @@ REASONS: Mapping[str, str] = {
     "expired": "its time ran out",
     "refused": "the provider refused it",
     "attempts_used_up": "every try was put off by the provider until none was left",
+    "superseded": "the person said something else before it was told",
     "settled_not_sent": "somebody decided that it was not sent",
 }
 

@@ -37,8 +37,9 @@ from clarion.errors import Invalid, NotFound
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.services import Services
 from clarion.kit.db import Connection
+from clarion.providers import registry
 from clarion.providers.contract import Content as Rendered
-from clarion.providers.contract import Mail, Provider, Push, Template, Text, byte_limit
+from clarion.providers.contract import Mail, Provider, Push, Template, Text
 from clarion.store import campaign as campaigns
 from clarion.store import field as fields
 from clarion.store import workspace as workspaces
@@ -124,7 +125,9 @@ class Composer:
         wishes = waiting.language if before is None else before.get("language", waiting.language)
         chosen = _chosen(speech, wishes, provider.name, in_window=_in_window(provider, waiting, now))
         values = _values(speech, waiting) if before is None else before
-        said = render(chosen.form, values, text_limit=provider.text_limit, byte_limit=byte_limit(provider))
+        said = render(
+            chosen.form, values, text_limit=provider.text_limit, byte_limit=registry.byte_limit(provider)
+        )
         if isinstance(said, Refusal):
             raise Unsayable(said.reason)
         snapshot = before if before is not None else _snapshot(speech, chosen, values)

@@ -29,7 +29,7 @@ from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.kit.ids import uuid7
 from clarion.providers import registry
-from clarion.providers.contract import Provider, byte_limit
+from clarion.providers.contract import Provider
 from clarion.store import campaign as campaigns
 from clarion.store import channel as channels
 from clarion.store import field as fields
@@ -154,7 +154,7 @@ async def content_problems(connection: Connection, content: Content, provider: P
         content,
         known_variables(declared),
         text_limit=provider.text_limit,
-        byte_limit=byte_limit(provider),
+        byte_limit=registry.byte_limit(provider),
         has_window=provider.has_window,
         channel_kind=provider.name,
         kinds=provider.kinds,

@@ -19,7 +19,7 @@ from clarion.kit.log import logger
 from clarion.providers import registry
 from clarion.store import campaign as campaigns
 from clarion.store import channel as channels
-from clarion.store import event, fallback, lane, notice, run
+from clarion.store import courtesy, event, fallback, lane, notice, run
 from clarion.store.expansion import Meant, expand_chunk
 
 FIRST, CHUNK = 1_000, 20_000  # people a transaction: few at first, so that sending begins at once
@@ -122,6 +122,9 @@ async def finish(services: Services, workspace_id: UUID) -> None:
     """
     async with services.db.tenant(workspace_id) as connection:
         runs = await run.unfinished(connection)
+        late = await courtesy.late(connection, services.clock.now())
+    for lane_id in late:
+        await _expire(services, workspace_id, lane_id)
     for one in runs:
         now = services.clock.now()
         if one["ready"] and one["campaign_state"] == State.CANCELLED:

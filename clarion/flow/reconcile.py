@@ -19,6 +19,7 @@ from clarion.domain.message import Outcome, State, Verdict, reference
 from clarion.errors import ClarionError
 from clarion.flow.dispatch import account, deaths
 from clarion.flow.dispatch.account import Channel
+from clarion.flow.dispatch.recover import VANISHED
 from clarion.flow.receive import consequences
 from clarion.flow.services import Services
 from clarion.kit.db import fit
@@ -31,7 +32,6 @@ from clarion.store.receipt import Contended, Doubt, Said
 AT_ONCE = 10  # look-ups under way
 A_SECOND = 50.0  # look-ups, at most
 ONE_ROUND = 250  # attempts of one channel; the others' turn comes with the next round
-VANISHED = "owner_vanished"  # the code of attempts whose owner did not say how the call ended
 log = logger(__name__)
 
 

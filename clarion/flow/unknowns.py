@@ -16,15 +16,18 @@ from clarion.domain.campaign import Announcement, State
 from clarion.domain.message import Outcome, Verdict
 from clarion.domain.message import State as Message
 from clarion.errors import Conflict, Invalid, NotFound
+from clarion.flow.dispatch.replayer import TO_LEAVE
 from clarion.flow.retry import open_again
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
-from clarion.store import attempt, event, reopen, run
+from clarion.store import attempt, event, reopen, replay, run
 from clarion.store import campaign as campaigns
 from clarion.store import message as messages
 from clarion.store.attempt import Unsettled
 
 DAY = timedelta(days=1)
+# From the claim to the first byte (`dispatch.replayer`), and a minute for the answer.
+ASKING = timedelta(seconds=TO_LEAVE + 60)
 
 
 class As(StrEnum):
@@ -67,16 +70,31 @@ async def settle(
     connection: Connection, services: Services, attempt_ids: Sequence[UUID], as_: As, *, by: str
 ) -> int:
     """Settle these as somebody decides; how many were unknown still. One that evidence settled meanwhile
-    is left as it is. Raises Conflict when one is to be sent again whose announcement was cancelled."""
+    is left as it is. Raises Conflict when one is to be sent again whose announcement was cancelled, and when
+    the provider is being asked about one in this moment."""
     settled = 0
     for attempt_id in dict.fromkeys(attempt_ids):
-        found = await attempt.unknown(connection, attempt_id)
+        found = await attempt.unknown(connection, attempt_id, lock=True)
         if found is not None:
             now = services.clock.now()
+            _refuse_while_asked(found, as_, now)
             verdict = await _verdict(connection, found, as_, by, now)
             settled += await attempt.settle(connection, found.cohort, [verdict], now)
             await event.of_attempts(connection, found.cohort, [attempt_id], now)
     return settled
+
+
+def _refuse_while_asked(found: Unsettled, as_: As, now: datetime) -> None:
+    """While the same call is made once more, nobody can say that it was not sent."""
+    until = found.settled_at + ASKING
+    if as_ is As.SENT or found.code != replay.CLAIMED or now >= until:
+        return
+    raise Conflict(
+        "the provider is being asked about it in this moment",
+        where="attempt",
+        hint="Its answer may settle it; else decide in a minute.",
+        extra={"attempt": str(found.id), "retry_after": max(1, int((until - now).total_seconds()))},
+    )
 
 
 async def _verdict(connection: Connection, found: Unsettled, as_: As, by: str, now: datetime) -> Verdict:

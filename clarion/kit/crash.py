@@ -34,6 +34,7 @@ Point = Literal[
     "expand.committed",
     "receive.before_commit",
     "receive.committed",
+    "replay.claimed",
     "fallback.before_commit",
     "fallback.committed",
 ]

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol, runtime_checkable
 from urllib.parse import parse_qsl
 
+from clarion.domain.consent_words import Meaning
 from clarion.domain.limits import Limits
 from clarion.kit.http import Http
 
@@ -176,13 +177,18 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """Something a person wrote. `address` is a value of `scheme` (E.164 with its plus); `at` as above."""
+    """Something a person wrote. `address` is a value of `scheme` (E.164 with its plus); `at` as above.
+
+    `meaning` is what the provider itself took it for, by its own list of words: it has heeded it there and
+    answered the person, so that nothing of ours answers too.
+    """
 
     provider_id: str
     scheme: str
     address: str
     text: str
     at: datetime | None
+    meaning: Meaning | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,10 +272,13 @@ class Weighed(Protocol):
     byte_limit: ClassVar[int]  # UTF-8, of a text, or of a push message's title, body, link and data together
 
 
-def byte_limit(provider: Provider) -> int | None:
-    """`Weighed.byte_limit`; None where the provider counts characters only."""
-    found: int | None = getattr(provider, "byte_limit", None)  # an isinstance here is dear, and this is hot
-    return found
+@runtime_checkable
+class Replayable(Protocol):
+    """A provider that keeps our reference as its idempotency key: a try that is repeated under it is answered
+    as the first time, and not processed twice."""
+
+    def replays_for(self, options: Mapping[str, Any]) -> float:
+        """For how many seconds from its beginning a try may be repeated; 0: never."""
 
 
 @runtime_checkable

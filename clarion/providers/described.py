@@ -57,6 +57,8 @@ class Request(_Strict):
     json_body: JsonValue = Field(default=None, alias="json")
     form: dict[str, str] | None = None
     xml: str | None = Field(default=None, max_length=10_000)
+    # For how many seconds {reference} is known again, so that the same request is not processed twice.
+    replays_for: float = Field(default=0.0, ge=0, le=30 * 86_400)
 
     @model_validator(mode="after")
     def _one_body(self) -> Request:
@@ -164,6 +166,9 @@ def check(options: Mapping[str, Any], where: str = "config.options") -> None:
     if description.receipt is not None and description.receipt.reference is None and "hook" not in used:
         place = f"{where}.receipt.reference"
         problems.append(Problem(place, "say where our reference is, or put {hook} into the request"))
+    if description.request.replays_for and "reference" not in used:
+        place = f"{where}.request.replays_for"
+        problems.append(Problem(place, "what is known again must be given: put {reference} into the request"))
     if not used & {"to", "digits"} or "text" not in used:
         problems.append(Problem(f"{where}.request", "it needs {text}, and {to} or {digits}"))
     if problems:

@@ -62,6 +62,10 @@ from clarion.providers.described import (
     text_at,
 )
 
+# The first request is still being processed, or the key was used for another: nothing is said of this message
+# (IETF, The Idempotency-Key HTTP Header Field; RFC 8470).
+_ABOUT_THE_KEY = (409, 422, 425)
+
 
 class _Sender:
     def __init__(self, account: Account, http: Http) -> None:
@@ -154,6 +158,8 @@ def told(description: Description, answer: Answer) -> Told:
             answered, fault = ENDS[description.errors[known]]
             wait = retry_after(answer.headers) if fault is Fault.RATE else None
             return Told(answered, fault=fault, code=known, retry_after=wait)
+    if description.request.replays_for and answer.status in _ABOUT_THE_KEY:
+        return Told(Answered.UNKNOWN, fault=Fault.PROVIDER, code=f"http_{answer.status}")
     return by_status(answer, code)
 
 
@@ -181,6 +187,9 @@ class GenericHttp:
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         check(options)
+
+    def replays_for(self, options: Mapping[str, Any]) -> float:
+        return described(options).request.replays_for
 
     def sender(self, account: Account, http: Http) -> Sender:
         return _Sender(account, http)

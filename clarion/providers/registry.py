@@ -35,3 +35,9 @@ def get(name: str) -> Provider:
         raise Invalid(
             f"there is no provider {name!r}", where="provider", hint="Known: " + ", ".join(sorted(known()))
         ) from None
+
+
+def byte_limit(provider: Provider) -> int | None:
+    """`Weighed.byte_limit`; None where the provider counts characters only."""
+    found: int | None = getattr(provider, "byte_limit", None)  # an isinstance here is dear, and this is hot
+    return found

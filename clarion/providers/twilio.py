@@ -9,6 +9,11 @@ known again, and the list of messages (by To and DateSent) shows neither the cal
 else of ours. Two texts of the same words to one person could not be told apart, and no listing proves that
 one is missing. So there is no look-up: our reference travels in the StatusCallback of each message, and
 what was never answered is settled by its receipt. Without CLARION_PUBLIC_URL there is no such receipt.
+
+STOP, START and HELP are heeded and answered by Twilio itself (its "opt-out keywords"): whoever wrote STOP
+is answered there, and every message after that is refused (21610). So we keep what was said and answer
+nothing. A Messaging Service with Advanced Opt-Out has other words, and says in OptOutType what it took one
+for. An account whose words Twilio was asked to leave alone has the option `answers_words` false.
 """
 
 from __future__ import annotations
@@ -17,15 +22,16 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import orjson
 from yarl import URL
 
+from clarion.domain.consent_words import Meaning
 from clarion.domain.limits import Limits
-from clarion.errors import Misconfigured
+from clarion.errors import Invalid, Misconfigured
 from clarion.kit.http import Answer, Http, prepared
 from clarion.providers.calling import FORM, asked, by_status, called_back, encoded, retry_after, text_only
 from clarion.providers.contract import (
@@ -73,6 +79,15 @@ _EVIDENCE = {
     "undelivered": Evidence.FAILED,
     "failed": Evidence.FAILED,
     "canceled": Evidence.FAILED,
+}
+# What Twilio takes for a wish by itself, as the whole message in any case.
+WORDS = {
+    **dict.fromkeys(
+        ("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "REVOKE"), Meaning.STOP
+    ),
+    **dict.fromkeys(("START", "UNSTOP"), Meaning.START),
+    "YES": Meaning.YES,
+    **dict.fromkeys(("HELP", "INFO"), Meaning.HELP),
 }
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
@@ -147,7 +162,8 @@ def _created(answer: Answer, document: dict[str, object]) -> Told:
 
 
 class Twilio:
-    """The provider. `sender` is a number, a short code, an alphanumeric name or a Messaging Service."""
+    """The provider. `sender` is a number, a short code, an alphanumeric name or a Messaging Service. Option:
+    `answers_words`, see above."""
 
     name: ClassVar[str] = "twilio"
     base_url: ClassVar[str] = "https://api.twilio.com"
@@ -166,6 +182,14 @@ class Twilio:
     limits: ClassVar[Limits] = Limits(rate=1)  # a long code of the USA; short codes carry 100 and more
     counts_segments: ClassVar[bool] = True
     thanks: ClassVar[tuple[str, str]] = ("text/xml", "<Response/>")  # TwiML that answers a person nothing
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        if set(options) - {"answers_words"} or not isinstance(options.get("answers_words", True), bool):
+            raise Invalid(
+                "a Twilio channel has one option: answers_words, true or false",
+                where="config.options",
+                hint="False where Twilio was asked to leave STOP, START and HELP to us.",
+            )
 
     def sender(self, account: Account, http: Http) -> Sender:
         return _Sender(account, http)
@@ -189,13 +213,22 @@ class Twilio:
             raise ValueError("this is not a Twilio webhook: it names no message")
         status = said.get("MessageStatus") or said.get("SmsStatus") or ""
         if "Body" in said and status in ("", "received", "receiving"):
-            return [Inbound(name, "tel", said.get("From", ""), said["Body"], None)]
+            meaning = _meaning(account, said)
+            return [Inbound(name, "tel", said.get("From", ""), said["Body"], None, meaning)]
         if status not in _EVIDENCE:
             return []
         code = said.get("ErrorCode") or None
         fault = TABLE[int(code)][1] if code and code.isdigit() and int(code) in TABLE else None
         reference = dict(call.query).get("ref")
         return [Receipt(_EVIDENCE[status], None, reference, name, code, fault)]
+
+
+def _meaning(account: Account, said: Mapping[str, str]) -> Meaning | None:
+    """What Twilio took a person's message for, and answered."""
+    if account.options.get("answers_words") is False:
+        return None
+    told = said.get("OptOutType", "").upper()
+    return WORDS.get(told if told in ("STOP", "START", "HELP") else said["Body"].strip().upper())
 
 
 def signature(secret: str, url: str, form: Sequence[tuple[str, str]]) -> str:

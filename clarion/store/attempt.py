@@ -196,10 +196,12 @@ class Unsettled:
     unknown_since: datetime
     code: str | None
     detail: str | None
+    settled_at: datetime
 
 
 _UNSETTLED = """SELECT id, cohort, workspace_id, message_id, channel_id, worker_id, epoch, unknown_since,
-  code, detail FROM attempt WHERE unknown_since IS NOT NULL"""
+  code, detail, coalesce(settled_at, unknown_since) AS settled_at
+FROM attempt WHERE unknown_since IS NOT NULL"""
 
 
 async def unknowns(
@@ -216,8 +218,10 @@ async def unknowns(
         return await cursor.fetchall()
 
 
-async def unknown(connection: Connection, attempt_id: UUID) -> Unsettled | None:
-    """One unknown attempt, or None when it is settled or not this workspace's."""
+async def unknown(connection: Connection, attempt_id: UUID, *, lock: bool = False) -> Unsettled | None:
+    """One unknown attempt, locked where asked; None when it is settled or not this workspace's."""
     async with connection.cursor(row_factory=class_row(Unsettled)) as cursor:
-        await cursor.execute(_UNSETTLED + " AND id = %s", (attempt_id,))
+        await cursor.execute(
+            _UNSETTLED + " AND id = %s" + (" FOR NO KEY UPDATE" if lock else ""), (attempt_id,)
+        )
         return await cursor.fetchone()

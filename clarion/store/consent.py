@@ -42,8 +42,34 @@ async def opt_in(
     by: str = "",
     note: str = "",
 ) -> int:
-    """Record that messages may go to these addresses again. Returns how many it changed."""
+    """Record that messages may go to these addresses again; what waits to confirm their opt-out does not go
+    any more. Returns how many it changed."""
+    await withdraw.farewells(connection, list(dict.fromkeys(keys)), now)
     return await _say(connection, keys, "in", now, how, by, note)
+
+
+async def is_out(connection: Connection, key: bytes) -> bool:
+    """Whether this address has opted out."""
+    cursor = await connection.execute(
+        """SELECT EXISTS (SELECT FROM consent
+             WHERE workspace_id = clarion_workspace() AND consent_key = %s AND state = 'out')""",
+        (key,),
+    )
+    found = await cursor.fetchone()
+    return bool(found and found[0])
+
+
+async def let_pass(connection: Connection, key: bytes, message_id: UUID) -> None:
+    """Let one message pass the opt-out that this transaction has written: its confirmation, and no other.
+
+    Whatever changes the consent of the address next takes that back. The intent looks at it, and so does
+    everything else that keeps messages from who opted out.
+    """
+    await connection.execute(
+        """UPDATE consent SET farewell_id = %s
+           WHERE workspace_id = clarion_workspace() AND consent_key = %s AND state = 'out'""",
+        (message_id, key),
+    )
 
 
 async def history(connection: Connection, keys: Sequence[bytes]) -> list[Row]:
@@ -98,7 +124,8 @@ async def _say(
              INSERT INTO consent AS c (workspace_id, consent_key, state, at)
              SELECT clarion_workspace(), key, %(state)s, %(now)s
              FROM unnest(%(keys)s::bytea[]) AS k(key)
-             ON CONFLICT (workspace_id, consent_key) DO UPDATE SET state = excluded.state, at = excluded.at
+             ON CONFLICT (workspace_id, consent_key) DO UPDATE
+             SET state = excluded.state, at = excluded.at, farewell_id = NULL
              WHERE c.state <> excluded.state
              RETURNING consent_key
            )

@@ -9,6 +9,7 @@ from clarion.kit.ids import floor7
 from clarion.store import tally
 
 REPLIES_KEPT = timedelta(hours=24)  # stored replies to Idempotency-Keys
+ANSWERED_KEPT = timedelta(days=2)  # when an address was last answered a word about consent
 INBOX_KEPT = timedelta(days=7)  # raw bodies that were read
 AT_ONCE = 10_000
 
@@ -19,6 +20,9 @@ async def tidy(connection: Connection, now: datetime) -> None:
     await connection.execute(
         "DELETE FROM idempotency WHERE workspace_id = clarion_workspace() AND created_at < %s",
         (now - REPLIES_KEPT,),
+    )
+    await connection.execute(
+        "DELETE FROM courtesy WHERE workspace_id = clarion_workspace() AND at < %s", (now - ANSWERED_KEPT,)
     )
     await connection.execute(
         """DELETE FROM inbox WHERE id IN (

@@ -15,7 +15,8 @@ from clarion.kit.ids import uuid7
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message in. `urn` is the sender's address, `path` its value; `meaning` is stop, start or empty."""
+    """A message in. `urn` is the sender's address, `path` its value; `meaning` is a
+    `domain.consent_words.Meaning`, or empty."""
 
     provider_id: str
     urn: str
@@ -32,6 +33,7 @@ class Heard:
     id: UUID
     contact_id: UUID | None
     urn: str
+    provider_id: str
     at: datetime
     meaning: str
 
@@ -49,7 +51,7 @@ WITH heard AS (
     WHERE a.workspace_id = clarion_workspace() AND a.value = s.path AND a.scheme = ANY (%(schemes)s)
     ORDER BY a.status <> 'active', array_position(%(schemes)s, a.scheme), a.id LIMIT 1) c ON true
   ON CONFLICT (channel_id, provider_id) DO NOTHING
-  RETURNING id, contact_id, address, at, meaning
+  RETURNING id, contact_id, address, provider_id, at, meaning
 ), latest AS MATERIALIZED (
   SELECT substr(address, strpos(address, ':') + 1) AS path, max(at) AS at FROM heard
   GROUP BY 1 ORDER BY 1
@@ -57,7 +59,7 @@ WITH heard AS (
   UPDATE address a SET last_inbound_at = greatest(a.last_inbound_at, l.at) FROM latest l
   WHERE a.workspace_id = clarion_workspace() AND a.value = l.path AND a.scheme = ANY (%(schemes)s)
 )
-SELECT id, contact_id, address AS urn, at, meaning FROM heard ORDER BY at, id
+SELECT id, contact_id, address AS urn, provider_id, at, meaning FROM heard ORDER BY at, id
 """
 
 

@@ -38,6 +38,10 @@ LEFT JOIN LATERAL (
 _OF_ENROLLMENT: LiteralString = """SELECT message.*, e.campaign_id, e.subject_id AS contact_id
   FROM message WHERE message.enrollment_id = e.id AND message.cohort = e.cohort"""
 
+# Of earlier generations, which may have begun in earlier months.
+_OF_BEFORE: LiteralString = """SELECT message.*, e.campaign_id, e.subject_id AS contact_id
+  FROM message WHERE e.generation > 1 AND message.enrollment_id = e.id AND message.cohort < e.cohort"""
+
 
 async def get(connection: Connection, message_id: UUID) -> Row:
     """One message, with `campaign`, its name. Raises NotFound."""
@@ -88,7 +92,8 @@ async def of_contact(connection: Connection, contact_id: UUID, limit: int = 20) 
     return await rows(
         connection,
         "SELECT " + _COLUMNS + """, g.name AS campaign, g.kind
-           FROM (SELECT m.* FROM enrollment e CROSS JOIN LATERAL (""" + _OF_ENROLLMENT + """) m
+           FROM (SELECT m.* FROM enrollment e CROSS JOIN LATERAL (""" + _OF_ENROLLMENT
+        + " UNION ALL " + _OF_BEFORE + """) m
              WHERE e.subject_id = %(contact)s ORDER BY m.id DESC LIMIT %(limit)s) m"""
         + _BESIDE + " JOIN campaign g ON g.id = m.campaign_id ORDER BY m.id DESC",
         {"contact": contact_id, "limit": limit},
@@ -130,7 +135,8 @@ async def place(connection: Connection, message_id: UUID) -> Row | None:
         """SELECT q.due_at, q.expires_at, q.tries, l.state AS lane_state, l.reason AS lane_reason,
              c.state AS channel_state, c.reason AS channel_reason,
              EXISTS (SELECT FROM consent o WHERE o.workspace_id = q.workspace_id
-                     AND o.consent_key = q.consent_key AND o.state = 'out') AS opted_out
+                     AND o.consent_key = q.consent_key AND o.state = 'out'
+                     AND o.farewell_id IS DISTINCT FROM q.message_id) AS opted_out
            FROM message m
            JOIN queue q ON q.lane_id = m.lane_id AND q.due_at = m.due_at AND q.message_id = m.id
            JOIN lane l ON l.id = q.lane_id JOIN channel c ON c.id = l.channel_id WHERE m.id = %s""",

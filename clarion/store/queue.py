@@ -2,7 +2,8 @@
 
 A channel's owner reads ahead along each lane by a cursor, which needs no claim. What makes a try
 ours alone is the intent: one statement that deletes the queue row and inserts the attempt, after
-checking the owner's epoch, the lane, the expiry and the consent (DESIGN, ledger rule 3).
+checking the owner's epoch, the lane, the expiry and the consent (DESIGN, ledger rule 3). An opt-out lets
+one message pass: the one that confirms it, named in its own row (`consent.let_pass`).
 """
 
 from __future__ import annotations
@@ -112,6 +113,7 @@ async def read_ahead(
                CROSS JOIN LATERAL (SELECT * FROM contact WHERE id = q.contact_id LIMIT 1) c
                LEFT JOIN LATERAL (SELECT consent_key FROM consent
                  WHERE workspace_id = q.workspace_id AND consent_key = q.consent_key AND state = 'out'
+                   AND farewell_id IS DISTINCT FROM q.message_id
                  LIMIT 1) o ON true
                ORDER BY q.due_at, q.message_id""",
             (lane_id, after[0], after[1], now, limit),
@@ -142,7 +144,8 @@ WITH owner AS MATERIALIZED (
     WHERE queue.lane_id = w.lane_id AND queue.due_at = w.due_at AND queue.message_id = w.message_id
       AND queue.due_at <= %(now)s AND queue.expires_at > %(now)s
       AND NOT EXISTS (SELECT FROM consent c WHERE c.workspace_id = queue.workspace_id
-                      AND c.consent_key = queue.consent_key AND c.state = 'out')
+                      AND c.consent_key = queue.consent_key AND c.state = 'out'
+                      AND c.farewell_id IS DISTINCT FROM queue.message_id)
     LIMIT 1 FOR NO KEY UPDATE) q
   WHERE w.lane_id IN (SELECT id FROM allowed)
 ), gone AS (

@@ -40,7 +40,8 @@ async def withdraw(
 
 
 async def from_addresses(connection: Connection, keys: Sequence[bytes], now: datetime) -> int:
-    """End what waits for addresses that opted out, whoever's they are; how many messages."""
+    """End what waits for addresses that opted out, whoever's they are, but what confirms it (`let_pass`); how
+    many messages."""
     people = await connection.execute(
         "SELECT DISTINCT contact_id FROM address WHERE consent_key = ANY (%s::bytea[])", (list(keys),)
     )
@@ -48,7 +49,12 @@ async def from_addresses(connection: Connection, keys: Sequence[bytes], now: dat
     if not contacts:
         return 0
     params = {"people": contacts, "keys": list(keys)}
-    only_these = _WAITING + "WHERE q.consent_key = ANY (%(keys)s::bytea[])"
+    only_these = (
+        _WAITING
+        + """WHERE q.consent_key = ANY (%(keys)s::bytea[]) AND NOT EXISTS (
+             SELECT FROM consent o WHERE o.workspace_id = clarion_workspace()
+               AND o.consent_key = q.consent_key AND o.state = 'out' AND o.farewell_id = q.message_id)"""
+    )
     return await _end(connection, only_these, params, "skipped", "opted_out", now)
 
 
@@ -59,6 +65,19 @@ async def from_places(
     only_these = _WAITING + "WHERE q.address_id = ANY (%(places)s::uuid[])"
     params = {"people": list(contact_ids), "places": list(address_ids)}
     return await _end(connection, only_these, params, "skipped", "address_gone", now)
+
+
+async def farewells(connection: Connection, keys: Sequence[bytes], now: datetime) -> int:
+    """End what still waits to confirm opt-outs that are about to be taken back; how many messages."""
+    waiting: LiteralString = """SELECT q.lane_id, q.due_at, q.message_id, q.cohort
+      FROM unnest(%(keys)s::bytea[]) AS k(key)
+      JOIN consent o ON o.workspace_id = clarion_workspace() AND o.consent_key = k.key AND o.state = 'out'
+      CROSS JOIN LATERAL (
+        SELECT id, lane_id, due_at FROM message WHERE id = o.farewell_id AND state = 'ready' OFFSET 0) m
+      CROSS JOIN LATERAL (
+        SELECT lane_id, due_at, message_id, cohort FROM queue
+        WHERE lane_id = m.lane_id AND due_at = m.due_at AND message_id = m.id LIMIT 1) q"""
+    return await _end(connection, waiting, {"keys": list(keys)}, "skipped", "superseded", now)
 
 
 async def from_second_self(connection: Connection, loser: UUID, winner: UUID, now: datetime) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -76,4 +78,18 @@ async def change(
              language = coalesce(%s, language), timezone = coalesce(%s, timezone),
              operator_address = nullif(coalesce(%s, operator_address), '')""",
         (name, country, language, timezone, operator_address),
+    )
+
+
+async def settings(connection: Connection) -> dict[str, Any]:
+    """The settings of the transaction's own workspace, locked against another change."""
+    found = await row(connection, "SELECT settings FROM workspace FOR NO KEY UPDATE")
+    return {} if found is None else dict(found["settings"])
+
+
+async def set_setting(connection: Connection, name: str, value: Mapping[str, object]) -> None:
+    """Another value for one setting of the transaction's own workspace."""
+    await connection.execute(
+        "UPDATE workspace SET settings = settings || jsonb_build_object(%s::text, %s::jsonb)",
+        (name, Jsonb(dict(value))),
     )

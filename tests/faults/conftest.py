@@ -51,7 +51,7 @@ class World:
         options = {**(config or {}), **({"options": {"look_up": True}} if story.look_up else {})}
         scene = Scene(
             self.house.url(self._database), self.house.superuser(self._database), self.sandbox, folder,
-            story.people, options, story.rate, self.house,
+            story.people, options, story.rate, self.house, falls=story.falls, keyed=story.keyed,
         )  # fmt: skip
         scene.set_up()
         if self._hooks is not None and self._hooks.mutant != mutant:

@@ -7,6 +7,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from clarion.kit.db import Database
 from clarion.kit.ids import uuid7
 from clarion.kit.secrets import SecretBox
 from clarion.sandbox.client import SandboxProcess
+from clarion.sandbox.twins.generic_http import TWIN
 from clarion.settings import Settings
 from clarion.store import campaign, expansion, run, workspace
 from tests.faults.hooks import Hooks
@@ -32,9 +34,29 @@ from tests.house import House
 
 SECRET = "a-long-word-that-only-the-tests-of-faults-know"
 TEMPLATE = {"kind": "template", "name": "hello", "language": "en", "parameters": ["{{ contact.name }}"]}
-CONTENT = {"variants": [{"content": TEMPLATE}]}
+TEXT = {"kind": "text", "text": "Hello {{ contact.name }}"}
+CONTENT = {
+    "variants": [
+        {"channel_kind": "whatsapp", "content": TEMPLATE},
+        {"channel_kind": "generic_http", "content": TEXT},
+    ]
+}
 DEFINITION = {"audience": {"include": {"everyone": True}}, "content": CONTENT}
-SENDER = "106540352242922"
+SENDER, SECOND = "106540352242922", "106540352242923"
+KEYED = "KEYED"
+
+
+def knowing_again() -> dict[str, Any]:
+    """The description of the sandbox's aggregator, with our reference as its idempotency key."""
+    options: dict[str, Any] = deepcopy(dict(TWIN.example.options))
+    request = options["request"]
+    request["headers"] = {**request["headers"], "Idempotency-Key": "{reference}"}
+    request["json"] = {"to": "{digits}", "text": "{text}"}
+    request["replays_for"] = 3600
+    del options["receipt"]
+    return options
+
+
 _first_numbers = itertools.count(10_000_000, 1_000)  # no two scenes share a phone, so none colours another
 
 
@@ -51,12 +73,15 @@ class Scene:
     rate: float = 100_000
     house: House | None = None  # the server, where it may be stopped
     hooks: Hooks | None = None  # where the provider tells what became of it
+    keyed: bool = False  # whether the provider is an aggregator that knows a reference again
+    falls: bool = False  # whether what does not arrive goes on over a second channel
     first_number: int = field(init=False, default_factory=lambda: next(_first_numbers))
     workspace_id: UUID = field(init=False)
     campaign_id: UUID = field(init=False)
     run_id: UUID = field(init=False)
     away: bool = field(init=False, default=False)  # the database, so that nobody can look
     channel_id: UUID = field(init=False)
+    second_id: UUID | None = field(init=False, default=None)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -92,19 +117,28 @@ class Scene:
             self.workspace_id = uuid7(now)
             async with db.tenant(self.workspace_id) as connection:
                 await workspace.create(connection, self.workspace_id, name="Faults", now=now)
-                self.channel_id = await configure.create_channel(
-                    connection, services, self.workspace_id, name="whatsapp", provider="whatsapp",
-                    config={
-                        "base_url": self.sandbox.url, "sender": SENDER, "total_timeout": 1.0,
-                        "connect_timeout": 0.5, "backoff_base": 0.05, "backoff_cap": 0.3, "lookup_lag": 0.2,
-                        "breaker": 1000, **self.options,
-                    },
-                    credentials={"token": "sandbox", "app_secret": "sandbox-secret"}, rate=self.rate,
-                )  # fmt: skip
+                self.channel_id = await self._channel(connection, services, "whatsapp", SENDER)
+                if self.falls:
+                    self.second_id = await self._channel(connection, services, "second", SECOND)
                 await self._people(connection)
                 if launch:
                     await self._announce(connection)
                     await self._expand(connection)
+
+    async def _channel(self, connection: Any, services: Services, name: str, sender: str) -> UUID:
+        config = {
+            "base_url": self.sandbox.url, "sender": sender, "total_timeout": 1.0, "connect_timeout": 0.5,
+            "backoff_base": 0.05, "backoff_cap": 0.3, "lookup_lag": 0.2, "breaker": 1000, **self.options,
+        }  # fmt: skip
+        provider, credentials = "whatsapp", {"token": "sandbox", "app_secret": "sandbox-secret"}
+        if self.keyed:
+            self.sandbox.configure(numbers={KEYED: {"provider": "generic_http"}})
+            provider, credentials = "generic_http", {"token": "sandbox"}
+            config |= {"sender": KEYED, "options": knowing_again()}
+        return await configure.create_channel(
+            connection, services, self.workspace_id, name=name, provider=provider, config=config,
+            credentials=credentials, rate=self.rate,
+        )  # fmt: skip
 
     async def _people(self, connection: Any) -> None:
         now = Clock().now()
@@ -131,7 +165,12 @@ class Scene:
             channel_id=self.channel_id, similarity_text="", created_by="", now=now,
         )  # fmt: skip
         await campaign.add_content(connection, content_id, self.campaign_id, 1, CONTENT, now)
-        lane = await campaign.open_lane(connection, uuid7(now), self.channel_id, self.campaign_id, 50)
+        onward = None
+        if self.second_id is not None:
+            onward = await campaign.open_lane(connection, uuid7(now), self.second_id, self.campaign_id, 50)
+        lane = await campaign.open_lane(
+            connection, uuid7(now), self.channel_id, self.campaign_id, 50, onward=onward
+        )
         await run.plan(
             connection, self.run_id, campaign_id=self.campaign_id, iteration=1, cohort=cohort_of(now),
             content_version_id=content_id, lane_id=lane, due_at=now, expires_at=now + timedelta(hours=1),
@@ -158,10 +197,12 @@ class Scene:
             """SELECT (SELECT count(*) FROM message WHERE workspace_id = %s AND state = 'ready')
                  + (SELECT count(*) FROM attempt WHERE workspace_id = %s
                       AND (state = 'in_flight' OR unknown_since IS NOT NULL AND %s))
-                 + (SELECT count(*) FROM queue WHERE workspace_id = %s) AS n""",
+                 + (SELECT count(*) FROM queue WHERE workspace_id = %s)
+                 + (SELECT count(*) FROM fallback WHERE workspace_id = %s) AS n""",
             self.workspace_id,
             self.workspace_id,
             unknown_too,
+            self.workspace_id,
             self.workspace_id,
         )
         return int(found[0]["n"])

@@ -67,6 +67,8 @@ class Story:
     chaos: tuple[tuple[float, str], ...] = field(default_factory=tuple)
     receipts: str = ""
     outage: Outage | None = None
+    keyed: bool = False  # the provider knows a reference again
+    falls: bool = False  # what does not arrive goes on over a second channel
     deaf_at_its_end: bool = False  # the hooks are killed shortly before the database comes back
 
     @classmethod
@@ -91,11 +93,22 @@ class Story:
         people, rate = rng.randint(10, 80), rng.choice((150.0, 100_000.0))
         if outage is not None and rate == 150.0:
             rate = 25.0  # slow enough that it comes in the middle of the sending
+        look_up = rng.random() < 0.5
+        faults = {name: rng.uniform(0.02, 0.15) for name in names}
+        falls = rng.random() < 0.3
+        keyed = not (falls or look_up or receipts) and rng.random() < 0.6
+        if falls:
+            faults["refuse_permanent"] = max(0.2, faults.get("refuse_permanent", 0.0))
         return cls(
-            seed=seed, people=people, workers=workers, rate=rate, look_up=rng.random() < 0.5,
-            faults={name: rng.uniform(0.02, 0.15) for name in names},
+            seed=seed, people=people, workers=workers, rate=rate, look_up=look_up, faults=faults,
+            falls=falls, keyed=keyed,
             crashes=tuple(crashes), chaos=tuple(chaos), receipts=receipts, outage=outage,
         )  # fmt: skip
+
+    @property
+    def told(self) -> bool:
+        """Whether the provider can be asked what became of a call, in one way or the other."""
+        return self.look_up or self.keyed
 
     def __str__(self) -> str:
         return f"seed {self.seed}: {self.__dict__}"
@@ -103,7 +116,7 @@ class Story:
 
 def play(story: Story, scene: Scene, mutant: str = "", seconds: float = PATIENCE) -> list[str]:
     """Play a story in a scene that is set up; everything that is wrong at the end, as sentences."""
-    _provide(story, scene)
+    provide(story, scene)
     crew = Crew(scene.environment, scene.folder, mutant)
     sky = Weather(scene.house, story.outage, story.people, lambda: scene.sandbox.summary()["requests"])
     try:
@@ -114,7 +127,7 @@ def play(story: Story, scene: Scene, mutant: str = "", seconds: float = PATIENCE
         wrong = [] if done else [f"not done after {seconds} s: {dict(scene.states())}"]
         if any(code is None for code in codes):
             wrong.append(f"a worker did not end within its time: {codes}")
-        if done and story.look_up and (left := scene.unknown()):
+        if done and story.told and (left := scene.unknown()):
             wrong.append(f"{left} are left unknown although the provider can be asked")
         if done and not crew.killed and not any(what == "freeze" for _, what in story.chaos):
             wrong += forgotten(scene)
@@ -127,7 +140,7 @@ def play(story: Story, scene: Scene, mutant: str = "", seconds: float = PATIENCE
         scene.sandbox.configure(callback_url=None)
 
 
-def _provide(story: Story, scene: Scene) -> None:
+def provide(story: Story, scene: Scene) -> None:
     """The provider as this story has it."""
     parameters = {
         name: value
@@ -182,10 +195,10 @@ def _pass(story: Story, scene: Scene, crew: Crew, step: Callable[[], None], seco
         # So does who was replaced while the database was away, when next it looks whether that is back.
         scene.wait(lambda: scene.vanished() == 0, RETURNING, step)
         done = done and scene.wait_done(seconds, step)
-    if done and story.look_up:
+    if done and story.told:
         done = scene.wait_settled(seconds, step)
     if done and scene.hooks is not None:
-        done = scene.wait_heard(seconds, step, settled=story.look_up)
+        done = scene.wait_heard(seconds, step, settled=story.told)
     return done
 
 

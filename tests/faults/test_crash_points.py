@@ -9,7 +9,7 @@ import pytest
 from clarion.kit.crash import POINTS, Point
 from tests.faults.conftest import World, play_all
 from tests.faults.crew import Crew
-from tests.faults.story import Story, tell
+from tests.faults.story import Story, provide, tell
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -20,9 +20,13 @@ QUIET = ("receive.before_commit", "receive.committed", "end.before_commit", "end
 
 
 def _story(number: int, *crashes: str) -> Story:
+    falls = any(crash.startswith("fallback") for crash in crashes)
+    keyed = any(crash.startswith("replay") for crash in crashes)
     return Story(
-        seed=9_000 + number, people=40, workers=2, rate=100_000.0, look_up=False, faults={}, crashes=crashes
-    )
+        seed=9_000 + number, people=40, workers=2, rate=100_000.0, look_up=False, crashes=crashes,
+        falls=falls, keyed=keyed,
+        faults={"refuse_permanent": 0.4} if falls else {"drop_after_accept": 0.4} if keyed else {},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("point", [p for p in POINTS if p not in QUIET])
@@ -40,9 +44,10 @@ def test_every_place_is_really_passed(worlds: list[World]) -> None:
         world = worlds[number % len(worlds)]
         story = _story(100 + number, f"{point}:1")
         scene = world.scene(story)
+        provide(story, scene)
         crew = Crew(scene.environment, scene.folder)
         crew.start(f"{point}:1")
-        scene.wait_done(15, crew.supervise)
+        (scene.wait_settled if story.keyed else scene.wait_done)(15, crew.supervise)
         time.sleep(0.3)  # it may have died with the very last step
         crew.supervise()
         crew.stop()

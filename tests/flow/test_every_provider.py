@@ -11,10 +11,12 @@ from uuid import UUID
 import pytest
 
 from clarion.api.app import create_app
+from clarion.flow.dispatch import account
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock
 from clarion.kit.http import Http
 from clarion.providers import registry
+from clarion.providers.contract import Answered, Fault, Parcel, Text
 from clarion.sandbox import twins
 from clarion.sandbox.client import SandboxProcess
 from clarion.sandbox.dialect import Example
@@ -87,3 +89,26 @@ async def test_whoever_writes_stop_is_heard(provided: Provided) -> None:
     await asyncio.to_thread(provided.sandbox.inbound, AMINA, "STOP", sender)
     await provided.hear()
     assert await provided.consent() == [("out", "reply")]
+
+
+@pytest.mark.parametrize("provided", ["twilio"], indirect=True)
+async def test_whoever_stops_at_twilio_is_answered_there_and_nothing_of_ours_follows(
+    provided: Provided,
+) -> None:
+    """Were anything sent all the same, Twilio would refuse it."""
+    await provided.send()
+    for word in ("Stop", "HELP"):
+        await asyncio.to_thread(provided.sandbox.inbound, AMINA, word, example("twilio").sender)
+    await provided.hear()
+    owed = await provided.look("SELECT id FROM campaign WHERE kind = 'courtesy'")
+    channel = await account.load(provided.services, provided.workspace_id, provided.channel_id)
+    sender = channel.provider.sender(channel.account, provided.http)
+    told = await sender.send(Parcel(provided.sent.reference(provided.sent.run_id), "tel", AMINA, Text("Bye")))
+
+    assert (await provided.consent(), owed) == ([("out", "reply")], [])
+    assert (told.answered, told.fault, told.code) == (Answered.REFUSED, Fault.OPTED_OUT, "21610")
+    await asyncio.to_thread(provided.sandbox.inbound, AMINA, "unstop", example("twilio").sender)
+    again = await sender.send(
+        Parcel(provided.sent.reference(provided.sent.lane_id), "tel", AMINA, Text("Hi"))
+    )
+    assert again.answered is Answered.ACCEPTED

@@ -460,3 +460,19 @@ def test_the_example_of_the_documentation_is_a_description() -> None:
     GENERIC.check_options(json.loads(example))
     assert all(f"`{{{name}}}`" in page for name in (*described.OF_A_MESSAGE, *described.EVERYWHERE))
     assert all(f"| `{word}` |" in page for word in described.ENDS)
+
+
+@pytest.mark.parametrize("status", [409, 422, 425])
+async def test_a_word_about_the_key_says_nothing_of_the_message(http: Http, status: int) -> None:
+    keyed = sending(headers={"Idempotency-Key": "{reference}"}, replays_for=3600)
+    told, server = await send(http, keyed, answer(status, b"{}"))
+    assert told == ended(UNKNOWN, Fault.PROVIDER, f"http_{status}")
+    assert server.requests[0].headers["idempotency-key"] == REFERENCE
+    told, _ = await send(http, keyed | {"errors": {f"http_{status}": "person"}}, answer(status, b"{}"))
+    assert told == ended(REFUSED, Fault.PERSON, f"http_{status}")
+
+
+def test_what_is_known_again_must_be_given() -> None:
+    with pytest.raises(Invalid) as wrong:
+        described.check(sending(replays_for=3600))
+    assert [one.where for one in wrong.value.problems] == ["config.options.request.replays_for"]

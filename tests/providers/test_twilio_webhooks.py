@@ -7,8 +7,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from clarion.domain.consent_words import Meaning
+from clarion.errors import Invalid
 from clarion.providers import registry
-from clarion.providers.contract import Account, Call, Evidence, Fault, Inbound, Receipt
+from clarion.providers.contract import Account, Call, Choosy, Evidence, Fault, Inbound, Receipt
 from clarion.providers.twilio import signature
 
 TWILIO = registry.get("twilio")
@@ -160,3 +162,49 @@ def test_a_status_that_nobody_knows_says_nothing() -> None:
 def test_what_names_no_message_is_told_as_that(fields: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="names no message"):
         read(fields)
+
+
+# --- words that Twilio heeds by itself
+
+HEEDED = {
+    "STOP": (("STOP", None), Meaning.STOP),
+    "in any case, with spaces about it": ((" Unsubscribe ", None), Meaning.STOP),
+    "one of the later ones": (("revoke", None), Meaning.STOP),
+    "START": (("start", None), Meaning.START),
+    "YES, which unblocks": (("Yes", None), Meaning.YES),
+    "HELP": (("help", None), Meaning.HELP),
+    "a sentence": (("stop it", None), None),
+    "a word of ours that is none of Twilio's": (("arret", None), None),
+    "nothing": (("", None), None),
+    "a word of a Messaging Service": (("niache", "STOP"), Meaning.STOP),
+    "a question to a Messaging Service": (("nini?", "HELP"), Meaning.HELP),
+    "what nobody documented": (("niache", "PAUSE"), None),
+}
+
+
+def texted(text: str, took_for: str | None) -> Call:
+    form = [("MessageSid", "SM1"), ("SmsStatus", "received"), ("From", "+254712000001"), ("Body", text)]
+    return post(fields=form + ([] if took_for is None else [("OptOutType", took_for)]))
+
+
+@pytest.mark.parametrize("label", HEEDED)
+def test_what_twilio_heeds_and_answers_itself_is_told_by_what_it_took_it_for(label: str) -> None:
+    said, meaning = HEEDED[label]
+    (heard,) = TWILIO.read(ACCOUNT, texted(*said))
+    assert isinstance(heard, Inbound)
+    assert heard.meaning is meaning
+
+
+def test_words_that_twilio_was_asked_to_leave_alone_are_ours() -> None:
+    account = Account("", "+1", {}, {"answers_words": False})
+    (heard,) = TWILIO.read(account, texted("STOP", None))
+    assert isinstance(heard, Inbound)
+    assert heard.meaning is None
+
+
+@pytest.mark.parametrize("options", [{"answer_words": False}, {"answers_words": "no"}])
+def test_an_option_that_there_is_not_is_told_when_the_channel_is_made(options: dict[str, Any]) -> None:
+    assert isinstance(TWILIO, Choosy)
+    TWILIO.check_options({"answers_words": False})
+    with pytest.raises(Invalid, match="answers_words"):
+        TWILIO.check_options(options)

@@ -18,7 +18,7 @@ from clarion.flow.configure import open_credentials
 from clarion.flow.services import Services
 from clarion.kit.db import Row
 from clarion.providers import registry
-from clarion.providers.contract import Account, Provider
+from clarion.providers.contract import Account, Provider, Replayable
 from clarion.store import channel as channels
 
 HOOKS = "/hooks"  # where providers call, of our own address; the channel's identifier follows
@@ -61,6 +61,12 @@ class Channel:
     def can_look_up(self) -> bool:
         """Whether this account's service answers what became of a reference."""
         return self.provider.can_look_up and bool(self.account.options.get("look_up"))
+
+    @property
+    def replays_for(self) -> float:
+        """For how many seconds a try may be repeated under its reference; 0: never."""
+        provider = self.provider
+        return provider.replays_for(self.account.options) if isinstance(provider, Replayable) else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,10 +98,12 @@ class Admission:
                     reference(waiting.cohort, attempt_id), waiting.scheme, waiting.address, content,
                     lifetime=(waiting.expires_at - now).total_seconds(),
                 )  # fmt: skip
-                return Call(waiting, attempt_id, parcel, said, self._units(content))
+                return Call(waiting, attempt_id, parcel, said, units_of(self.channel, content))
         return None
 
-    def _units(self, content: Content) -> int:
-        if self.channel.provider.counts_segments and isinstance(content, Text):
-            return max(1, segments(content.body).count)
-        return 1
+
+def units_of(channel: Channel, content: Content) -> int:
+    """What this takes of a channel's limits."""
+    if channel.provider.counts_segments and isinstance(content, Text):
+        return max(1, segments(content.body).count)
+    return 1

@@ -94,6 +94,20 @@ class Broker:
         else:
             self._free(call.units)
 
+    def lend(self, attempt_id: UUID) -> Out | None:
+        """The place of what is outstanding, for the same call once more; to be given back, or `ended`."""
+        out = self.out.pop(attempt_id, None)
+        if out is not None:
+            self._free(out.units)
+        return out
+
+    def give_back(self, attempt_id: UUID, out: Out | None) -> None:
+        """It was not called after all."""
+        if out is not None:
+            self.out[attempt_id] = out
+            for limiter in self.limiters:
+                limiter.hold(out.units)
+
     def leave(self) -> None:
         """Nobody collects for this channel any more: what it holds of its account is the others' again."""
         self.freed(list(self.out))

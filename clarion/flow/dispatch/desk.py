@@ -27,6 +27,7 @@ from clarion.flow.dispatch.health import Health
 from clarion.flow.dispatch.judge import Beyond, Judgement, not_begun
 from clarion.flow.dispatch.lanes import Lanes
 from clarion.flow.dispatch.leavers import Leavers
+from clarion.flow.dispatch.replayer import Replayer
 from clarion.flow.dispatch.shared import Call, Shared
 from clarion.kit.crash import crash_point
 from clarion.kit.db import AWAY
@@ -56,6 +57,7 @@ class Desk:
     lanes: Lanes = field(init=False)
     calls: Calls = field(init=False)
     collector: Collector = field(init=False)
+    replayer: Replayer = field(init=False)
     breaker: Breaker = field(init=False)
     health: Health = field(init=False)
     leavers: Leavers = field(init=False)
@@ -78,6 +80,9 @@ class Desk:
         # Read ahead what goes within a second: more would only grow old.
         self.lanes = Lanes(ahead=min(MOST_AHEAD, max(BATCH // 2, int(self.channel.rate))))
         self.collector = Collector(self.shared, self.channel, self.sender, self.broker, self._wake.set)
+        self.replayer = Replayer(
+            self.shared, self.channel, self.sender, self.broker, self.epoch, self._may_begin
+        )
         self.admission = Admission(self.shared, self.channel, self.lanes, self.broker)
         self.leavers = Leavers(self.shared, self.channel.workspace_id, self.lanes)
         self.breaker = Breaker(self.channel.config.breaker)
@@ -101,6 +106,7 @@ class Desk:
             await self._remember()
             async with asyncio.TaskGroup() as body:
                 body.create_task(self.collector.run())
+                body.create_task(self.replayer.run())
                 body.create_task(self._keep_on(self._look, self._blink))
                 for least in (1, BATCH):
                     body.create_task(self._keep_on(partial(self._round, least), partial(self._rest, least)))
@@ -206,7 +212,8 @@ class Desk:
             return True
         if not channel.differs_by_limits_alone(self.channel):
             return False
-        self.channel = self.calls.channel = self.admission.channel = self.collector.channel = channel
+        for part in (self, self.calls, self.admission, self.collector, self.replayer):
+            part.channel = channel
         self.broker.limiters[0].change(channel.limits)
         self.reconsider()
         return True
@@ -221,6 +228,7 @@ class Desk:
         """Begin no further call."""
         self.stopping = True
         self.collector.stop()
+        self.replayer.stop()
         self.wake()
 
     async def drain(self, timeout: float) -> None:

@@ -25,6 +25,7 @@ from clarion.kit.log import logger
 from clarion.store import attempt, event, worker
 
 SLACK = timedelta(seconds=60)  # two machines' clocks, and a commit that took its time
+VANISHED = "owner_vanished"  # the code of attempts whose owner did not say how the call ended
 log = logger(__name__)
 
 
@@ -65,4 +66,4 @@ def _begun(owner: worker.Worker) -> set[UUID] | None:
 def _verdict(attempt_id: UUID, begun: set[UUID] | None, now: datetime) -> Verdict:
     if begun is not None and attempt_id not in begun:
         return not_begun(attempt_id, now, "owner_died_before_the_call")
-    return unanswered(attempt_id, "owner_vanished")
+    return unanswered(attempt_id, VANISHED)

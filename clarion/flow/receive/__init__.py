@@ -1,8 +1,8 @@
 """What comes back: the provider's calls are stored before they are answered, and read afterwards.
 
 `door` checks and stores (the hot path of the API), `batcher` shares commits; `receiver` is the loop of
-each worker that reads the inbox, `reading` makes events of bodies, `consequences` is what follows from
-them beyond their messages.
+each worker that reads the inbox, `reading` makes events of bodies, `heeding` is what words
+about consent do, and `consequences` what else follows beyond messages.
 """
 
 from clarion.flow.receive.door import Door

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from clarion.domain.address import Address, address_from_urn
+from clarion.domain.address import Address
 from clarion.domain.identity import consent_hash
 from clarion.domain.wording import gone
 from clarion.kit.db import Connection
@@ -27,21 +27,6 @@ class Failure(NamedTuple):
     fault: Fault
     cohort: date
     said: Said
-
-
-async def heed(connection: Connection, heard: Sequence[inbound.Heard]) -> None:
-    """Write what people wished into the consent ledger, by the order in which they wrote."""
-    wishes = [one for one in heard if one.meaning]
-    if not wishes:
-        return
-    pepper = bytes((await workspace.get(connection))["pepper"])
-    for one in wishes:
-        key = consent_hash(pepper, address_from_urn(one.urn))
-        state = "out" if one.meaning == "stop" else "in"
-        if not await inbound.is_news(connection, key, state, one.at):
-            continue
-        change = consent.opt_out if state == "out" else consent.opt_in
-        await change(connection, [key], one.at, how="reply", by=str(one.contact_id or ""))
 
 
 async def heed_opt_outs(connection: Connection, said: Sequence[tuple[Address, datetime]]) -> None:

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from clarion.domain.address import Address, parse_address
-from clarion.domain.consent import Consent, wish
+from clarion.domain.consent_words import Meaning
 from clarion.domain.message import parse_reference
 from clarion.domain.refusal import Refusal
 from clarion.errors import Invalid
@@ -32,7 +32,6 @@ from clarion.store import inbound
 from clarion.store.inbox import Waiting
 from clarion.store.receipt import Said
 
-MEANING = {Consent.OUT: "stop", Consent.IN: "start", None: ""}
 _LONGEST_CODE, _LONGEST_IDENTIFIER = 100, 200
 
 
@@ -43,7 +42,7 @@ class Batch:
 
     said: dict[date, list[Said]] = field(default_factory=lambda: defaultdict(list))
     faults: dict[UUID, tuple[Fault, Said]] = field(default_factory=dict)
-    inbound: list[inbound.Said] = field(default_factory=list)
+    inbound: list[inbound.Said] = field(default_factory=list)  # their meaning as the provider took it
     opt_outs: list[tuple[Address, datetime]] = field(default_factory=list)
     read: list[tuple[UUID, str | None]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -117,7 +116,7 @@ def _inbound(said: Inbound, came: datetime, now: datetime) -> inbound.Said:
         path=address.path,
         text=text,
         at=min(said.at or came, now),
-        meaning=MEANING[wish(text)],
+        meaning=said.meaning.value if isinstance(said.meaning, Meaning) else "",
     )
 
 

@@ -19,6 +19,7 @@ from clarion.domain.event import OF_RECEIPTS, EventType
 from clarion.flow.dispatch import account as accounts
 from clarion.flow.receive import consequences
 from clarion.flow.receive.consequences import Failure
+from clarion.flow.receive.heeding import Heeding
 from clarion.flow.receive.reading import Batch
 from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
@@ -40,7 +41,8 @@ log = logger(__name__)
 
 @dataclass(slots=True)
 class Drained:
-    """What one transaction did: bodies read, receipts in them, messages in, and counts by kind.
+    """What one transaction did: bodies read, receipts in them, messages in, courtesies that wait for it, and
+    counts by kind.
 
     `counts`: accepted, delivered, read, failed (not known before), repeated, stranger (of no attempt of
     ours), unreferenced, unreadable (bodies), contradicted.
@@ -49,6 +51,7 @@ class Drained:
     bodies: int = 0
     receipts: int = 0
     inbound: int = 0
+    courtesies: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
 
@@ -114,6 +117,8 @@ class Receiver:
         self._count(channel_id, drained)
         if drained.receipts:
             self._services.nudge("freed", str(channel_id))
+        if drained.courtesies:
+            self._services.nudge("due")
         if drained.failures:
             async with self._services.db.tenant(workspace_id) as connection:
                 now = self._services.clock.now()
@@ -129,6 +134,7 @@ class Receiver:
             whole.bodies += one.bodies
             whole.receipts += one.receipts
             whole.inbound += one.inbound
+            whole.courtesies += one.courtesies
             whole.counts += one.counts
             whole.failures += one.failures
         return whole
@@ -183,7 +189,7 @@ class Receiver:
                 raise
             log.exception("a body of the inbox cannot be applied")
             batch.read = [(id, f"it cannot be applied: {type(error).__name__}") for id, _ in batch.read]
-            drained.receipts, drained.inbound, drained.failures = 0, 0, []
+            drained.receipts, drained.inbound, drained.courtesies, drained.failures = 0, 0, 0, []
             drained.counts = Counter({"unreadable": 1})
 
     async def _apply(
@@ -220,11 +226,14 @@ class Receiver:
             drained.counts["contradicted"] += len(contradicted)
             await consequences.contradiction(connection, workspace_id, channel_id, contradicted, now)
         if batch.inbound:
-            heard = await inbound.hear(connection, channel_id, provider.schemes, batch.inbound, now)
+            words = await Heeding.of(connection, channel_id, provider)
+            heard = await inbound.hear(
+                connection, channel_id, provider.schemes, words.understood(batch.inbound), now
+            )
             drained.inbound = len(heard)
             if self._services.listening.wants(workspace_id, {EventType.INBOUND_RECEIVED}):
                 await event.of_inbound(connection, [(one.id, one.at) for one in heard], now)
-            await consequences.heed(connection, heard)
+            drained.courtesies = await words.heed(connection, heard, now)
         await consequences.heed_opt_outs(connection, batch.opt_outs)
 
     async def _channel(self, connection: Connection, channel_id: UUID) -> tuple[Provider, Account]:

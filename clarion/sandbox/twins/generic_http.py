@@ -76,9 +76,10 @@ class GenericHttp:
         authorised = head.headers.get("authorization", "")
         if number is None or authorised not in number.tokens or head.method != "POST":
             return lambda _: calls.invalid(self, Refusal(401))
-        return lambda exchange: self._send(exchange, calls, number)
+        key = head.headers.get("idempotency-key", "")
+        return lambda exchange: self._send(exchange, calls, number, key)
 
-    def _send(self, exchange: Exchange, calls: Calls, number: Number) -> bytes | None:
+    def _send(self, exchange: Exchange, calls: Calls, number: Number, key: str) -> bytes | None:
         try:
             said = orjson.loads(exchange.body)
             to, text, callback = said["to"], said["text"], said.get("callback", "")
@@ -86,10 +87,22 @@ class GenericHttp:
             return calls.invalid(self, Refusal(10), sender=number.sender)
         if not all(isinstance(value, str) for value in (to, text, callback)) or not text:
             return calls.invalid(self, Refusal(10), sender=number.sender)
-        reference = (parse_qs(urlsplit(callback).query).get("ref") or [""])[0]
+        reference = (parse_qs(urlsplit(callback).query).get("ref") or [key])[0]
+        if key and (known := self._known(key)) is not None:
+            return known
         if not to.isdigit():
             return calls.invalid(self, Refusal(11), to, reference, sender=number.sender)
         return calls.submit(exchange, self, Submission(number, to, reference, 0, text, to, callback=callback))
+
+    def _known(self, key: str) -> bytes | None:
+        """The answer to a request whose key was given before and whose message was taken."""
+        outcomes = {one.outcome: one for one in self._world.record.with_reference(key)}
+        if "accepted" in outcomes:
+            return self._taken(self._world.record.wamid(outcomes["accepted"].row))
+        return response(409, b'{"error":{"code":"E09"}}') if "waiting" in outcomes else None
+
+    def _taken(self, wamid: str) -> bytes:
+        return response(200, orjson.dumps({"state": "queued", "id": wamid.rpartition(".")[2]}))
 
     # --- words
 
@@ -104,7 +117,7 @@ class GenericHttp:
         return Refusal(503)
 
     def accepted(self, submission: Submission, wamid: str) -> bytes:
-        return response(200, orjson.dumps({"state": "queued", "id": wamid.rpartition(".")[2]}))
+        return self._taken(wamid)
 
     def refused(self, refusal: Refusal) -> bytes:
         status, code = CODES.get(refusal.code, CODES[_PERMANENT])

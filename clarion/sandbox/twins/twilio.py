@@ -3,6 +3,9 @@
 Shapes and codes follow Twilio's public reference (Messages resource; Track outbound message status; Webhook
 security; Error and Warning Dictionary). A sending number is what a request names as its MessagingServiceSid
 or From. What the record calls a message's reference is the parameter `ref` of its StatusCallback.
+
+Whoever writes STOP, or another of Twilio's words, as the whole message is sent nothing by that number until
+they write START: as at Twilio, the call is refused (21610). What Twilio answers them is no message of ours.
 """
 
 from __future__ import annotations
@@ -43,6 +46,8 @@ CODES: dict[int, tuple[int, str]] = {
     21617: (400, "The concatenated message body exceeds the 1600 character limit"),
 }
 _PERMANENT, _UNDELIVERED = 21614, 30005
+_STOP = frozenset(("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "REVOKE"))
+_START = frozenset(("START", "YES", "UNSTOP"))
 _WORDS = {"sent": "sent", "delivered": "delivered", "read": "read", "failed": "undelivered"}
 
 
@@ -98,8 +103,18 @@ class Twilio:
     # --- words
 
     def objection(self, submission: Submission, now: float, mono: float) -> Refusal | None:
+        if self._stopped(submission.number, submission.to):
+            return Refusal(21610)
         bucket = submission.number.bucket
         return Refusal(20429) if bucket is not None and not bucket.take(mono) else None
+
+    def _stopped(self, number: Number, person: str) -> bool:
+        """Whether this person's last word about it to this number was STOP."""
+        for said in reversed(self._world.inbound):
+            word = said.text.strip().upper()
+            if (said.number, said.person) == (number.id, person) and word in _STOP | _START:
+                return word in _STOP
+        return False
 
     def throttled(self, retry_after: float | None) -> Refusal:
         return Refusal(20429, retry_after=retry_after)

@@ -66,7 +66,7 @@ campaign = table(
     moment("modified_at"),
     moment("launched_at", null=True),
     moment("finished_at", null=True),
-    one_of("kind", "announcement", "sequence", "alert", "survey"),
+    one_of("kind", "announcement", "sequence", "alert", "survey", "courtesy"),
     one_of("state", "draft", "scheduled", "running", "paused", "completed", "cancelled"),
     Index("campaign_page", "workspace_id", "kind", "id"),
     Index("campaign_moment", "workspace_id", "send_at", postgresql_where=text("send_at IS NOT NULL")),

@@ -107,7 +107,17 @@ consent = table(
     Column("consent_key", LargeBinary, primary_key=True),
     words("state"),
     moment("at"),
+    uuid("farewell_id", null=True),
     one_of("state", "in", "out"),
+)
+
+courtesy = table(
+    "courtesy",
+    owner(key=True),
+    Column("consent_key", LargeBinary, primary_key=True),
+    words("meaning", key=True),
+    moment("at"),
+    one_of("meaning", "stop", "start", "help"),
 )
 
 contact_field = table(

@@ -1,14 +1,14 @@
 """Why an address is not used any more, and since when.
 
-Revision ID: 0012
+Revision ID: 0013
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
