@@ -36,8 +36,7 @@ app = group(
 
 Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="Which announcement.")]
 At = Annotated[
-    str | None,
-    typer.Option(metavar="TIME", help="When: 'YYYY-MM-DD HH:MM' of the workspace, ISO 8601, or now."),
+    str | None, typer.Option(metavar="TIME", help="'YYYY-MM-DD HH:MM' of the workspace, ISO 8601, or now.")
 ]
 ConfirmSimilar = Annotated[bool, typer.Option("--confirm-similar", help="Although a similar one is there.")]
 
@@ -115,8 +114,10 @@ def edit(
     name: Annotated[str | None, typer.Option(help="Another name.")] = None,
     text: Annotated[str | None, typer.Option(help="Say this instead; Liquid.")] = None,
     subject: Annotated[str | None, typer.Option(help="The subject of a mail.")] = None,
+    title: Annotated[str | None, typer.Option(help="The title of a push message.")] = None,
+    link: Annotated[str | None, typer.Option(help="Where a push message leads.")] = None,
     template: Annotated[str | None, typer.Option(help="The provider's template.")] = None,
-    param: Annotated[list[str] | None, typer.Option(help="A parameter of the template, in order.")] = None,
+    param: Annotated[list[str] | None, typer.Option(help="Its parameters, in order.")] = None,
     language: Annotated[str, typer.Option(help="The template's language.")] = "en",
     at: At = None,
     channel: Annotated[str | None, typer.Option(help="Over this channel instead.")] = None,
@@ -126,8 +127,8 @@ def edit(
 ) -> None:
     """Change an announcement that has not begun; what is not given stays."""
     content = None
-    if text is not None or subject is not None or template is not None or param:
-        content = content_of(text, template, tuple(param or ()), language, subject)
+    if any(said is not None for said in (text, subject, title, link, template)) or param:
+        content = content_of(text, template, tuple(param or ()), language, subject, title, link)
     place.run(_edit(which, workspace, name, content, at, channel, confirm_similar, json))
 
 

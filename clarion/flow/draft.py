@@ -20,7 +20,8 @@ from clarion.domain.campaign import (
 )
 from clarion.domain.content import Content
 from clarion.domain.refusal import Refusal
-from clarion.domain.saying import check_content, choose
+from clarion.domain.sayable import check_content
+from clarion.domain.saying import choose
 from clarion.domain.template import known_variables
 from clarion.errors import Conflict, Invalid, NotFound, Problem
 from clarion.flow import route, similar, whom
@@ -153,6 +154,7 @@ async def content_problems(connection: Connection, content: Content, provider: P
         content,
         known_variables(declared),
         text_limit=provider.text_limit,
+        byte_limit=registry.byte_limit(provider),
         has_window=provider.has_window,
         channel_kind=provider.name,
         kinds=provider.kinds,

@@ -33,6 +33,9 @@ class Fault(StrEnum):
     """Whose fault a call that was not accepted is: what should stop, beyond this message."""
 
     PERSON = "person"  # this recipient
+    # This address leads to nobody, for good, and is not used any more, by whatever channel. Only of a kind of
+    # address that is this provider's alone: that a number is not on WhatsApp does not take its SMS away.
+    GONE = "gone"
     OPTED_OUT = "opted_out"  # the recipient told the provider to stop: goes to the consent ledger
     CONTENT = "content"  # the template or its parameters: pauses the campaign
     ACCOUNT = "account"  # credentials, permission, payment: pauses the channel
@@ -78,7 +81,18 @@ class Mail:
     html: str | None = None
 
 
-Content = Text | Template | Mail
+@dataclass(slots=True)
+class Push:
+    """A notification on a device, as rendered: a title of one line ("" where plain text is sent), its text,
+    the address that it leads to, and pairs that an app may read, in the order of their names."""
+
+    title: str
+    body: str
+    url: str | None = None
+    data: tuple[tuple[str, str], ...] = ()
+
+
+Content = Text | Template | Mail | Push
 """What a parcel may hold; `domain.content` has a form of each, whose `kind` is what providers carry."""
 
 
@@ -90,6 +104,7 @@ class Parcel:
     scheme: str
     address: str
     content: Content
+    lifetime: float | None = None  # seconds after which it is worth nothing any more, where that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +274,13 @@ class Choosy(Protocol):
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raises Invalid with every problem, its place below config.options."""
+
+
+@runtime_checkable
+class Weighed(Protocol):
+    """A provider that takes so many bytes, whatever the characters are."""
+
+    byte_limit: ClassVar[int]  # UTF-8, of a text, or of a push message's title, body, link and data together
 
 
 @runtime_checkable

@@ -11,8 +11,8 @@ from clarion.errors import Invalid
 from clarion.providers.contract import Heard, Provider
 
 _OURS = {
-    "binds", "bounces", "calling", "contract", "described", "letters", "line", "meta", "pdus",
-    "registry", "replies", "threads", "transactions",
+    "binds", "bounces", "calling", "contract", "described", "devices", "letters", "line", "meta", "pdus",
+    "registry", "replies", "service_accounts", "threads", "transactions",
 }  # fmt: skip
 
 
@@ -41,3 +41,9 @@ def get(name: str) -> Provider:
         raise Invalid(
             f"there is no provider {name!r}", where="provider", hint="Known: " + ", ".join(sorted(known()))
         ) from None
+
+
+def byte_limit(provider: Provider) -> int | None:
+    """`Weighed.byte_limit`; None where the provider counts characters only."""
+    found: int | None = getattr(provider, "byte_limit", None)  # an isinstance here is dear, and this is hot
+    return found

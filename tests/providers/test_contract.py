@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from clarion.domain.content import AVAILABLE
+from clarion.errors import Misconfigured
 from clarion.kit.http import Http
 from clarion.providers import registry
 from clarion.providers.contract import (
@@ -39,12 +40,19 @@ from clarion.providers.contract import (
 from clarion.sandbox import twins
 from clarion.sandbox.client import SandboxProcess
 from clarion.sandbox.dialect import Example
+from clarion.sandbox.twins.fcm import device
+from clarion.sandbox.twins.webpush import subscription
 from tests.providers.hook import Hook
 
 REFERENCE = "202603.0199c0de000070008000000000000001"
 AMINA = "+254712000001"
-# Who has no number there; in the sandbox, her mailbox is her phone's.
-KNOWN_AS = {"messenger": AMINA[1:], "mailto": f"{AMINA[1:]}@phone.example"}
+# Who has no number there; in the sandbox, her mailbox is her phone's, and so are its app and its browser.
+KNOWN_AS = {
+    "messenger": AMINA[1:],
+    "mailto": f"{AMINA[1:]}@phone.example",
+    "fcm": device(AMINA),
+    "webpush": subscription(AMINA),
+}
 WORDS = "Habari & ሰላም, Amina? 100% +1\n"
 
 
@@ -223,10 +231,13 @@ async def test_nobody_there_is_later(stage: Stage, http: Http) -> None:
 
 async def test_credentials_that_are_not_ours_are_the_accounts_fault(stage: Stage, http: Http) -> None:
     wrong = {name: f"{secret[:-1]}x" for name, secret in stage.account.credentials.items()}
-    stage.sender = stage.provider.sender(replace(stage.account, credentials=wrong), http)
-    told = await stage.send()
-    assert (told.answered, told.fault) == (Answered.LATER, Fault.ACCOUNT)
-    shown = f"{told.code} {told.detail}"
+    try:
+        stage.sender = stage.provider.sender(replace(stage.account, credentials=wrong), http)
+        told = await stage.send()
+        assert (told.answered, told.fault) == (Answered.LATER, Fault.ACCOUNT)
+        shown = f"{told.code} {told.detail}"
+    except Misconfigured as error:  # one that cannot even be read: found before anything is sent
+        shown = f"{error} {error.hint}"
     assert not any(secret in shown for secret in wrong.values())
 
 
@@ -317,7 +328,8 @@ async def test_two_messages_of_a_person_are_two(stage: Stage) -> None:
 @who_may("call")
 async def test_a_call_under_other_secrets_is_forged(stage: Stage) -> None:
     await stage.send()
-    await asyncio.to_thread(stage.sandbox.inbound, stage.amina, "STOP", stage.account.sender)
+    if "write" not in example(stage.provider.name).never:
+        await asyncio.to_thread(stage.sandbox.inbound, stage.amina, "STOP", stage.account.sender)
     await stage.told()
     others = {name: f"{secret}x" for name, secret in stage.account.credentials.items()}
     empty = dict.fromkeys(others, "")

@@ -109,9 +109,11 @@ async def test_a_contact_is_shown_with_all_that_hangs_on_it(db: Database, worksp
             "fields": {},
             "groups": [],
         }
+        shown = {"reason": "", "status_at": None}
         assert amina["addresses"] == [
-            {"urn": f"tel:{AMINA}", "status": "active", "last_inbound_at": None, "opted_out": False},
+            {"urn": f"tel:{AMINA}", "status": "active", "last_inbound_at": None, "opted_out": False} | shown,
             {
+                **shown,
                 "urn": "mailto:amina@example.org",
                 "status": "active",
                 "last_inbound_at": None,
