@@ -21,8 +21,9 @@ from functools import lru_cache
 
 from clarion.kit.http import Http, NeverSent, departing
 from clarion.kit.log import logger
+from clarion.providers.abilities import Hear
 from clarion.providers.calling import called_back, text_only
-from clarion.providers.contract import Account, Answered, Call, Fault, Found, Hear, Parcel, Text, Told
+from clarion.providers.contract import Account, Answered, Call, Fault, Found, Parcel, Text, Told
 from clarion.providers.line import Broken, Line
 from clarion.providers.pdus import BIND_TRANSCEIVER, SUBMIT_SM, Pdu, Place, bind, submissions
 
@@ -94,7 +95,7 @@ class _Try:
 
 @dataclass(slots=True)
 class Binds:
-    """The sender of one account at its SMSC. Implements contract.Sender and contract.Hearing.
+    """The sender of one account at its SMSC. Implements contract.Sender and abilities.Hearing.
 
     `means` says what an answer to a submit_sm means, `refused` what an answer to a bind does.
     """

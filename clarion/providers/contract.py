@@ -6,11 +6,11 @@ own documentation's table, and whose fault it was; `flow` draws the consequences
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol
 from urllib.parse import parse_qsl
 
 from clarion.domain.consent_words import Meaning
@@ -224,17 +224,6 @@ class Sender(Protocol):
         """Ask what became of a try; None when the provider could not say now."""
 
 
-Hear = Callable[[Call], Awaitable[None]]  # it is durable then; raises Unavailable: it must be told again
-
-
-@runtime_checkable
-class Hearing(Protocol):
-    """A sender whose provider tells over the sender's own connection what others post to our hook."""
-
-    async def listen(self, hear: Hear) -> None:
-        """Stay connected until cancelled, whatever breaks; acknowledge nothing before `hear` returned."""
-
-
 class Provider(Protocol):
     """A provider's module-level class, one instance each. Nothing here does I/O but `Sender`s."""
 
@@ -266,57 +255,3 @@ class Provider(Protocol):
     def read(self, account: Account, call: Call) -> Sequence[Event]:
         """A verified call as events; of the account there are all but its credentials. Raises ValueError
         when it cannot be read."""
-
-
-@runtime_checkable
-class Choosy(Protocol):
-    """A provider that understands its channels' `options`, and says what is wrong with them at once."""
-
-    def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raises Invalid with every problem, its place below config.options."""
-
-
-@runtime_checkable
-class Weighed(Protocol):
-    """A provider that takes so many bytes, whatever the characters are."""
-
-    byte_limit: ClassVar[int]  # UTF-8, of a text, or of a push message's title, body, link and data together
-
-
-@runtime_checkable
-class Replayable(Protocol):
-    """A provider that keeps our reference as its idempotency key: a try that is repeated under it is answered
-    as the first time, and not processed twice."""
-
-    def replays_for(self, options: Mapping[str, Any]) -> float:
-        """For how many seconds from its beginning a try may be repeated; 0: never."""
-
-
-@runtime_checkable
-class Elsewhere(Protocol):
-    """A provider that is reached by another protocol than HTTP."""
-
-    protocols: ClassVar[tuple[str, ...]]  # what its `base_url` begins with, the encrypted first
-
-
-@runtime_checkable
-class Naming(Protocol):
-    """A provider of whose receipts some name a message by the provider's own identifier alone."""
-
-    by_its_own_names: ClassVar[bool]
-
-
-@runtime_checkable
-class Heard(Protocol):
-    """A provider whose senders are `Hearing`: its channels have an owner also with nothing to send."""
-
-    heard_on_its_connection: ClassVar[bool]
-
-
-@runtime_checkable
-class Facing(Protocol):
-    """A provider whose messages hold addresses of our hook, which people follow with a browser."""
-
-    def page(self, account: Account, call: Call) -> str | None:
-        """The HTML that answers a person's call, or None when it is none. A GET changes nothing: it is
-        answered and not stored; anything else is verified, stored and read first."""

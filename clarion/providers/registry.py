@@ -8,11 +8,12 @@ from importlib import import_module
 
 from clarion import providers
 from clarion.errors import Invalid
-from clarion.providers.contract import Heard, Provider
+from clarion.providers.abilities import Heard
+from clarion.providers.contract import Provider
 
 _OURS = {
-    "binds", "bounces", "calling", "contract", "described", "devices", "letters", "line", "meta", "pdus",
-    "registry", "replies", "service_accounts", "threads", "transactions",
+    "abilities", "binds", "bounces", "calling", "contract", "described", "devices", "letters", "line",
+    "meta", "pdus", "registry", "replies", "service_accounts", "threads", "transactions",
 }  # fmt: skip
 
 

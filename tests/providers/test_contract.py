@@ -20,6 +20,7 @@ from clarion.domain.content import AVAILABLE
 from clarion.errors import Misconfigured
 from clarion.kit.http import Http
 from clarion.providers import registry
+from clarion.providers.abilities import Hearing
 from clarion.providers.contract import (
     Account,
     Answered,
@@ -27,7 +28,6 @@ from clarion.providers.contract import (
     Evidence,
     Fault,
     Found,
-    Hearing,
     Inbound,
     Mail,
     Parcel,
@@ -121,9 +121,7 @@ def who_may(fault: str) -> pytest.MarkDecorator:
 
 
 @pytest.fixture
-async def stage(
-    provider: Provider, sandbox: SandboxProcess, hook: Hook, http: Http
-) -> AsyncIterator[Stage]:
+async def stage(provider: Provider, sandbox: SandboxProcess, hook: Hook, http: Http) -> AsyncIterator[Stage]:
     by = example(provider.name)
     await asyncio.to_thread(
         sandbox.configure, numbers={by.sender: {"provider": provider.name, "callback_url": hook.url}}

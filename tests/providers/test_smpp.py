@@ -16,14 +16,13 @@ from aiosmpplib import SubmitSm
 from clarion.errors import Invalid, Misconfigured, Unavailable
 from clarion.kit.http import Http, departing
 from clarion.providers import registry
+from clarion.providers.abilities import Choosy, Hearing
 from clarion.providers.contract import (
     Account,
     Answered,
     Call,
-    Choosy,
     Evidence,
     Fault,
-    Hearing,
     Inbound,
     Mail,
     Parcel,

@@ -18,7 +18,8 @@ from clarion.flow.configure import open_credentials
 from clarion.flow.services import Services
 from clarion.kit.db import Row
 from clarion.providers import registry
-from clarion.providers.contract import Account, Provider, Replayable
+from clarion.providers.abilities import Replayable
+from clarion.providers.contract import Account, Provider
 from clarion.store import channel as channels
 
 HOOKS = "/hooks"  # where providers call, of our own address; the channel's identifier follows

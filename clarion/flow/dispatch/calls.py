@@ -21,7 +21,8 @@ from clarion.flow.dispatch.shared import Call, Shared
 from clarion.kit.crash import crash_point
 from clarion.kit.http import departing
 from clarion.kit.log import logger
-from clarion.providers.contract import Naming, Sender, Told
+from clarion.providers.abilities import Naming
+from clarion.providers.contract import Sender, Told
 from clarion.store.queue import Waiting
 
 log = logger(__name__)

@@ -34,7 +34,8 @@ from clarion.flow.dispatch.shared import Shared
 from clarion.kit.db import AWAY
 from clarion.kit.http import Http
 from clarion.kit.log import logger
-from clarion.providers.contract import Hearing, Sender, Told
+from clarion.providers.abilities import Hearing
+from clarion.providers.contract import Sender, Told
 from clarion.store.queue import Waiting
 
 BATCH = 500

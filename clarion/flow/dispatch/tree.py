@@ -21,7 +21,7 @@ from clarion.flow.dispatch.health import Health, sight
 from clarion.flow.dispatch.shared import Shared
 from clarion.kit.http import Http
 from clarion.kit.log import logger
-from clarion.providers.contract import Hearing
+from clarion.providers.abilities import Hearing
 from clarion.store.owner import Sight
 
 log = logger(__name__)

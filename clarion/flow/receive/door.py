@@ -17,7 +17,8 @@ from clarion.flow.receive.ear import Ear
 from clarion.flow.services import Services
 from clarion.kit.db import AWAY
 from clarion.kit.log import logger
-from clarion.providers.contract import Call, Facing
+from clarion.providers.abilities import Facing
+from clarion.providers.contract import Call
 from clarion.store import inbox
 
 KNOWN_FOR = 5.0  # seconds until a change of a channel (other credentials, say) is seen here

@@ -18,17 +18,8 @@ from clarion.domain.message import parse_reference
 from clarion.domain.refusal import Refusal
 from clarion.errors import Invalid
 from clarion.kit.db import fit
-from clarion.providers.contract import (
-    Account,
-    Call,
-    Evidence,
-    Fault,
-    Inbound,
-    Naming,
-    OptOut,
-    Provider,
-    Receipt,
-)
+from clarion.providers.abilities import Naming
+from clarion.providers.contract import Account, Call, Evidence, Fault, Inbound, OptOut, Provider, Receipt
 from clarion.store import alias, inbound
 from clarion.store.alias import Known
 from clarion.store.inbox import Waiting
