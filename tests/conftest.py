@@ -15,6 +15,17 @@ from clarion.store import workspace as workspaces
 from tests.house import House
 
 
+# The longest first: whoever runs two files at once would else wait for the one that came last.
+FIRST = ("test_random_runs.py", "test_mutants.py", "test_crash_points.py", "test_state_machine.py")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In whatever order, but these."""
+    place = {name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(FIRST)))
+
+
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     state = Path(tmp_path_factory.mktemp("house"))

@@ -57,13 +57,19 @@ class Receipts:
         self._due = 0.0
         self._outboxes: dict[str, Outbox] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._early = 0  # posts that go before the answers to their calls
         self._session: aiohttp.ClientSession | None = None
         self.tally = Tally()
 
     @property
     def pending(self) -> int:
         """Statuses and inbound messages that are not settled yet (posted, or given up)."""
-        return len(self._heap) + sum(len(box.waiting) for box in self._outboxes.values()) + len(self._tasks)
+        return (
+            len(self._heap)
+            + sum(len(box.waiting) for box in self._outboxes.values())
+            + len(self._tasks)
+            + self._early
+        )
 
     def expect(self, number: Number, row: int, fault: Fault | None) -> Coroutine[Any, Any, None] | None:
         """Schedule an accepted message's receipts.
@@ -72,9 +78,16 @@ class Receipts:
         """
         early, planned = self._plan(number, row, fault)
         if early:
-            return self._post_early(number, early, planned)
+            self._early += 1
+            return self._first(self._post_early(number, early, planned))
         self._schedule(number, planned)
         return None
+
+    async def _first(self, posting: Coroutine[Any, Any, None]) -> None:
+        try:
+            await posting
+        finally:
+            self._early -= 1
 
     def tell(self, number: Number, told: Told, times: int = 1) -> None:
         """Post this status as soon as may be, so many times."""
