@@ -7,6 +7,7 @@ every desk asks beside its own.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -95,11 +96,7 @@ class Tree:
                 one.desk.stop()
             if one.desk.stopping and one.task.done() and not one.desk.calls.begun:
                 await self._end(channel_id)
-        for channel in active.values():
-            if channel.id not in self.working:
-                self._begin(channel)
-        for channel_id in self._before.keys() - self.working.keys():
-            self._leave(channel_id)
+        self._begin_all(members.active)
         return bool(active)
 
     def nudge(self, channel_id: str) -> None:
@@ -165,6 +162,13 @@ class Tree:
             one.desk.calls.gauges.forget()
 
     # --- desks
+
+    def _begin_all(self, active: Sequence[Channel]) -> None:
+        for channel in active:
+            if channel.id not in self.working:
+                self._begin(channel)
+        for channel_id in self._before.keys() - self.working.keys():
+            self._leave(channel_id)
 
     def _begin(self, channel: Channel) -> None:
         try:
