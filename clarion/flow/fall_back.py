@@ -12,11 +12,11 @@ from datetime import date, datetime
 from uuid import UUID
 
 from clarion.domain.campaign import Announcement, State
+from clarion.flow import route
 from clarion.flow.retry import open_again
 from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
-from clarion.providers import registry
 from clarion.store import campaign as campaigns
 from clarion.store import fallback, run
 from clarion.store.fallback import Fallen
@@ -37,9 +37,12 @@ async def fall_back(services: Services, workspace_id: UUID) -> int:
         async with services.db.tenant(workspace_id) as connection:
             found = await fallback.due(connection, services.clock.now(), CHUNK)
         for some in _by_lane(found):
-            async with services.db.tenant(workspace_id) as connection:
-                went += await _move(connection, some, services.clock.now())
-                crash_point("fallback.before_commit")
+            try:
+                async with services.db.tenant(workspace_id) as connection:
+                    went += await _move(connection, some, services.clock.now())
+                    crash_point("fallback.before_commit")
+            except fallback.Crossed:
+                return went  # an expansion is under way; the next look sees what it wrote
             crash_point("fallback.committed")
             services.nudge("due")
         if len(found) < CHUNK:
@@ -61,11 +64,12 @@ async def _move(connection: Connection, some: Sequence[Fallen], now: datetime) -
     once = False
     if row is not None and row["state"] in (State.RUNNING, State.PAUSED, State.COMPLETED):
         once = Announcement.read(row["definition"]).one_per == "address"
-        for lane in await fallback.onward(connection, some[0].lane_id):
-            onward += [(lane["id"], scheme) for scheme in registry.get(lane["provider"]).schemes]
-    moved = await fallback.move(connection, some, onward, now, once_an_address=once)
+        onward = await route.onward(connection, some[0].lane_id)
+    locked = await fallback.lock(connection, some)
+    moved = await fallback.move(connection, some, locked, onward, now, once_an_address=once)
     if row is not None and moved:
         for run_id in {one.run_id for one in moved}:
             await run.reopen(connection, run_id, now)
         await open_again(connection, row["id"], row["state"], now)
+    await fallback.seen(connection, some, locked, now)
     return len(moved)

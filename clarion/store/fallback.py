@@ -5,7 +5,8 @@ Whoever ends a message notes it here in the same transaction where its lane has 
 enters it (`store.expansion`), and the intent, where a campaign goes on by time alone. So nothing is lost to
 a crash. `move` reads the message again under its lock: what has been delivered meanwhile stays.
 
-Locks are taken as elsewhere: attempts, then messages, then what is noted here.
+Locks are taken as elsewhere: attempts, each with its message, in the order of the attempts; then lanes; and
+what is noted here last, since an intent notes under the lock of its lane.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import date, datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
+from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row, tuple_row
 
 from clarion.kit.db import Connection, Row, array, row, rows
@@ -105,6 +107,11 @@ async def watch(
     )
 
 
+class Crossed(Exception):
+    """Somebody else of the run was given the same address in this very moment. Nothing is written: do the
+    transaction again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fallen:
     """A message that may go on from a lane; `late`: by time alone."""
@@ -175,14 +182,21 @@ async def onward(connection: Connection, lane_id: UUID) -> list[Row]:
     )
 
 
-_LOCK_ATTEMPTS: LiteralString = """
-SELECT count(*) FROM (SELECT a.id FROM unnest(%(id)s::uuid[]) AS s(id) CROSS JOIN LATERAL (
-  SELECT t.id FROM {attempt} t WHERE t.message_id = s.id AND t.effective LIMIT 1) a ORDER BY a.id) w
+# In the order of settling and of receipts: by attempt, each with its message. What waits is left
+# alone, and not waited for.
+_LOCK_TRIED: LiteralString = """
+SELECT DISTINCT m.id FROM (
+  SELECT a.id, a.message_id FROM unnest(%(id)s::uuid[]) AS s(id) CROSS JOIN LATERAL (
+    SELECT t.id, t.message_id FROM {attempt} t WHERE t.message_id = s.id OFFSET 0) a ORDER BY a.id) w
 CROSS JOIN LATERAL (SELECT t.id FROM {attempt} t WHERE t.id = w.id LIMIT 1 FOR NO KEY UPDATE) a
+CROSS JOIN LATERAL (
+  SELECT t.id FROM {message} t WHERE t.id = w.message_id AND t.state <> 'ready'
+  LIMIT 1 FOR NO KEY UPDATE) m
 """
-_LOCK_MESSAGES: LiteralString = """
-SELECT count(*) FROM (SELECT id FROM unnest(%(id)s::uuid[]) AS s(id) ORDER BY id) w
-CROSS JOIN LATERAL (SELECT t.id FROM {message} t WHERE t.id = w.id LIMIT 1 FOR NO KEY UPDATE) m
+_LOCK_UNTRIED: LiteralString = """
+SELECT m.id FROM (SELECT id FROM unnest(%(id)s::uuid[]) AS s(id) ORDER BY id) w
+CROSS JOIN LATERAL (
+  SELECT t.id FROM {message} t WHERE t.id = w.id AND t.state <> 'ready' LIMIT 1 FOR NO KEY UPDATE) m
 """
 
 # Of each message the first address that a lane further on reaches, where its person wants to hear there. Who
@@ -191,12 +205,14 @@ _MOVE: LiteralString = (
     """
 WITH picked AS MATERIALIZED (
   SELECT m.*, m.recipient_key AS contact_id
-  FROM unnest(%(id)s::uuid[], %(late)s::boolean[]) AS s(id, late) CROSS JOIN LATERAL (
+  FROM unnest(%(id)s::uuid[]) AS s(id) CROSS JOIN LATERAL (
     SELECT t.* FROM {message} t
     WHERE t.id = s.id AND t.lane_id = %(lane)s AND t.expires_at > %(now)s
       AND (t.state = 'undelivered' OR t.state = 'failed' AND t.reason IN ('refused', 'attempts_used_up')
         OR t.state = 'skipped' AND t.reason = ANY (%(unreached)s)
-        OR s.late AND t.state IN ('accepted', 'unknown'))
+        OR t.state IN ('accepted', 'unknown') AND EXISTS (
+          SELECT FROM fallback f WHERE f.message_id = t.id AND f.lane_id = t.lane_id AND f.late
+            AND f.due_at <= %(now)s))
     LIMIT 1) m
   WHERE NOT EXISTS (SELECT FROM address a JOIN consent o
     ON o.workspace_id = clarion_workspace() AND o.consent_key = a.consent_key AND o.state = 'out'
@@ -248,9 +264,21 @@ SELECT id AS message_id, run_id, lane_id FROM moved
 DETAIL = "it did not arrive; it went on over the next channel"
 
 
+async def lock(connection: Connection, fallen: Sequence[Fallen]) -> set[UUID]:
+    """Keep messages of one cohort as they are until the transaction ends; those that are not waiting."""
+    locked: set[UUID] = set()
+    ids = {"id": array(one.message_id.hex for one in fallen)}
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        for statement in (_LOCK_TRIED, _LOCK_UNTRIED):
+            await cursor.execute(within(statement, fallen[0].cohort), ids)
+            locked.update(found[0] for found in await cursor.fetchall())
+    return locked
+
+
 async def move(
     connection: Connection,
     fallen: Sequence[Fallen],
+    locked: Iterable[UUID],
     onward: Sequence[tuple[UUID, str]],
     now: datetime,
     *,
@@ -258,23 +286,52 @@ async def move(
 ) -> list[Moved]:
     """Put messages of one lane and cohort into the queue of a lane further on; those that went.
 
-    `onward` are (lane, scheme) pairs, the preferred first. The others stay as they ended: nobody is to be
-    reached further on, they arrived after all, or their time is over. None is noted any more afterwards.
+    `onward` are (lane, scheme) pairs, the preferred first. Only what is `locked` goes. The others stay as
+    they ended: nobody is to be reached further on, they arrived after all, or their time is over. `seen` comes
+    next, in the same transaction. Raises Crossed.
     """
-    cohort, lane_id = fallen[0].cohort, fallen[0].lane_id
+    cohort = fallen[0].cohort
     params = {
-        "id": array(one.message_id.hex for one in fallen),
-        "late": array("t" if one.late else "f" for one in fallen),
-        "lane": lane_id, "cohort": cohort, "now": now, "once": once_an_address, "detail": DETAIL,
+        "id": array(one.hex for one in sorted(locked)),
+        "lane": fallen[0].lane_id, "cohort": cohort, "now": now, "once": once_an_address, "detail": DETAIL,
         "unreached": list(UNREACHED), "lanes": [lane for lane, _ in onward],
         "schemes": [scheme for _, scheme in onward],
     }  # fmt: skip
     async with connection.cursor(row_factory=class_row(Moved)) as cursor:
-        await cursor.execute(within(_LOCK_ATTEMPTS, cohort), params)
-        await cursor.execute(within(_LOCK_MESSAGES, cohort), params)
-        await cursor.execute(within(_MOVE, cohort), params)
-        moved = await cursor.fetchall()
+        try:
+            await cursor.execute(within(_MOVE, cohort), params)
+        except UniqueViolation as error:  # an expansion has just given somebody the same address
+            raise Crossed from error
+        return await cursor.fetchall()
+
+
+# What was not locked waited then, and may have ended since, and been noted for that.
+_SEEN: LiteralString = """
+WITH noted AS MATERIALIZED (
+  SELECT f.ctid AS place, f.message_id FROM fallback f
+  WHERE f.message_id = ANY (%(id)s::uuid[]) AND f.lane_id = %(lane)s AND f.due_at <= %(now)s
+  ORDER BY f.message_id FOR UPDATE
+), waiting AS (
+  UPDATE fallback f SET due_at = %(later)s FROM noted n
+  WHERE f.ctid = n.place AND n.message_id <> ALL (%(locked)s::uuid[])
+    AND EXISTS (SELECT FROM {message} t WHERE t.id = n.message_id)
+  RETURNING f.message_id
+)
+DELETE FROM fallback f USING noted n
+WHERE f.ctid = n.place AND n.message_id NOT IN (SELECT message_id FROM waiting)
+"""
+LATER = timedelta(minutes=1)  # until what still waits, or is being sent, is looked at again
+
+
+async def seen(
+    connection: Connection, fallen: Sequence[Fallen], locked: Iterable[UUID], now: datetime
+) -> None:
+    """These of one lane and cohort were seen to: none that was `locked` is noted any more. The others are
+    looked at again later, once their try has ended."""
     await connection.execute(
-        "DELETE FROM fallback WHERE lane_id = %(lane)s AND message_id = ANY (%(id)s::uuid[])", params
-    )
-    return moved
+        within(_SEEN, fallen[0].cohort),
+        {
+            "id": array(one.message_id.hex for one in fallen), "locked": array(one.hex for one in locked),
+            "lane": fallen[0].lane_id, "now": now, "later": now + LATER,
+        },
+    )  # fmt: skip

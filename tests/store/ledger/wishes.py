@@ -128,8 +128,9 @@ class Wishes(Base):
 
         async def work(connection: Connection) -> None:
             await reopen_chunk(
-                connection, row, states=[*states], schemes=SCHEMES, once_an_address=one.once, after=None,
-                expires_at=now + LASTS, limit=100, now=now, detail="a test",
+                connection, row, states=[*states], ways=[(one.lane, scheme) for scheme in SCHEMES],
+                once_an_address=one.once, after=None, expires_at=now + LASTS, limit=100, now=now,
+                detail="a test",
             )  # fmt: skip
 
         self.do(work, lambda _: effect(), slow=slow, again=again)
