@@ -155,8 +155,9 @@ async def pending(connection: Connection, campaign_id: UUID) -> bool:
     """Whether anything of a campaign is known not to have arrived and has not been seen to."""
     found = await row(
         connection,
-        """SELECT EXISTS (SELECT FROM fallback f JOIN lane l ON l.id = f.lane_id
-           WHERE l.campaign_id = %s AND NOT f.late) AS some""",
+        """SELECT EXISTS (SELECT FROM lane l CROSS JOIN LATERAL (
+             SELECT FROM fallback f WHERE f.lane_id = l.id AND NOT f.late LIMIT 1) f
+           WHERE l.campaign_id = %s) AS some""",
         (campaign_id,),
     )
     return bool(found and found["some"])
@@ -206,7 +207,7 @@ _MOVE: LiteralString = (
 WITH picked AS MATERIALIZED (
   SELECT m.*, m.recipient_key AS contact_id
   FROM unnest(%(id)s::uuid[]) AS s(id) CROSS JOIN LATERAL (
-    SELECT t.* FROM {message} t
+    SELECT t.*, t.ctid AS place FROM {message} t
     WHERE t.id = s.id AND t.lane_id = %(lane)s AND t.expires_at > %(now)s
       AND (t.state = 'undelivered' OR t.state = 'failed' AND t.reason IN ('refused', 'attempts_used_up')
         OR t.state = 'skipped' AND t.reason = ANY (%(unreached)s)
@@ -214,12 +215,15 @@ WITH picked AS MATERIALIZED (
           SELECT FROM fallback f WHERE f.message_id = t.id AND f.lane_id = t.lane_id AND f.late
             AND f.due_at <= %(now)s))
     LIMIT 1) m
-  WHERE NOT EXISTS (SELECT FROM address a JOIN consent o
-    ON o.workspace_id = clarion_workspace() AND o.consent_key = a.consent_key AND o.state = 'out'
-    WHERE a.id = m.address_id)
+  LEFT JOIN LATERAL (
+    SELECT true AS stopped FROM address a CROSS JOIN LATERAL (
+      SELECT FROM consent o WHERE o.workspace_id = clarion_workspace()
+        AND o.consent_key = a.consent_key AND o.state = 'out' LIMIT 1) o
+    WHERE a.id = m.address_id LIMIT 1) c ON true
+  WHERE c.stopped IS NULL
 ), reach AS MATERIALIZED (
-  SELECT p.id, p.run_id, p.once_key, p.state AS before, p.contact_id, p.content_version_id, p.expires_at,
-    a.lane_id, a.address_id, a.consent_key, t.variables,
+  SELECT p.id, p.place, p.run_id, p.once_key, p.contact_id, p.content_version_id, p.expires_at, a.lane_id,
+    a.address_id, a.consent_key, t.variables,
     row_number() OVER (PARTITION BY p.run_id, a.consent_key ORDER BY p.id) AS nth
   FROM picked p
   CROSS JOIN LATERAL (
@@ -228,8 +232,10 @@ WITH picked AS MATERIALIZED (
     SELECT n.lane_id, d.id AS address_id, d.consent_key
     FROM unnest(%(lanes)s::uuid[], %(schemes)s::text[]) WITH ORDINALITY AS n(lane_id, scheme, place)
     JOIN address d ON d.contact_id = p.contact_id AND d.scheme = n.scheme AND d.status = 'active'
-    WHERE NOT EXISTS (SELECT FROM consent o WHERE o.workspace_id = clarion_workspace()
-                      AND o.consent_key = d.consent_key AND o.state = 'out')
+    LEFT JOIN LATERAL (
+      SELECT true AS stopped FROM consent o WHERE o.workspace_id = clarion_workspace()
+        AND o.consent_key = d.consent_key AND o.state = 'out' LIMIT 1) o ON true
+    WHERE o.stopped IS NULL
     ORDER BY n.place, d.position, d.id LIMIT 1) a
   LEFT JOIN LATERAL (
     SELECT t.variables FROM {attempt} t WHERE t.message_id = p.id ORDER BY t.number DESC LIMIT 1) t ON true
@@ -241,14 +247,16 @@ WITH picked AS MATERIALIZED (
   UPDATE {message} m SET was = m.state, was_reason = m.reason, state = 'ready', reason = NULL, tries = 0,
     due_at = %(now)s, settled_at = NULL, lane_id = g.lane_id, address_id = g.address_id,
     once_key = CASE WHEN %(once)s THEN g.consent_key END
-  FROM going g WHERE m.id = g.id
+  FROM going g WHERE m.ctid = g.place
   RETURNING m.id, m.run_id, m.was, m.was_reason, m.state, m.reason, m.lane_id, m.content_version_id,
     m.expires_at, m.address_id, g.contact_id, g.consent_key, g.variables
 ), freed AS (
   -- that try stands no longer: the provider says that it did not arrive, or the campaign allows two
   UPDATE {attempt} a SET effective = false, unknown_since = NULL, detail = %(detail)s,
     state = CASE WHEN m.was = 'accepted' THEN a.state ELSE 'settled_not_sent' END
-  FROM moved m WHERE a.message_id = m.id AND a.effective
+  FROM moved m CROSS JOIN LATERAL (
+    SELECT t.ctid AS place FROM {attempt} t WHERE t.message_id = m.id AND t.effective LIMIT 1) t
+  WHERE a.ctid = t.place
 ), queued AS (
   INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id,
     consent_key, content_version_id, expires_at, variables)
@@ -266,6 +274,7 @@ DETAIL = "it did not arrive; it went on over the next channel"
 
 async def lock(connection: Connection, fallen: Sequence[Fallen]) -> set[UUID]:
     """Keep messages of one cohort as they are until the transaction ends; those that are not waiting."""
+    await keep_order(connection)
     locked: set[UUID] = set()
     ids = {"id": array(one.message_id.hex for one in fallen)}
     async with connection.cursor(row_factory=tuple_row) as cursor:
@@ -287,8 +296,8 @@ async def move(
     """Put messages of one lane and cohort into the queue of a lane further on; those that went.
 
     `onward` are (lane, scheme) pairs, the preferred first. Only what is `locked` goes. The others stay as
-    they ended: nobody is to be reached further on, they arrived after all, or their time is over. `seen` comes
-    next, in the same transaction. Raises Crossed.
+    they ended: nobody is to be reached further on, they arrived after all, or their time is over. Then `seen`
+    is called, in the same transaction. Raises Crossed.
     """
     cohort = fallen[0].cohort
     params = {
