@@ -12,16 +12,19 @@ from datetime import date, datetime
 from uuid import UUID
 
 from clarion.domain.campaign import Announcement, State
+from clarion.errors import ClarionError
 from clarion.flow import route
 from clarion.flow.retry import open_again
 from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
+from clarion.kit.log import logger
 from clarion.store import campaign as campaigns
 from clarion.store import fallback, run
 from clarion.store.fallback import Fallen
 
 CHUNK = 2_000
+log = logger(__name__)
 
 
 async def workspaces(services: Services) -> list[UUID]:
@@ -31,22 +34,32 @@ async def workspaces(services: Services) -> list[UUID]:
 
 
 async def fall_back(services: Services, workspace_id: UUID) -> int:
-    """Move on what is due to; how many messages went. Killed at any point it is called again."""
+    """Move on what is due to; how many messages went. Killed at any point it is called again.
+
+    What cannot be moved now is put off, so that the others need not wait for it.
+    """
     went = 0
     while True:
         async with services.db.tenant(workspace_id) as connection:
             found = await fallback.due(connection, services.clock.now(), CHUNK)
         for some in _by_lane(found):
             try:
+                went += await _move_on(services, workspace_id, some)
+            except (ClarionError, fallback.Crossed) as error:
+                log.warning("a fallback is put off", lane=str(some[0].lane_id), error=type(error).__name__)
                 async with services.db.tenant(workspace_id) as connection:
-                    went += await _move(connection, some, services.clock.now())
-                    crash_point("fallback.before_commit")
-            except fallback.Crossed:
-                return went  # an expansion is under way; the next look sees what it wrote
-            crash_point("fallback.committed")
-            services.nudge("due")
+                    await fallback.seen(connection, some, (), services.clock.now())
         if len(found) < CHUNK:
             return went
+
+
+async def _move_on(services: Services, workspace_id: UUID, some: Sequence[Fallen]) -> int:
+    async with services.db.tenant(workspace_id) as connection:
+        went = await _move(connection, some, services.clock.now())
+        crash_point("fallback.before_commit")
+    crash_point("fallback.committed")
+    services.nudge("due")
+    return went
 
 
 def _by_lane(found: Iterable[Fallen]) -> Iterable[Sequence[Fallen]]:

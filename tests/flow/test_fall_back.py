@@ -372,3 +372,23 @@ async def test_a_retry_reaches_those_too_whom_only_the_second_channel_reaches(
         assert (await retry.retry(connection, services, campaign)).ready == 4
     assert await second.all() == 4
     assert await counted(services, workspace, run) == {"accepted": 4}
+
+
+async def test_an_announcement_that_nobody_can_read_keeps_no_other_from_going_on(
+    sms_after: Fallback, services: Services, workspace: UUID
+) -> None:
+    """Written by another version, perhaps."""
+    broken = await sms_after.begin()
+    await broken.first.all(Outcome.REFUSED)
+    campaign = await written(
+        services, workspace, broken.whatsapp, "Open on Tuesday", fallback=[{"channel_id": str(broken.sms)}]
+    )
+    await fire.fire(services, workspace, await launched(services, workspace, campaign, confirm_similar=True))
+    await Dispatch(services, workspace, campaign).all(Outcome.REFUSED)
+    async with services.db.tenant(workspace) as connection:
+        await connection.execute(
+            """UPDATE campaign SET definition = definition || '{"from_the_future": 1}' WHERE id = %s""",
+            (broken.campaign,),
+        )
+    assert await fall_back.fall_back(services, workspace) == 4
+    assert await broken.noted() == 4, "it is looked at again"
