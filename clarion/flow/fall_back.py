@@ -20,7 +20,7 @@ from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
 from clarion.kit.log import logger
 from clarion.store import campaign as campaigns
-from clarion.store import fallback, run
+from clarion.store import fallback, moving, run
 from clarion.store.fallback import Fallen
 
 CHUNK = 2_000
@@ -45,10 +45,10 @@ async def fall_back(services: Services, workspace_id: UUID) -> int:
         for some in _by_lane(found):
             try:
                 went += await _move_on(services, workspace_id, some)
-            except (ClarionError, fallback.Crossed) as error:
+            except (ClarionError, moving.Crossed) as error:
                 log.warning("a fallback is put off", lane=str(some[0].lane_id), error=type(error).__name__)
                 async with services.db.tenant(workspace_id) as connection:
-                    await fallback.seen(connection, some, (), services.clock.now())
+                    await moving.seen(connection, some, (), services.clock.now())
         if len(found) < CHUNK:
             return went
 
@@ -78,11 +78,11 @@ async def _move(connection: Connection, some: Sequence[Fallen], now: datetime) -
     if row is not None and row["state"] in (State.RUNNING, State.PAUSED, State.COMPLETED):
         once = Announcement.read(row["definition"]).one_per == "address"
         onward = await route.onward(connection, some[0].lane_id)
-    locked = await fallback.lock(connection, some)
-    moved = await fallback.move(connection, some, locked, onward, now, once_an_address=once)
+    locked = await moving.lock(connection, some)
+    moved = await moving.move(connection, some, locked, onward, now, once_an_address=once)
     if row is not None and moved:
         for run_id in {one.run_id for one in moved}:
             await run.reopen(connection, run_id, now)
         await open_again(connection, row["id"], row["state"], now)
-    await fallback.seen(connection, some, locked, now)
+    await moving.seen(connection, some, locked, now)
     return len(moved)

@@ -16,7 +16,7 @@ from clarion.errors import Invalid
 from clarion.flow import announce, draft, fall_back, fire, retry
 from clarion.flow.services import Services
 from clarion.kit.db import rows
-from clarion.store import consent, fallback, receipt
+from clarion.store import consent, fallback, moving, receipt
 from clarion.store.receipt import Said
 from tests.flow.announcing import (
     HOUR,
@@ -339,9 +339,9 @@ async def test_who_was_begun_anew_has_the_whole_time_again(sms_after: Fallback) 
     async with told.services.db.tenant(told.workspace) as connection:
         now = at(told.services).now()
         lanes = [(one["id"], "tel") for one in await fallback.onward(connection, found[0].lane_id)]
-        locked = await fallback.lock(connection, found)
-        assert await fallback.move(connection, found, locked, lanes, now, once_an_address=False) == []
-        await fallback.seen(connection, found, locked, now)
+        locked = await moving.lock(connection, found)
+        assert await moving.move(connection, found, locked, lanes, now, once_an_address=False) == []
+        await moving.seen(connection, found, locked, now)
     assert await told.noted() == 4
     at(told.services).advance(4 * 3600 + 1)
     assert await told.fall() == 4

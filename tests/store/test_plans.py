@@ -22,6 +22,7 @@ from clarion.store import (
     campaign,
     event,
     fallback,
+    moving,
     owner,
     queue,
     receipt,
@@ -488,11 +489,11 @@ async def test_what_fell_is_noted_found_and_moved_by_key(db: Database, scene: Sc
             _by_key(plans, BATCH)
             found = await fallback.due(connection, NOW, PEOPLE)
             with heard(connection) as plans:
-                locked = await fallback.lock(connection, found)
-                moved = await fallback.move(
+                locked = await moving.lock(connection, found)
+                moved = await moving.move(
                     connection, found, locked, [(lane, "whatsapp")], NOW, once_an_address=False
                 )
-                await fallback.seen(connection, found, locked, NOW)
+                await moving.seen(connection, found, locked, NOW)
             assert len(moved) == BATCH
             _by_key(plans, BATCH)
             assert _read_of_notes(plans) <= 4 * BATCH

@@ -12,7 +12,7 @@ from hypothesis.stateful import precondition, rule
 
 from clarion.domain.message import State
 from clarion.kit.db import Connection
-from clarion.store import campaign, channel, consent, erasure, fallback, queue, run, tally
+from clarion.store import campaign, channel, consent, erasure, fallback, moving, queue, run, tally
 from clarion.store.queue import Waiting
 from clarion.store.reopen import reopen_chunk
 from tests.store.ledger.base import AGAIN, SLOW, WHICH, Base, gives_way
@@ -155,9 +155,9 @@ class Wishes(Base):
                 return set()
             cancelled = self.model.lanes[one.lane].state == "cancelled"
             onward = [] if cancelled else [(one.further, "tel")]
-            locked = await fallback.lock(connection, found)
-            moved = await fallback.move(connection, found, locked, onward, now, once_an_address=one.once)
-            await fallback.seen(connection, found, locked, now)
+            locked = await moving.lock(connection, found)
+            moved = await moving.move(connection, found, locked, onward, now, once_an_address=one.once)
+            await moving.seen(connection, found, locked, now)
             return {gone.message_id for gone in moved}
 
         gone = self.do(work, lambda _: effect(), slow=slow, again=again)
