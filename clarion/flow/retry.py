@@ -9,7 +9,7 @@ from uuid import UUID
 from clarion.domain.campaign import Announcement, State, require
 from clarion.domain.message import State as Message
 from clarion.errors import Conflict
-from clarion.flow import draft
+from clarion.flow import draft, route
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.providers import registry
@@ -90,10 +90,12 @@ async def _run(
     now: datetime,
 ) -> Retried:
     provider = registry.get((await channels.get(connection, row["channel_id"]))["provider"])
+    ways = [(one["lane_id"], scheme) for scheme in provider.schemes]
+    ways += await route.onward(connection, one["lane_id"])
     after, ready, judged = None, 0, 0
     while True:
         chunk = await reopen.reopen_chunk(
-            connection, one, states=states, schemes=provider.schemes,
+            connection, one, states=states, ways=ways,
             once_an_address=definition.one_per == "address", after=after,
             expires_at=now + definition.patience, limit=CHUNK, now=now, detail=detail,
         )  # fmt: skip

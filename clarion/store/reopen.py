@@ -42,7 +42,8 @@ WITH page AS MATERIALIZED (
     WHERE message.enrollment_id = p.enrollment_id AND message.cohort = %(cohort)s AND message.run_id = %(run)s
       AND message.state = ANY (%(states)s::message_state[]) LIMIT 1 FOR NO KEY UPDATE) m
 ), reach AS MATERIALIZED (
-  SELECT k.id, k.subject_id, k.state, k.reason, k.once_key, a.id AS address_id, a.consent_key, c.status,
+  SELECT k.id, k.subject_id, k.state, k.reason, k.once_key, a.lane_id, a.id AS address_id, a.consent_key,
+    c.status,
     -- whether the row holds the key of this very address already
     k.once_key IS NOT DISTINCT FROM a.consent_key AS own,
     row_number() OVER (PARTITION BY a.consent_key, k.once_key IS NOT DISTINCT FROM a.consent_key
@@ -50,10 +51,11 @@ WITH page AS MATERIALIZED (
   FROM picked k
   CROSS JOIN LATERAL (SELECT contact.status FROM contact WHERE contact.id = k.subject_id LIMIT 1) c
   LEFT JOIN LATERAL (
-    SELECT address.id, address.consent_key FROM address
-    WHERE address.contact_id = k.subject_id AND address.status = 'active'
-      AND address.scheme = ANY (%(schemes)s)
-    ORDER BY array_position(%(schemes)s, address.scheme), address.position, address.id LIMIT 1) a ON true
+    SELECT n.lane_id, address.id, address.consent_key
+    FROM unnest(%(lanes)s::uuid[], %(schemes)s::text[]) WITH ORDINALITY AS n(lane_id, scheme, place)
+    JOIN address ON address.contact_id = k.subject_id AND address.status = 'active'
+      AND address.scheme = n.scheme
+    ORDER BY n.place, address.position, address.id LIMIT 1) a ON true
 ), judged AS MATERIALIZED (
   SELECT r.*, CASE
     WHEN r.status = 'erased' THEN 'erased'
@@ -76,7 +78,7 @@ WITH page AS MATERIALIZED (
     expires_at = CASE WHEN j.why IS NULL THEN %(expires)s ELSE m.expires_at END,
     settled_at = CASE WHEN j.why IS NULL THEN NULL ELSE m.settled_at END,
     address_id = coalesce(j.address_id, m.address_id),
-    lane_id = CASE WHEN j.why IS NULL THEN %(lane)s ELSE m.lane_id END,
+    lane_id = CASE WHEN j.why IS NULL THEN j.lane_id ELSE m.lane_id END,
     once_key = CASE WHEN %(once)s AND j.why IS NULL THEN j.consent_key ELSE m.once_key END
   FROM judged j
   WHERE m.id = j.id AND m.cohort = %(cohort)s
@@ -113,7 +115,7 @@ async def reopen_chunk(
     run: Mapping[str, Any],
     *,
     states: Sequence[str],
-    schemes: Sequence[str],
+    ways: Sequence[tuple[UUID, str]],
     once_an_address: bool,
     after: UUID | None,
     expires_at: datetime,
@@ -123,7 +125,8 @@ async def reopen_chunk(
 ) -> Reopened:
     """Open again what of an expanded run is in `states`, for the next `limit` people of its campaign.
 
-    It begins over the run's own channel, whichever it ended on.
+    `ways` are (lane, scheme) pairs, the preferred first: it begins over the first channel that reaches the
+    person, whichever it ended on.
 
     `detail` is noted at tries of which the provider said that they did not arrive.
     """
@@ -133,8 +136,8 @@ async def reopen_chunk(
             _REOPEN,
             {
                 "campaign": run["campaign_id"], "run": run["id"], "cohort": run["cohort"],
-                "lane": run["lane_id"],
-                "after": after or UUID(int=0), "states": list(states), "schemes": list(schemes),
+                "after": after or UUID(int=0), "states": list(states),
+                "lanes": [lane for lane, _ in ways], "schemes": [scheme for _, scheme in ways],
                 "once": once_an_address, "expires": expires_at, "limit": limit, "now": now,
                 "detail": detail,
             },
