@@ -139,9 +139,9 @@ def unheard(scene: Scene) -> list[str]:
            WHERE m.workspace_id = %s""",
         scene.workspace_id,
     )
-    if scene.falls:  # the second channel's word may be missing where the first one's is there
-        for said in told.values():
-            said.append("accepted")
+    for said in told.values():
+        if scene.falls and "undelivered" in said:  # it went on, and ended as it did over the second channel
+            said += ["accepted", "failed", "unknown"]
     return [
         f"the provider told of {row['value']}: {told[row['value']]}, the ledger says {row['state']}; "
         + _history(scene, row["value"].lstrip("+"))

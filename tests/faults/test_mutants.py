@@ -72,7 +72,7 @@ def test_only_the_index_of_effective_attempts_keeps_a_row_that_is_queued_twice_f
         scene.alter(mutants.DROPPED_INDEX)
     scene.echo()
     scene.alter(
-        """UPDATE queue SET due_at = due_at + interval '3 s'
+        """UPDATE queue SET due_at = due_at + interval '10 s'
            WHERE ctid = (SELECT ctid FROM queue ORDER BY due_at, message_id LIMIT 1)"""
     )
     assert any("two effective" in wrong for wrong in play(story, scene)) is dropped
