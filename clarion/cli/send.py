@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from uuid import UUID
 import typer
 
 from clarion.cli import channel as channel_command
-from clarion.cli import contacts, following, options, place, terminal
+from clarion.cli import contacts, following, options, place, pool, terminal
 from clarion.cli.commands import single
 from clarion.cli.contacts import Imported
 from clarion.cli.given import pairs_from
@@ -29,7 +30,6 @@ from clarion.flow import announce, draft
 from clarion.flow.announce import Launched
 from clarion.flow.preview import Preview, preview
 from clarion.kit.db import Connection
-from clarion.providers import registry
 from clarion.providers.contract import Provider
 from clarion.store import group
 
@@ -43,6 +43,7 @@ LEFT_OUT = {
     "duplicate_address": "who share an address",
     "duplicate_person": "twice in it",
     "erased": "erased",
+    "no_route": "with a number that no channel of the pool takes",
 }
 
 
@@ -58,6 +59,7 @@ class Wish:
     language: str = "en"
     at: str | None = None
     channel: str | None = None
+    pool: str | None = None
     fallback: tuple[str, ...] = ()
     name: str | None = None
     one_per_address: bool = False
@@ -89,6 +91,9 @@ def send(
         ),
     ] = None,
     channel: Annotated[str | None, typer.Option(help="Which channel, where there are several.")] = None,
+    pool: Annotated[
+        str | None, typer.Option(help="In place of a channel: each hears it over one of this pool's.")
+    ] = None,
     fallback: Annotated[
         list[str] | None,
         typer.Option(help="A further channel for whom it does not reach over those before; may be repeated."),
@@ -116,8 +121,9 @@ def send(
     [dim]$[/] clarion send --to people.xlsx --template reminder --param "{{ contact.name }}" --no-wait
     """
     wish = Wish(
-        to, text, subject, template, tuple(param or ()), language, at, channel, tuple(fallback or ()), name,
-        one_per_address, country, tuple(column or ()), confirm_similar, ask=terminal.asks() and not yes,
+        to, text, subject, template, tuple(param or ()), language, at, channel, pool,
+        tuple(fallback or ()), name, one_per_address, country, tuple(column or ()), confirm_similar,
+        ask=terminal.asks() and not yes,
     )  # fmt: skip
     place.run(_send(wish, workspace, wait=not no_wait, json=json))
 
@@ -167,12 +173,12 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
     moment = None if wish.at is None else _moment(here, wish)
     columns = pairs_from(wish.columns, "--column")
     async with here.tenant() as connection:
-        found = await channel_command.only(connection, wish.channel)
-        provider = registry.get(found["provider"])
-        if problems := await draft.content_problems(connection, content, provider):
-            raise Invalid("this cannot be said", problems=tuple(problems))
+        over = await pool.over(connection, wish.channel, wish.pool)
+        for provider in over.providers:
+            if problems := await draft.content_problems(connection, content, provider):
+                raise Invalid("this cannot be said", problems=tuple(problems))
         further = [await channel_command.find(connection, each) for each in wish.fallback]
-    _warn_of_the_window(provider, content)
+    _warn_of_the_window(over.providers, content)
     now = here.now().astimezone(here.zone)
     title = wish.name or f"{wish.file.name}, {now:%Y-%m-%d %H:%M:%S}"
     # A group of its own: under a name that was used before, the people of that time would hear this too.
@@ -185,10 +191,10 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
         definition = Announcement(
             audience=Audience(include=Selection(groups=(everybody,))), content=content, send_at=moment,
             one_per="address" if wish.one_per_address else "person",
-            fallback=tuple(Fallback(channel_id=one["id"]) for one in further),
+            fallback=tuple(Fallback(channel_id=one["id"]) for one in further), pool_id=over.pool_id,
         )  # fmt: skip
         campaign_id = await draft.create(
-            connection, here.services, name=title, channel_id=found["id"], definition=definition, by=BY
+            connection, here.services, name=title, channel_id=over.channel_id, definition=definition, by=BY
         )
         rehearsed = await preview(connection, here.services, campaign_id)
         _refuse_unreachable(rehearsed, moment)  # the draft goes with it
@@ -278,11 +284,11 @@ def _moment(here: Place, wish: Wish) -> datetime | None:
         return None
 
 
-def _warn_of_the_window(provider: Provider, content: Content) -> None:
+def _warn_of_the_window(providers: Sequence[Provider], content: Content) -> None:
     only_text = all(isinstance(variant.content, TextForm) for variant in content.variants)
-    if provider.has_window and only_text:
+    for name in [provider.name for provider in providers if provider.has_window and only_text]:
         terminal.say(
-            f"Note: {provider.name} takes free text only within 24 hours of a person's own message. "
+            f"Note: {name} takes free text only within 24 hours of a person's own message. "
             "Others are skipped; give --template too to reach them."
         )
 

@@ -9,15 +9,15 @@ from uuid import UUID
 from clarion.domain.campaign import Announcement, State, require
 from clarion.domain.message import State as Message
 from clarion.errors import Conflict
-from clarion.flow import draft
+from clarion.flow import draft, route
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
-from clarion.providers import registry
 from clarion.store import campaign as campaigns
-from clarion.store import channel as channels
 from clarion.store import reopen, run
+from clarion.store.routes import Route
 
 CHUNK = 10_000
+_CARRIES = {State.PAUSED: "paused", State.COMPLETED: "closed"}  # what a new lane is, until `open_again`
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,15 @@ async def _run(
     detail: str,
     now: datetime,
 ) -> Retried:
-    provider = registry.get((await channels.get(connection, row["channel_id"]))["provider"])
+    over = await route.way(connection, row["channel_id"], definition)
+    routes: tuple[Route, ...] | None = None
+    if over.pooled:
+        state = _CARRIES.get(row["state"], "open")
+        routes = (await route.open_lanes(connection, row["id"], over, definition, now, state=state)).routes
     after, ready, judged = None, 0, 0
     while True:
         chunk = await reopen.reopen_chunk(
-            connection, one, states=states, schemes=provider.schemes,
+            connection, one, states=states, schemes=over.schemes, routes=routes,
             once_an_address=definition.one_per == "address", after=after,
             expires_at=now + definition.patience, limit=CHUNK, now=now, detail=detail,
         )  # fmt: skip

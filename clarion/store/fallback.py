@@ -25,7 +25,7 @@ from clarion.store.cohort import within
 from clarion.store.ordered import keep_order
 
 # Reasons for which a person was not sent to that another channel may not have.
-UNREACHED = ("no_address", "invalid_number", "no_content", "outside_window", "too_long")
+UNREACHED = ("no_address", "invalid_number", "no_route", "no_content", "outside_window", "too_long")
 
 _FALLS: LiteralString = """
   SELECT m.id, m.lane_id FROM wanted w CROSS JOIN LATERAL (

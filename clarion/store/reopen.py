@@ -18,6 +18,8 @@ from psycopg.rows import tuple_row
 from clarion.kit.db import Connection
 from clarion.store import tally
 from clarion.store.ordered import keep_order
+from clarion.store.routes import ROUTES, Route, params
+from clarion.store.routes import chosen as routed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,18 @@ class Reopened:
     last: UUID | None
 
 
-_REOPEN: LiteralString = (
-    """
-WITH page AS MATERIALIZED (
+def _statement(*, pooled: bool) -> LiteralString:
+    """What opens a chunk again; of a run over a pool the lane is chosen anew, as the expansion does."""
+    routes: LiteralString = ROUTES + ", " if pooled else ""
+    own: LiteralString = ", contact.channel_id" if pooled else ""
+    route: LiteralString = ", r.lane_id" if pooled else ""
+    chosen: LiteralString = f"LEFT JOIN LATERAL ({routed('c.channel_id')}) r ON true" if pooled else ""
+    told: LiteralString = ", address.value, address.last_channel_id" if pooled else ""
+    apart: LiteralString = ", r.lane_id IS NULL" if pooled else ""
+    no_route: LiteralString = "WHEN r.lane_id IS NULL THEN 'no_route'" if pooled else ""
+    lane: LiteralString = "j.lane_id" if pooled else "%(lane)s"
+    return f"""
+WITH {routes}page AS MATERIALIZED (
   SELECT e.id AS enrollment_id, e.subject_id FROM enrollment e
   WHERE e.campaign_id = %(campaign)s AND e.subject_id > %(after)s ORDER BY e.subject_id LIMIT %(limit)s
 ), picked AS MATERIALIZED (
@@ -42,18 +53,20 @@ WITH page AS MATERIALIZED (
     WHERE message.enrollment_id = p.enrollment_id AND message.cohort = %(cohort)s AND message.run_id = %(run)s
       AND message.state = ANY (%(states)s::message_state[]) LIMIT 1 FOR NO KEY UPDATE) m
 ), reach AS MATERIALIZED (
-  SELECT k.id, k.subject_id, k.state, k.reason, k.once_key, a.id AS address_id, a.consent_key, c.status,
+  SELECT k.id, k.subject_id, k.state, k.reason, k.once_key, a.id AS address_id, a.consent_key,
+    c.status{route},
     -- whether the row holds the key of this very address already
     k.once_key IS NOT DISTINCT FROM a.consent_key AS own,
-    row_number() OVER (PARTITION BY a.consent_key, k.once_key IS NOT DISTINCT FROM a.consent_key
+    row_number() OVER (PARTITION BY a.consent_key, k.once_key IS NOT DISTINCT FROM a.consent_key{apart}
                        ORDER BY k.subject_id) AS nth
   FROM picked k
-  CROSS JOIN LATERAL (SELECT contact.status FROM contact WHERE contact.id = k.subject_id LIMIT 1) c
+  CROSS JOIN LATERAL (SELECT contact.status{own} FROM contact WHERE contact.id = k.subject_id LIMIT 1) c
   LEFT JOIN LATERAL (
-    SELECT address.id, address.consent_key FROM address
+    SELECT address.id, address.consent_key{told} FROM address
     WHERE address.contact_id = k.subject_id AND address.status = 'active'
       AND address.scheme = ANY (%(schemes)s)
     ORDER BY array_position(%(schemes)s, address.scheme), address.position, address.id LIMIT 1) a ON true
+  {chosen}
 ), judged AS MATERIALIZED (
   SELECT r.*, CASE
     WHEN r.status = 'erased' THEN 'erased'
@@ -63,6 +76,7 @@ WITH page AS MATERIALIZED (
     WHEN r.address_id IS NULL THEN 'no_address'
     WHEN EXISTS (SELECT FROM consent o WHERE o.workspace_id = clarion_workspace()
                  AND o.consent_key = r.consent_key AND o.state = 'out') THEN 'opted_out'
+    {no_route}
     WHEN %(once)s AND NOT r.own AND (r.nth > 1 OR EXISTS (
       SELECT FROM message o WHERE o.run_id = %(run)s AND o.once_key = r.consent_key
         AND o.cohort = %(cohort)s)) THEN 'duplicate_address'
@@ -76,7 +90,7 @@ WITH page AS MATERIALIZED (
     expires_at = CASE WHEN j.why IS NULL THEN %(expires)s ELSE m.expires_at END,
     settled_at = CASE WHEN j.why IS NULL THEN NULL ELSE m.settled_at END,
     address_id = coalesce(j.address_id, m.address_id),
-    lane_id = CASE WHEN j.why IS NULL THEN %(lane)s ELSE m.lane_id END,
+    lane_id = CASE WHEN j.why IS NULL THEN {lane} ELSE m.lane_id END,
     once_key = CASE WHEN %(once)s AND j.why IS NULL THEN j.consent_key ELSE m.once_key END
   FROM judged j
   WHERE m.id = j.id AND m.cohort = %(cohort)s
@@ -98,14 +112,14 @@ WITH page AS MATERIALIZED (
     SELECT attempt.variables FROM attempt WHERE attempt.message_id = m.id AND attempt.cohort = %(cohort)s
     ORDER BY attempt.id DESC LIMIT 1) t ON true
   WHERE m.state = 'ready'
-), counted AS ("""
-    + tally.ADD
-    + """)
+), counted AS ({tally.ADD})
 SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM moved WHERE state = 'ready'),
   (SELECT count(*) FROM moved WHERE state = 'skipped'),
   (SELECT subject_id FROM page ORDER BY subject_id DESC LIMIT 1)
 """
-)
+
+
+_OVER_ONE, _OVER_POOL = _statement(pooled=False), _statement(pooled=True)
 
 
 async def reopen_chunk(
@@ -120,18 +134,20 @@ async def reopen_chunk(
     limit: int,
     now: datetime,
     detail: str,
+    routes: Sequence[Route] | None = None,
 ) -> Reopened:
     """Open again what of an expanded run is in `states`, for the next `limit` people of its campaign.
 
-    It begins over the run's own channel, whichever it ended on.
+    It begins over the run's own channel, or the one that is chosen of `routes`, whichever it ended on.
 
     `detail` is noted at tries of which the provider said that they did not arrive.
     """
     await keep_order(connection)
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
-            _REOPEN,
+            _OVER_ONE if routes is None else _OVER_POOL,
             {
+                **({} if routes is None else params(routes)),
                 "campaign": run["campaign_id"], "run": run["id"], "cohort": run["cohort"],
                 "lane": run["lane_id"],
                 "after": after or UUID(int=0), "states": list(states), "schemes": list(schemes),

@@ -31,6 +31,7 @@ contact = table(
     uuid("merged_into", null=True),
     moment("created_at"),
     moment("modified_at"),
+    uuid("channel_id", null=True),
     one_of("status", "active", "merged", "erased"),
     Index(
         "contact_external",
@@ -70,6 +71,7 @@ address = table(
     words("status", default="active"),
     moment("last_inbound_at", null=True),
     moment("created_at"),
+    uuid("last_channel_id", null=True),
     one_of("status", "active", "invalid", "retired"),
     UniqueConstraint("contact_id", "scheme", "value"),
     Index("address_value", "workspace_id", "value"),
