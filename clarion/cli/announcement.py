@@ -10,7 +10,6 @@ from uuid import UUID
 import typer
 
 from clarion.cli import afterwards, announced, following, options, place, terminal
-from clarion.cli import channel as channel_command
 from clarion.cli import pool as pools
 from clarion.cli.commands import group
 from clarion.cli.moment import parse_moment
@@ -141,10 +140,8 @@ async def _edit(
         changes: dict[str, Any] = {} if content is None else {"content": content}
         if at is not None:
             changes["send_at"] = None if at == "now" else parse_moment(at, here.zone, here.now())
-        channel, named = over
-        channel_id = None if channel is None else (await channel_command.find(connection, channel))["id"]
-        if named is not None:
-            changes["pool_id"] = (await pools.find(connection, named))["id"]
+        channel_id, pool_id = await pools.identified(connection, *over)
+        changes |= {"pool_id": pool_id} if pool_id else {}
         try:
             await draft.edit(
                 connection, here.services, row["id"], name=name, channel_id=channel_id, changes=changes,

@@ -208,11 +208,16 @@ async def named(connection: Connection, campaign: Row) -> tuple[str, str]:
 
 async def set_default(connection: Connection, channel: str | None, pool: str | None) -> None:
     """The workspace's default by name or id; what is empty takes it away. Raises NotFound, Invalid."""
-    await pooling.set_default(
-        connection,
-        channel_id=(await channels.find(connection, channel))["id"] if channel else None,
-        pool_id=(await find(connection, pool))["id"] if pool else None,
-    )
+    channel_id, pool_id = await identified(connection, channel, pool)
+    await pooling.set_default(connection, channel_id=channel_id, pool_id=pool_id)
+
+
+async def identified(
+    connection: Connection, channel: str | None, pool: str | None
+) -> tuple[UUID | None, UUID | None]:
+    """The ids of a channel and of a pool by their names; None of what is not named. Raises NotFound."""
+    channel_id = (await channels.find(connection, channel))["id"] if channel else None
+    return channel_id, (await find(connection, pool))["id"] if pool else None
 
 
 async def default_name(connection: Connection, workspace: Row) -> str | None:

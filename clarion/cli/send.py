@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,10 +17,10 @@ from clarion.cli.contacts import Imported
 from clarion.cli.given import pairs_from
 from clarion.cli.moment import parse_moment
 from clarion.cli.place import Place
-from clarion.cli.saying import content_of
+from clarion.cli.saying import content_of, warn_of_the_window
 from clarion.domain.audience import Audience, Selection
 from clarion.domain.campaign import Announcement, Fallback
-from clarion.domain.content import Content, TextForm
+from clarion.domain.content import Content
 from clarion.domain.imports import ImportOptions
 from clarion.domain.person import clean_group
 from clarion.domain.wording import why
@@ -30,7 +29,6 @@ from clarion.flow import announce, draft
 from clarion.flow.announce import Launched
 from clarion.flow.preview import Preview, preview
 from clarion.kit.db import Connection
-from clarion.providers.contract import Provider
 from clarion.store import group
 
 app = single()
@@ -178,7 +176,7 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
             if problems := await draft.content_problems(connection, content, provider):
                 raise Invalid("this cannot be said", problems=tuple(problems))
         further = [await channel_command.find(connection, each) for each in wish.fallback]
-    _warn_of_the_window(over.providers, content)
+    warn_of_the_window(over.providers, content)
     now = here.now().astimezone(here.zone)
     title = wish.name or f"{wish.file.name}, {now:%Y-%m-%d %H:%M:%S}"
     # A group of its own: under a name that was used before, the people of that time would hear this too.
@@ -282,15 +280,6 @@ def _moment(here: Place, wish: Wish) -> datetime | None:
         terminal.say(f"{error.what}.")
         typer.confirm("Send now instead?", abort=True, err=True)
         return None
-
-
-def _warn_of_the_window(providers: Sequence[Provider], content: Content) -> None:
-    only_text = all(isinstance(variant.content, TextForm) for variant in content.variants)
-    for name in [provider.name for provider in providers if provider.has_window and only_text]:
-        terminal.say(
-            f"Note: {name} takes free text only within 24 hours of a person's own message. "
-            "Others are skipped; give --template too to reach them."
-        )
 
 
 async def _group(connection: Connection, name: str) -> UUID:
