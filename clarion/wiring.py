@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError as DatabaseAway
 
 from clarion.errors import Misconfigured, Unavailable
 from clarion.flow.dispatch.dispatcher import Dispatcher
-from clarion.flow.receive import Receiver
+from clarion.flow.receive import Ear, Receiver
 from clarion.flow.services import Services
 from clarion.flow.tell.teller import KEPT, PLACES, Teller
 from clarion.jobs.tasks import tasks
@@ -137,7 +137,8 @@ async def work(house: House, stop: asyncio.Event) -> None:
             db, house.services.clock, settings, house.services.box, house.services.metrics,
             nudge=house.nudges.send, listening=house.services.listening,
         )  # fmt: skip
-        dispatcher, receiver = Dispatcher(hot, http), Receiver(hot)
+        # what providers tell over connections of ours is stored as the API stores calls to our hooks
+        dispatcher, receiver = Dispatcher(hot, http, Ear(house.services).hear), Receiver(hot)
         house.nudges.on("due", lambda _: dispatcher.wake())
         house.nudges.on("inbox", lambda _: receiver.wake())
         house.nudges.on("freed", dispatcher.freed)

@@ -44,7 +44,8 @@ class ContactBody(Body):
     addresses: list[str] | None = Field(
         default=None,
         max_length=MOST_ADDRESSES,
-        description="best first: `tel:+254…`, `whatsapp:…`, `mailto:…`, or a plain number or mail address. "
+        description="best first: `tel:+254…`, `whatsapp:…`, `mailto:…`, `fcm:…` (a device's token), "
+        "`webpush:…` (what a browser's PushSubscription gives as JSON), or a plain number or mail address. "
         "They replace the person's others of the same schemes",
     )
     channel: str | None = _text(CHANNEL)
@@ -126,6 +127,8 @@ class AddressAnswer(Answer):
 
     urn: str = Field(examples=["whatsapp:+254712000001"])
     status: Literal["active", "invalid", "retired"]
+    reason: str = Field(description="of an invalid one: what its provider said")
+    status_at: datetime | None = Field(description="since when it is invalid")
     opted_out: bool
     last_inbound_at: datetime | None = Field(description="when something last came from it")
     last_channel_id: UUID | None = Field(description="over which channel that was")

@@ -8,7 +8,7 @@ from uuid import UUID
 from clarion.cli.following import Seen
 from clarion.cli.send import whom
 from clarion.domain.campaign import KIND, State
-from clarion.domain.content import Content, Form, MailForm, TemplateForm, TextForm
+from clarion.domain.content import Content, Form, MailForm, PushForm, TemplateForm, TextForm
 from clarion.domain.wording import why
 from clarion.errors import Invalid, NotFound
 from clarion.flow.preview import Preview
@@ -61,8 +61,8 @@ def rehearsal(made: Preview) -> list[tuple[str, object]]:
     ]
     for one in made.examples:
         told = one.text if one.template is None else f"{one.template}: {one.text or 'no parameters'}"
-        if one.subject is not None:
-            told = f"{one.subject}\n{told}"
+        if heading := one.subject or one.title:
+            told = f"{heading}\n{told}"
         lines.append(("reads", f"{one.name or 'somebody'}: {told}"))
     lines += [
         ("similar", f"{one.name} ({one.state}), {one.people:,} of the same people") for one in made.similar
@@ -91,5 +91,7 @@ def _words(form: Form) -> str:
             return f"{form.name} in {form.language}" + (f": {parameters}" if parameters else "")
         case MailForm():
             return f"{form.subject}\n{form.text}" + ("\n(and in HTML)" if form.html else "")
+        case PushForm():
+            return f"{form.title}\n{form.body}" + (f"\n{form.url}" if form.url else "")
         case _:
             return form.model_dump_json(exclude={"kind"}, exclude_none=True)

@@ -35,8 +35,7 @@ app = group(
 
 Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="Which announcement.")]
 At = Annotated[
-    str | None,
-    typer.Option(metavar="TIME", help="When: 'YYYY-MM-DD HH:MM' of the workspace, ISO 8601, or now."),
+    str | None, typer.Option(metavar="TIME", help="'YYYY-MM-DD HH:MM' of the workspace, ISO 8601, or now.")
 ]
 ConfirmSimilar = Annotated[bool, typer.Option("--confirm-similar", help="Although a similar one is there.")]
 
@@ -97,8 +96,7 @@ async def _show(which: str, workspace: str | None, json: bool) -> None:
         [
             ("id", row["id"]), ("name", row["name"]),
             ("state", f"{seen.state}: {seen.reason}" if seen.reason else seen.state),
-            ("when", terminal.moment(row["send_at"], here.zone) or "not set"),
-            over,
+            ("when", terminal.moment(row["send_at"], here.zone) or "not set"), over,
             *announced.said(definition.content),
             *([] if rehearsed is None else announced.rehearsal(rehearsed)),
         ]
@@ -114,8 +112,10 @@ def edit(
     name: Annotated[str | None, typer.Option(help="Another name.")] = None,
     text: Annotated[str | None, typer.Option(help="Say this instead; Liquid.")] = None,
     subject: Annotated[str | None, typer.Option(help="The subject of a mail.")] = None,
+    title: Annotated[str | None, typer.Option(help="The title of a push message.")] = None,
+    link: Annotated[str | None, typer.Option(help="Where a push message leads.")] = None,
     template: Annotated[str | None, typer.Option(help="The provider's template.")] = None,
-    param: Annotated[list[str] | None, typer.Option(help="A parameter of the template, in order.")] = None,
+    param: Annotated[list[str] | None, typer.Option(help="Its parameters, in order.")] = None,
     language: Annotated[str, typer.Option(help="The template's language.")] = "en",
     at: At = None,
     channel: Annotated[str | None, typer.Option(help="Over this channel instead.")] = None,
@@ -126,8 +126,8 @@ def edit(
 ) -> None:
     """Change an announcement that has not begun; what is not given stays."""
     content = None
-    if text is not None or subject is not None or template is not None or param:
-        content = content_of(text, template, tuple(param or ()), language, subject)
+    if any(said is not None for said in (text, subject, title, link, template)) or param:
+        content = content_of(text, template, tuple(param or ()), language, subject, title, link)
     place.run(_edit(which, workspace, name, content, at, (channel, pool), confirm_similar, json))
 
 
@@ -137,11 +137,11 @@ async def _edit(
 ) -> None:  # fmt: skip
     async with place.opened(workspace) as here, here.tenant() as connection:
         row = await announced.find(connection, which)
-        changes: dict[str, Any] = {} if content is None else {"content": content}
+        channel_id, pool_id = await pools.identified(connection, *over)
+        given = {"content": content, "pool_id": pool_id}
+        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         if at is not None:
             changes["send_at"] = None if at == "now" else parse_moment(at, here.zone, here.now())
-        channel_id, pool_id = await pools.identified(connection, *over)
-        changes |= {"pool_id": pool_id} if pool_id else {}
         try:
             await draft.edit(
                 connection, here.services, row["id"], name=name, channel_id=channel_id, changes=changes,

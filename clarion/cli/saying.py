@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clarion.cli import terminal
-from clarion.domain.content import Content, Form, MailForm, TemplateForm, TextForm, Variant
+from clarion.domain.content import Content, Form, MailForm, PushForm, TemplateForm, TextForm, Variant
 from clarion.errors import Invalid
 from clarion.providers.contract import Provider
 
@@ -16,13 +16,17 @@ def content_of(
     parameters: tuple[str, ...],
     language: str,
     subject: str | None = None,
+    title: str | None = None,
+    link: str | None = None,
 ) -> Content:
     """A text, a template, or both: the text within 24 hours of a person's message, the template otherwise.
-    With a subject, the text is a mail.
+    With a subject, the text is a mail; with a title, a push message, which may lead to a link.
 
     Raises Invalid for nothing at all, for parameters without a template, for what is no template's name,
-    for a subject without a text.
+    for a subject, a title or a link without what they belong to.
     """
+    if title is not None or link is not None:
+        return _push(title, text, link, others=template is not None or subject is not None)
     if subject is not None:
         return _mail(subject, text, template)
     said = None if text is None else _text(text)
@@ -54,6 +58,21 @@ def _mail(subject: str, text: str | None, template: str | None) -> Content:
         return Content(variants=(Variant(content=MailForm(kind="email", subject=subject, text=text)),))
     except ValueError:
         raise Invalid("a subject and a text have 1 to 10,000 characters each", where="--subject") from None
+
+
+def _push(title: str | None, text: str | None, link: str | None, *, others: bool) -> Content:
+    if title is None:
+        raise Invalid("a link belongs to a push message", where="--link", hint="Give --title too.")
+    if text is None or others:
+        raise Invalid("a push message is a title and a text", where="--title", hint="Give --text too.")
+    try:
+        form = PushForm(kind="push", title=title, body=text, url=link)
+    except ValueError as error:
+        if "url" in str(error):
+            what = "a link begins with https:// or http:// and is the same for everybody"
+            raise Invalid(what, where="--link") from None
+        raise Invalid("a title and a text have 1 to 10,000 characters each", where="--title") from None
+    return Content(variants=(Variant(content=form),))
 
 
 def _template(name: str, parameters: tuple[str, ...], language: str) -> Form:

@@ -47,14 +47,9 @@ LEFT_OUT = {
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be sent, as the command line says it."""
+    """To whom something is to be sent and how, as the command line says it."""
 
     file: Path
-    text: str | None = None
-    subject: str | None = None
-    template: str | None = None
-    parameters: tuple[str, ...] = ()
-    language: str = "en"
     at: str | None = None
     channel: str | None = None
     pool: str | None = None
@@ -75,6 +70,10 @@ def send(
         typer.Option(help="What is said; Liquid, as in {{ contact.name | default: 'colleague' }}."),
     ] = None,
     subject: Annotated[str | None, typer.Option(help="The subject of a mail; Liquid too.")] = None,
+    title: Annotated[
+        str | None, typer.Option(help="The title of a push message, whose body is --text; Liquid too.")
+    ] = None,
+    link: Annotated[str | None, typer.Option(help="Where a push message leads: https://…")] = None,
     template: Annotated[
         str | None, typer.Option(help="The provider's template; with --text, for those outside the 24 hours.")
     ] = None,
@@ -118,16 +117,15 @@ def send(
     [dim]$[/] clarion send --to people.csv --text "The office is closed on Friday." --template office_closed
     [dim]$[/] clarion send --to people.xlsx --template reminder --param "{{ contact.name }}" --no-wait
     """
+    content = content_of(text, template, tuple(param or ()), language, subject, title, link)
     wish = Wish(
-        to, text, subject, template, tuple(param or ()), language, at, channel, pool,
-        tuple(fallback or ()), name, one_per_address, country, tuple(column or ()), confirm_similar,
-        ask=terminal.asks() and not yes,
+        to, at, channel, pool, tuple(fallback or ()), name, one_per_address, country, tuple(column or ()),
+        confirm_similar, ask=terminal.asks() and not yes,
     )  # fmt: skip
-    place.run(_send(wish, workspace, wait=not no_wait, json=json))
+    place.run(_send(wish, content, workspace, wait=not no_wait, json=json))
 
 
-async def _send(wish: Wish, workspace: str | None, *, wait: bool, json: bool) -> None:
-    content = content_of(wish.text, wish.template, wish.parameters, wish.language, wish.subject)
+async def _send(wish: Wish, content: Content, workspace: str | None, *, wait: bool, json: bool) -> None:
     async with place.opened(workspace) as here:
         done, campaign_id, launched = await launch(here, wish, content)
         terminal.say(f"Announcement {campaign_id}, for {terminal.moment(launched.send_at, here.zone)}")

@@ -5,6 +5,7 @@
     mailto:amina@example.org   lower case
     fcm:dGhpcyBpcyBh…          a device's token, as it was given
     messenger:2458…            a page-scoped user id
+    webpush:https://…#p256dh=… a browser: its push service's endpoint and its keys (`browser`)
 
 Two spellings of one place give equal addresses; that is what "nobody twice" is built on.
 """
@@ -16,6 +17,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from clarion.domain.browser import read_browser
 from clarion.domain.phone import parse_number
 from clarion.domain.refusal import Refusal
 
@@ -45,7 +47,8 @@ _URN = re.compile(r"([A-Za-z][A-Za-z0-9]{1,20}):(?://)?(.*)", re.DOTALL)
 # People by a business-scoped id instead of a number: the country's code, a dot, up to 128 characters
 # (WhatsApp Cloud API, 2026-04).
 _WHATSAPP_USER = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}")
-_FCM_TOKEN = re.compile(r"[A-Za-z0-9_:\-]{20,4096}")
+# Some 160 characters today. What is longer than this would not fit into an index of addresses.
+_FCM_TOKEN = re.compile(r"[A-Za-z0-9_:\-]{20,2000}")
 _MESSENGER_ID = re.compile(r"\d{5,32}")
 _MAIL = re.compile(
     r"[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f\ud800-\udfff]{1,64}@(?:[^\W_](?:[\w\-]{0,61}[^\W_])?\.)+[^\W\d_][\w\-]{0,61}[^\W_]"
@@ -61,7 +64,8 @@ def parse_address(raw: str, scheme: str | None = None, country: str | None = Non
     `raw` is a URN ("tel:+254…", "mailto:a@b.org") or a bare path; a bare one belongs to `scheme`, or
     else is mail when it has an @, else a telephone. `country` (alpha-2) is where a national number is at
     home: pass the row's country, else the workspace's. Refusals: those of `parse_number`, and
-    `no_address`, `unknown_scheme`, `not_mail`, `not_a_token`, `not_an_id`.
+    `no_address`, `unknown_scheme`, `not_mail`, `not_a_token`, `not_an_id`, `not_a_browser`,
+    `endpoint_not_public`.
     """
     text = raw.strip()
     if not text:
@@ -129,12 +133,18 @@ def _messenger(text: str, country: str | None, explicit: bool) -> str | Refusal:
     return text
 
 
+def _webpush(text: str, country: str | None, explicit: bool) -> str | Refusal:
+    found = read_browser(text)
+    return found if isinstance(found, Refusal) else found.path
+
+
 _PARSERS: dict[str, Callable[[str, str | None, bool], str | Refusal]] = {
     "tel": _telephone,
     "whatsapp": _whatsapp,
     "mailto": _mail,
     "fcm": _token,
     "messenger": _messenger,
+    "webpush": _webpush,
 }
 SCHEMES: tuple[str, ...] = tuple(_PARSERS)
 """Every kind of address, in the order in which a person's are listed."""

@@ -31,7 +31,7 @@ _NO_RATE = 1e9
 Count = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
 
 
-HTTP, SMTP = ("https", "http"), ("smtps", "smtp")
+HTTP, SMTP, SMPP = ("https", "http"), ("smtps", "smtp"), ("ssmpp", "smpp+tls", "smpp")
 """What a `base_url` may begin with, by protocol, the encrypted one first."""
 
 
@@ -233,7 +233,7 @@ def _wrong_address(url: str) -> str | None:
         _ = parts.port
     except ValueError:
         return "not an address"
-    if parts.scheme not in (*HTTP, *SMTP):
+    if parts.scheme not in (*HTTP, *SMTP, *SMPP):
         return "write an address that begins with https://"
     if not parts.hostname or re.search(r"[\s\x00-\x20\\]", url):
         return "the address names no host"
@@ -277,7 +277,8 @@ def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | str |
 
 
 def _not_encrypted(parts: SplitResult) -> str | None:
-    # smtp:// is encrypted once it is connected: the provider refuses to go on where it cannot be
-    if parts.scheme not in ("https", *SMTP):
+    # smtp:// is encrypted once it is connected: the provider refuses to go on where it cannot be. Plain
+    # smpp:// is refused by its provider too, unless the channel's options say that it is meant.
+    if parts.scheme not in ("https", *SMTP, *SMPP):
         return "credentials would travel unencrypted: use https"
     return None

@@ -42,6 +42,7 @@ _SPOKEN = {
     "mailto": "mailto email e_mail mail email_address e_mail_address mail_address work_email",
     "fcm": "fcm fcm_token device_token push_token",
     "messenger": "messenger messenger_id psid",
+    "webpush": "webpush web_push push_subscription",
     "urn": "urn urns address addresses",
     "ignore": "ignore",
 }

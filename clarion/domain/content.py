@@ -6,10 +6,10 @@
                                      "parameters": ["{{ contact.name | default: 'colleague' }}"]}},
       {"language": "sw", "content": {"kind": "text", "text": "Habari {{ contact.name }}"}}]}
 
-A form is one of a closed union, told apart by `kind`. `text`, `template` and `email` can be sent, each over
-the providers that carry it; the others have their shape already and are refused at creation until their
-channels exist. `inside` and `outside` are of the service window, the time after a person's own message in
-which a provider takes free text.
+A form is one of a closed union, told apart by `kind`. `text`, `template`, `email` and `push` can be sent,
+each over the providers that carry it; the others have their shape already and are refused at creation until
+their channels exist. `inside` and `outside` are of the service window, the time after a person's own message
+in which a provider takes free text.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def _proper(text: str) -> str:
 Source = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_proper)]
 """Text with Liquid in it."""
 Url = Annotated[str, Field(max_length=2000, pattern=r"^https://[!-~]+$")]
+Link = Annotated[str, Field(max_length=1000, pattern=r"^https?://[^\s/?#{}\\][!-z|~]*$")]
+"""Where a person is led. The same for everybody: there is no Liquid in it."""
 Word = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_proper)]
+Key = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 
 
 class _Model(BaseModel):
@@ -74,13 +77,27 @@ class MailForm(_Model):
     html: Source | None = None
 
 
+# FCM's own, by its reference ("invalid data key"), and what we put beside the data ourselves.
+_TAKEN = frozenset(("from", "message_type", "notification", "collapse_key", "url", "receipt"))
+_TAKEN_STEMS = ("google", "gcm")
+
+
 class PushForm(_Model):
-    """A notification on a device."""
+    """A notification on a device: a title of one line, a text, where it leads, and what an app may read
+    beside them (strings, with Liquid in the values)."""
 
     kind: Literal["push"]
     title: Source
     body: Source
-    url: Url | None = None
+    url: Link | None = None
+    data: dict[Key, Source] = Field(default_factory=dict, max_length=20)
+
+    @field_validator("data")
+    @classmethod
+    def _free_names(cls, value: dict[str, str]) -> dict[str, str]:
+        if taken := [key for key in value if key in _TAKEN or key.lower().startswith(_TAKEN_STEMS)]:
+            raise ValueError(f"{taken[0]!r} is a name that push services, or we, use ourselves")
+        return value
 
 
 class WebCallForm(_Model):
@@ -118,7 +135,7 @@ Form = Annotated[
     Field(discriminator="kind"),
 ]
 
-AVAILABLE: frozenset[str] = frozenset(("text", "template", "email"))
+AVAILABLE: frozenset[str] = frozenset(("text", "template", "email", "push"))
 """The kinds that can be sent, by some provider; which of them a provider carries is its own `kinds`."""
 
 

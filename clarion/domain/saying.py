@@ -1,4 +1,4 @@
-"""From content to what one person is told: checked when written, chosen and rendered when sent."""
+"""From content to what one person is told: chosen and rendered; `sayable` checks it when written."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from clarion.domain.content import AVAILABLE, Content, Form, MailForm, TemplateForm, TextForm, Variant
+from clarion.domain.content import (
+    AVAILABLE,
+    Content,
+    Form,
+    MailForm,
+    PushForm,
+    TemplateForm,
+    TextForm,
+    Variant,
+)
 from clarion.domain.field import FieldType
 from clarion.domain.language import choose_language
 from clarion.domain.refusal import Refusal
-from clarion.domain.template import check, compile_template, samples
-from clarion.errors import Problem
+from clarion.domain.template import compile_template
 
 LONGEST_PARAMETER = 1024
 LONGEST_SUBJECT = 255
 LONGEST_HTML = 64_000
+LONGEST_TITLE = 200
+LONGEST_VALUE = 1024
 TEXT_LIMITS: Mapping[str, int] = {"whatsapp": 4096, "messenger": 2000, "sms": 1600}
 """Characters of one text by kind of channel; a provider's own `text_limit` goes before these."""
 
@@ -27,10 +37,10 @@ EMPTY = Refusal("empty_text", "nothing is left of the text for this person", "gi
 EMPTY_PARAMETER = Refusal(
     "empty_parameter", "a parameter of the template is empty for this person", "give its variables a default"
 )
-
 EMPTY_SUBJECT = Refusal(
     "empty_subject", "the subject is empty for this person", "give its variables a default"
 )
+EMPTY_TITLE = Refusal("empty_title", "the title is empty for this person", "give its variables a default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,17 @@ class SaidMail:
     html: str | None
 
 
-Said = SaidText | SaidTemplate | SaidMail
+@dataclass(frozen=True, slots=True)
+class SaidPush:
+    """A push message as one person reads it; the title is one line, `data` is in the order of its names."""
+
+    title: str
+    body: str
+    url: str | None
+    data: tuple[tuple[str, str], ...]
+
+
+Said = SaidText | SaidTemplate | SaidMail | SaidPush
 
 
 def choose(
@@ -101,45 +121,13 @@ def choose(
     return Chosen(form, variant.language)
 
 
-def check_content(
-    content: Content,
-    known: Mapping[str, FieldType],
-    *,
-    text_limit: int = max(TEXT_LIMITS.values()),
-    has_window: bool = False,
-    channel_kind: str | None = None,
-    kinds: frozenset[str] = AVAILABLE,
-) -> list[Problem]:
-    """Everything in the content that could not be sent; empty when all of it can.
-
-    `known` is what `template.known_variables` gives; the rest is the provider's: `channel_kind` its name,
-    `kinds` what it carries, which every variant must be that could be said there. A problem's place is a
-    JSON path, and in a template the line and column of it: "variants[0].content.text, line 1 column 7".
-    """
-    problems: list[Problem] = []
-    for number, variant in enumerate(content.variants):
-        for place, form in variant.forms:
-            where = f"variants[{number}].{place}"
-            # without a service window, what is said outside of it is never said beside what is said inside
-            unsaid = place == "outside" and not has_window and variant.inside is not None
-            here = variant.channel_kind in (None, channel_kind) and not unsaid
-            if form.kind in AVAILABLE and here and form.kind not in kinds:
-                problems.append(_not_carried(form, channel_kind, kinds).at(where))
-                continue
-            problems += _check_form(form, where, known, text_limit)
-            if has_window and place == "outside" and isinstance(form, TextForm):
-                hint = "give a template: outside the service window no free text is taken"
-                problems.append(Problem(where, "free text outside the service window", hint))
-    return problems
-
-
 def variables(content: Content) -> frozenset[str]:
     """The paths that any of the content's templates reads ("contact.name"): only these need be fetched.
 
     Raises Invalid for content that `check_content` would refuse as broken.
     """
     forms = (form for variant in content.variants for _, form in variant.forms)
-    found = (compile_template(source).variables for form in forms for _, source, _ in _sources(form))
+    found = (compile_template(source).variables for form in forms for _, source, _ in sources(form))
     return frozenset().union(*found)
 
 
@@ -165,20 +153,26 @@ def contact_values(
 
 
 def render(
-    form: Form, values: Mapping[str, object], *, text_limit: int = max(TEXT_LIMITS.values())
+    form: Form,
+    values: Mapping[str, object],
+    *,
+    text_limit: int = max(TEXT_LIMITS.values()),
+    byte_limit: int | None = None,
 ) -> Said | Refusal:
-    """What one person is told. Refusals: `empty_text`, `empty_subject`, `empty_parameter`, `too_long`,
-    `template_failed`, `not_available`.
+    """What one person is told. Refusals: `empty_text`, `empty_subject`, `empty_title`, `empty_parameter`,
+    `too_long`, `template_failed`, `not_available`.
 
     Raises Invalid for a template that `check_content` would refuse as broken.
     """
     if isinstance(form, TextForm):
-        return _said_text(form, values, text_limit)
+        return _fitting(_said_text(form, values, text_limit), byte_limit)
+    if isinstance(form, PushForm):
+        return _fitting(_said_push(form, values, text_limit), byte_limit)
     if isinstance(form, TemplateForm):
         return _said_template(form, values)
     if isinstance(form, MailForm):
         return _said_mail(form, values, text_limit)
-    return _not_available(form)
+    return not_available(form)
 
 
 def _said_text(form: TextForm, values: Mapping[str, object], text_limit: int) -> SaidText | Refusal:
@@ -193,24 +187,63 @@ def _text(source: str, values: Mapping[str, object], limit: int, *, html: bool =
     text = text.strip()
     if not text:
         return EMPTY
-    return _too_long(len(text), limit) if len(text) > limit else text
+    return too_long(len(text), limit) if len(text) > limit else text
 
 
 def _said_mail(form: MailForm, values: Mapping[str, object], text_limit: int) -> SaidMail | Refusal:
-    subject = compile_template(form.subject).render(values)
+    # A line break would begin a header of somebody else's making.
+    subject = _line(form.subject, values, LONGEST_SUBJECT, EMPTY_SUBJECT)
     if isinstance(subject, Refusal):
         return subject
-    # One line, whatever a person is called: a line break would begin a header of somebody else's making.
-    subject = " ".join("".join(c if c.isprintable() else " " for c in subject).split())
-    if not subject:
-        return EMPTY_SUBJECT
-    if len(subject) > LONGEST_SUBJECT:
-        return _too_long(len(subject), LONGEST_SUBJECT)
     text = _text(form.text, values, text_limit)
     if isinstance(text, Refusal):
         return text
     html = None if form.html is None else _text(form.html, values, LONGEST_HTML, html=True)
     return html if isinstance(html, Refusal) else SaidMail(subject, text, html)
+
+
+def _said_push(form: PushForm, values: Mapping[str, object], text_limit: int) -> SaidPush | Refusal:
+    title = _line(form.title, values, LONGEST_TITLE, EMPTY_TITLE)
+    if isinstance(title, Refusal):
+        return title
+    body = _text(form.body, values, text_limit)
+    if isinstance(body, Refusal):
+        return body
+    data = []
+    for key, source in sorted(form.data.items()):
+        value = _text(source, values, LONGEST_VALUE)
+        if value is EMPTY:  # nothing is known of this person there: what an app reads may say so
+            value = ""
+        if isinstance(value, Refusal):
+            return value
+        data.append((key, value))
+    return SaidPush(title, body, form.url, tuple(data))
+
+
+def _line(source: str, values: Mapping[str, object], longest: int, empty: Refusal) -> str | Refusal:
+    """One line, whatever a person is called."""
+    text = compile_template(source).render(values)
+    if isinstance(text, Refusal):
+        return text
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not text:
+        return empty
+    return too_long(len(text), longest) if len(text) > longest else text
+
+
+def _fitting(said: SaidText | SaidPush | Refusal, limit: int | None) -> Said | Refusal:
+    if limit is None or isinstance(said, Refusal):
+        return said
+    size = _size(said)
+    return said if size <= limit else _too_big(size, limit)
+
+
+def _size(said: SaidText | SaidPush) -> int:
+    """UTF-8 bytes of all that is said."""
+    if isinstance(said, SaidText):
+        return len(said.text.encode())
+    parts = (said.title, said.body, said.url or "", *(part for pair in said.data for part in pair))
+    return sum(len(part.encode()) for part in parts)
 
 
 def _said_template(form: TemplateForm, values: Mapping[str, object]) -> SaidTemplate | Refusal:
@@ -224,7 +257,7 @@ def _said_template(form: TemplateForm, values: Mapping[str, object]) -> SaidTemp
         if not text:
             return EMPTY_PARAMETER
         if len(text) > LONGEST_PARAMETER:
-            return _too_long(len(text), LONGEST_PARAMETER)
+            return too_long(len(text), LONGEST_PARAMETER)
         parameters.append(text)
     return SaidTemplate(form.name, form.language, tuple(parameters))
 
@@ -234,31 +267,7 @@ def _form(variant: Variant, *, in_window: bool) -> Form | None:
     return None if isinstance(form, TextForm) and not in_window else form
 
 
-def _check_form(form: Form, where: str, known: Mapping[str, FieldType], text_limit: int) -> list[Problem]:
-    if form.kind not in AVAILABLE:
-        return [_not_available(form).at(where)]
-    problems = []
-    for place, source, longest in _sources(form):
-        found = check(source, known)
-        problems += [Problem(f"{where}.{place}, {p.where}", p.what, p.hint) for p in found]
-        if not found:
-            limit = text_limit if longest is None else longest
-            problems += [p.at(f"{where}.{place}") for p in _check_length(source, known, limit)]
-    return problems
-
-
-def _check_length(source: str, known: Mapping[str, FieldType], limit: int) -> list[Refusal]:
-    """What is too long, or nothing at all, even with sample values in it."""
-    template = compile_template(source)
-    text = template.render(samples(template.variables, known))
-    if isinstance(text, Refusal):
-        return [text]
-    if len(text.strip()) > limit:
-        return [_too_long(len(text.strip()), limit)]
-    return [] if text.strip() or template.variables else [Refusal("empty_text", "nothing is said")]
-
-
-def _sources(form: Form) -> list[tuple[str, str, int | None]]:
+def sources(form: Form) -> list[tuple[str, str, int | None]]:
     """The templates of a form: their place, their source, the longest that it may be (None: a text's)."""
     match form:
         case TextForm():
@@ -270,23 +279,22 @@ def _sources(form: Form) -> list[tuple[str, str, int | None]]:
         case MailForm():
             html = [] if form.html is None else [("html", form.html, LONGEST_HTML)]
             return [("subject", form.subject, LONGEST_SUBJECT), ("text", form.text, None), *html]
+        case PushForm():
+            data = [(f"data.{key}", source, LONGEST_VALUE) for key, source in sorted(form.data.items())]
+            return [("title", form.title, LONGEST_TITLE), ("body", form.body, None), *data]
         case _:
             return []
 
 
-def _too_long(length: int, limit: int) -> Refusal:
+def too_long(length: int, limit: int) -> Refusal:
     return Refusal("too_long", f"{length:,} characters; at most {limit:,} can be sent", "shorten the text")
 
 
-def _not_available(form: Form) -> Refusal:
+def _too_big(size: int, limit: int) -> Refusal:
+    what = f"{size:,} bytes, as UTF-8 counts; at most {limit:,} can be sent"
+    return Refusal("too_long", what, "shorten it; letters outside English take two to four bytes each")
+
+
+def not_available(form: Form) -> Refusal:
     hint = "use " + " or ".join(sorted(AVAILABLE, reverse=True))
     return Refusal("not_available", f"content of the kind {form.kind!r} is not available yet", hint)
-
-
-def _not_carried(form: Form, channel_kind: str | None, kinds: frozenset[str]) -> Refusal:
-    carried = " and ".join(sorted(kinds, reverse=True))
-    return Refusal(
-        "not_carried",
-        f"a channel of {channel_kind} does not carry content of the kind {form.kind!r}",
-        f"it carries {carried}; what is for other channels only names theirs as channel_kind",
-    )

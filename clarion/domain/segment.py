@@ -7,7 +7,7 @@ extension character counts two and, like a surrogate pair, is never cut in two.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,6 +39,29 @@ def segments(text: str) -> Segments:
     if units <= 70:
         return Segments("ucs2", units, 1)
     return Segments("ucs2", units, _packed((2 if c > "\uffff" else 1 for c in text), 67))
+
+
+def cut(text: str, *, gsm: bool = True) -> list[str]:
+    """The text as its segments: as many as `segments` counts, and together the same text.
+
+    Without `gsm` as UCS-2, also what GSM's alphabet would hold: for who cannot be told in it.
+    """
+    gsm = gsm and _GSM.issuperset(text)
+    one, several, wide = (160, 153, _EXTENSION) if gsm else (70, 67, None)
+    parts = list(_cut(text, wide, one))
+    return parts if len(parts) == 1 else list(_cut(text, wide, several))
+
+
+def _cut(text: str, wide: frozenset[str] | None, room: int) -> Iterator[str]:
+    """`wide` characters take two places; where it is None, those beyond the first plane do."""
+    start, left = 0, room
+    for at, character in enumerate(text):
+        size = 2 if (character > "\uffff" if wide is None else character in wide) else 1
+        if size > left:
+            yield text[start:at]
+            start, left = at, room
+        left -= size
+    yield text[start:]
 
 
 def _packed(sizes: Iterable[int], room: int) -> int:

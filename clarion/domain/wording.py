@@ -31,6 +31,8 @@ REASONS: Mapping[str, str] = {
     "outside_window": "did not write within 24 hours, and nothing is said outside the service window",
     "empty_text": "nothing is left of the text for this person",
     "empty_subject": "the mail's subject is empty for this person",
+    "address_gone": "the address leads nowhere any more",
+    "empty_title": "the title is empty for this person",
     "empty_parameter": "a parameter of the template is empty for this person",
     "too_long": "the text is too long for this person",
     "template_failed": "the text cannot be made for this person",
@@ -40,6 +42,11 @@ REASONS: Mapping[str, str] = {
     "superseded": "the person said something else before it was told",
     "settled_not_sent": "somebody decided that it was not sent",
 }
+
+
+def gone(provider: str, code: str | None) -> str:
+    """What an address that leads nowhere any more was called by its provider."""
+    return f"{provider} says {code}" if code else f"{provider} says so"
 
 
 def why(reason: str | None) -> str:

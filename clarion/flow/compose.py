@@ -22,13 +22,24 @@ from clarion.domain.contact import ATTRIBUTES
 from clarion.domain.content import Content
 from clarion.domain.field import FieldType
 from clarion.domain.refusal import Refusal
-from clarion.domain.saying import Chosen, SaidMail, SaidText, choose, contact_values, render, variables
+from clarion.domain.saying import (
+    Chosen,
+    SaidMail,
+    SaidPush,
+    SaidTemplate,
+    SaidText,
+    choose,
+    contact_values,
+    render,
+    variables,
+)
 from clarion.errors import Invalid, NotFound
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.services import Services
 from clarion.kit.db import Connection
+from clarion.providers import registry
 from clarion.providers.contract import Content as Rendered
-from clarion.providers.contract import Mail, Provider, Template, Text
+from clarion.providers.contract import Mail, Provider, Push, Template, Text
 from clarion.store import campaign as campaigns
 from clarion.store import field as fields
 from clarion.store import workspace as workspaces
@@ -45,8 +56,8 @@ Said = dict[str, Any]
 class Unsayable(Exception):
     """Nothing can be said to this person now. `reason` is a word for the ledger.
 
-    `no_content`, `outside_window`, `empty_text`, `empty_subject`, `empty_parameter`, `too_long`,
-    `template_failed`.
+    `no_content`, `outside_window`, `empty_text`, `empty_subject`, `empty_title`, `empty_parameter`,
+    `too_long`, `template_failed`.
     """
 
     def __init__(self, reason: str) -> None:
@@ -114,15 +125,13 @@ class Composer:
         wishes = waiting.language if before is None else before.get("language", waiting.language)
         chosen = _chosen(speech, wishes, provider.name, in_window=_in_window(provider, waiting, now))
         values = _values(speech, waiting) if before is None else before
-        said = render(chosen.form, values, text_limit=provider.text_limit)
+        said = render(
+            chosen.form, values, text_limit=provider.text_limit, byte_limit=registry.byte_limit(provider)
+        )
         if isinstance(said, Refusal):
             raise Unsayable(said.reason)
         snapshot = before if before is not None else _snapshot(speech, chosen, values)
-        if isinstance(said, SaidText):
-            return Text(said.text), snapshot
-        if isinstance(said, SaidMail):
-            return Mail(said.subject, said.text, said.html), snapshot
-        return Template(said.name, said.language, said.parameters), snapshot
+        return _rendered(said), snapshot
 
     async def _load(self, connection: Connection, content_ids: list[UUID], ticks: float) -> None:
         read = {content_id: await _read(connection, content_id) for content_id in content_ids}
@@ -146,6 +155,17 @@ class Composer:
         unused = [(s.used_at, id) for id, s in self._speeches.items() if ticks - s.used_at > FRESH]
         for _, content_id in sorted(unused)[: MOST // 4]:
             del self._speeches[content_id]
+
+
+def _rendered(said: SaidText | SaidTemplate | SaidMail | SaidPush) -> Rendered:
+    """What is said as a provider takes it."""
+    if isinstance(said, SaidText):
+        return Text(said.text)
+    if isinstance(said, SaidMail):
+        return Mail(said.subject, said.text, said.html)
+    if isinstance(said, SaidPush):
+        return Push(said.title, said.body, said.url, said.data)
+    return Template(said.name, said.language, said.parameters)
 
 
 async def _read(connection: Connection, content_id: UUID) -> tuple[Content | None, tuple[str, ...]]:

@@ -23,7 +23,7 @@ from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.kit.secrets import ApiKey, binding
 from clarion.providers import registry
-from clarion.providers.contract import Choosy, Elsewhere
+from clarion.providers.abilities import Choosy, Elsewhere
 from clarion.store import channel as channels
 from clarion.store import notice as notices
 from clarion.store import workspace as workspaces

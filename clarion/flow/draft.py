@@ -20,7 +20,8 @@ from clarion.domain.campaign import (
 )
 from clarion.domain.content import Content
 from clarion.domain.refusal import Refusal
-from clarion.domain.saying import check_content, choose
+from clarion.domain.sayable import check_content
+from clarion.domain.saying import choose
 from clarion.domain.template import known_variables
 from clarion.errors import Conflict, Invalid, NotFound, Problem
 from clarion.flow import route, similar, whom
@@ -28,6 +29,7 @@ from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.kit.ids import uuid7
+from clarion.providers import registry
 from clarion.providers.contract import Provider
 from clarion.store import campaign as campaigns
 from clarion.store import field as fields
@@ -175,6 +177,7 @@ async def content_problems(connection: Connection, content: Content, provider: P
         content,
         known_variables(declared),
         text_limit=provider.text_limit,
+        byte_limit=registry.byte_limit(provider),
         has_window=provider.has_window,
         channel_kind=provider.name,
         kinds=provider.kinds,

@@ -77,7 +77,7 @@ async def contact(connection: Connection, contact_id: UUID, now: datetime, zone:
     last = await messages.of_contact(connection, contact_id)
     for one in last:
         one["shown"] = shown_word(one, now)
-    told = [_person(person), *_addresses(person)]
+    told = [_person(person), *_addresses(person, zone)]
     told += [f"{one['campaign']}: {_became(one, zone)}." for one in last]
     if not last:
         told.append("No announcement has meant this person yet.")
@@ -158,10 +158,14 @@ def _person(person: Row) -> str:
             return f"{person['name'] or 'A person without a name'} is an active contact."
 
 
-def _addresses(person: Row) -> list[str]:
+def _addresses(person: Row, zone: tzinfo) -> list[str]:
     told = []
     for one in person["addresses"]:
-        if one["status"] != "active":
+        if one["status"] == "invalid":
+            since = _when(datetime.fromisoformat(one["status_at"]), zone) if one["status_at"] else ""
+            facts = ", ".join(part for part in (one["reason"], since) if part)
+            told.append(f"{one['urn']} leads nowhere any more and is not used" + f" ({facts})." * bool(facts))
+        elif one["status"] != "active":
             told.append(f"{one['urn']} is {one['status']} and not used.")
         elif one["opted_out"]:
             told.append(f"{one['urn']} has opted out: nothing is sent to it.")

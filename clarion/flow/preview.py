@@ -16,7 +16,7 @@ from clarion.flow.services import Services
 from clarion.flow.similar import Similar
 from clarion.kit.db import Connection, Row
 from clarion.providers import registry
-from clarion.providers.contract import Content, Mail, Text
+from clarion.providers.contract import Content, Mail, Push, Text
 from clarion.store import audience as audiences
 from clarion.store import sample
 from clarion.store.queue import Waiting
@@ -27,8 +27,8 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What one person would read: a text, a mail's text with its subject and HTML, or a template's
-    parameters. `segments` are SMS, of a text."""
+    """What one person would read: a text, a mail's text with its subject and HTML, a push message's body with
+    its title and link, or a template's parameters. `segments` are SMS, of a text."""
 
     contact_id: UUID
     name: str
@@ -38,6 +38,8 @@ class Example:
     segments: int | None = None
     subject: str | None = None
     html: str | None = None
+    title: str | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,8 @@ def _example(waiting: Waiting, said: Content) -> Example:
         return Example(
             waiting.contact_id, waiting.name, "email", said.text, subject=said.subject, html=said.html
         )
+    if isinstance(said, Push):
+        return Example(waiting.contact_id, waiting.name, "push", said.body, title=said.title, url=said.url)
     return Example(waiting.contact_id, waiting.name, "template", "\n".join(said.parameters), said.name)
 
 

@@ -140,6 +140,11 @@ class Http:
         self._keepalive = keepalive
         self._session: aiohttp.ClientSession | None = None
 
+    @property
+    def allow_private(self) -> bool:
+        """Whether loopback and private addresses may be reached."""
+        return self._allow_private
+
     async def __aenter__(self) -> Http:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -194,6 +199,19 @@ class Http:
             made.close()
             raise
         return made
+
+    async def answers(self, url: URL, *, connect_timeout: float, total_timeout: float) -> bool:
+        """Whether anything is said there at all, asked in a way that changes nothing (HEAD: RFC 9110, 9.2.1).
+        Seconds."""
+        assert self._session is not None, "open Http with `async with`"
+        timeout = _timeout(connect_timeout, total_timeout)
+        try:
+            async with self._session.request("HEAD", url, allow_redirects=False, timeout=timeout):
+                return True
+        except aiohttp.ClientResponseError:
+            return True  # whatever it was: somebody is there
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return False
 
     async def call(
         self,

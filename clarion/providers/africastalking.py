@@ -4,8 +4,8 @@ Shapes, status codes and failure reasons follow Africa's Talking's public docume
 Delivery reports, Notifications). One answer holds a status for each recipient; a request has one.
 
 It keeps nothing of ours: no reference goes with a message, the address of its reports is one for the whole
-account, and a report names its message by Africa's Talking's own identifier. So a receipt has no reference,
-only that identifier, and a try that was never answered is settled by a person. Calls are not signed; the
+account, and a report names its message by Africa's Talking's own identifier, by which it finds its try. A try
+that was never answered has no such name, and is settled by a person. Calls are not signed; the
 addresses given to its dashboard hold the channel's `hook_key`: `/hooks/<channel>?key=<hook_key>`, the same
 for delivery reports and for incoming messages.
 """
@@ -148,6 +148,7 @@ class AfricasTalking:
     limits: ClassVar[Limits] = Limits(rate=10)  # none is published
     counts_segments: ClassVar[bool] = True
     thanks: ClassVar[tuple[str, str]] = ("", "")
+    by_its_own_names: ClassVar[bool] = True
 
     def sender(self, account: Account, http: Http) -> Sender:
         return _Sender(account, http)

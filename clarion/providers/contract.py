@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol
 from urllib.parse import parse_qsl
 
 from clarion.domain.consent_words import Meaning
@@ -33,6 +33,9 @@ class Fault(StrEnum):
     """Whose fault a call that was not accepted is: what should stop, beyond this message."""
 
     PERSON = "person"  # this recipient
+    # This address leads to nobody, for good, and is not used any more, by whatever channel. Only of a kind of
+    # address that is this provider's alone: that a number is not on WhatsApp does not take its SMS away.
+    GONE = "gone"
     OPTED_OUT = "opted_out"  # the recipient told the provider to stop: goes to the consent ledger
     CONTENT = "content"  # the template or its parameters: pauses the campaign
     ACCOUNT = "account"  # credentials, permission, payment: pauses the channel
@@ -78,7 +81,18 @@ class Mail:
     html: str | None = None
 
 
-Content = Text | Template | Mail
+@dataclass(slots=True)
+class Push:
+    """A notification on a device, as rendered: a title of one line ("" where plain text is sent), its text,
+    the address that it leads to, and pairs that an app may read, in the order of their names."""
+
+    title: str
+    body: str
+    url: str | None = None
+    data: tuple[tuple[str, str], ...] = ()
+
+
+Content = Text | Template | Mail | Push
 """What a parcel may hold; `domain.content` has a form of each, whose `kind` is what providers carry."""
 
 
@@ -90,6 +104,7 @@ class Parcel:
     scheme: str
     address: str
     content: Content
+    lifetime: float | None = None  # seconds after which it is worth nothing any more, where that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,36 +255,3 @@ class Provider(Protocol):
     def read(self, account: Account, call: Call) -> Sequence[Event]:
         """A verified call as events; of the account there are all but its credentials. Raises ValueError
         when it cannot be read."""
-
-
-@runtime_checkable
-class Choosy(Protocol):
-    """A provider that understands its channels' `options`, and says what is wrong with them at once."""
-
-    def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raises Invalid with every problem, its place below config.options."""
-
-
-@runtime_checkable
-class Replayable(Protocol):
-    """A provider that keeps our reference as its idempotency key: a try that is repeated under it is answered
-    as the first time, and not processed twice."""
-
-    def replays_for(self, options: Mapping[str, Any]) -> float:
-        """For how many seconds from its beginning a try may be repeated; 0: never."""
-
-
-@runtime_checkable
-class Elsewhere(Protocol):
-    """A provider that is reached by another protocol than HTTP."""
-
-    protocols: ClassVar[tuple[str, ...]]  # what its `base_url` begins with, the encrypted first
-
-
-@runtime_checkable
-class Facing(Protocol):
-    """A provider whose messages hold addresses of our hook, which people follow with a browser."""
-
-    def page(self, account: Account, call: Call) -> str | None:
-        """The HTML that answers a person's call, or None when it is none. A GET changes nothing: it is
-        answered and not stored; anything else is verified, stored and read first."""

@@ -131,6 +131,7 @@ class Messenger:
     limits: ClassVar[Limits] = Limits(rate=300)
     counts_segments: ClassVar[bool] = False
     thanks: ClassVar[tuple[str, str]] = ("", "")
+    by_its_own_names: ClassVar[bool] = True  # deliveries
 
     def sender(self, account: Account, http: Http) -> Sender:
         return _Sender(account, http)

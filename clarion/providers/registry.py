@@ -8,10 +8,12 @@ from importlib import import_module
 
 from clarion import providers
 from clarion.errors import Invalid
+from clarion.providers.abilities import Heard
 from clarion.providers.contract import Provider
 
 _OURS = {
-    "bounces", "calling", "contract", "described", "letters", "meta", "registry", "replies", "transactions",
+    "abilities", "binds", "bounces", "calling", "contract", "described", "devices", "letters", "line",
+    "meta", "pdus", "registry", "replies", "service_accounts", "threads", "transactions",
 }  # fmt: skip
 
 
@@ -26,6 +28,12 @@ def known() -> dict[str, Provider]:
     return found
 
 
+@lru_cache(maxsize=1)
+def heard() -> tuple[str, ...]:
+    """The names of those that are heard over their own connections."""
+    return tuple(sorted(name for name, provider in known().items() if isinstance(provider, Heard)))
+
+
 def get(name: str) -> Provider:
     """The provider of that name. Raises Invalid that lists those there are."""
     try:
@@ -34,3 +42,9 @@ def get(name: str) -> Provider:
         raise Invalid(
             f"there is no provider {name!r}", where="provider", hint="Known: " + ", ".join(sorted(known()))
         ) from None
+
+
+def byte_limit(provider: Provider) -> int | None:
+    """`Weighed.byte_limit`; None where the provider counts characters only."""
+    found: int | None = getattr(provider, "byte_limit", None)  # an isinstance here is dear, and this is hot
+    return found

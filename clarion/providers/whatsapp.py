@@ -27,7 +27,6 @@ from clarion.providers.contract import (
     Fault,
     Found,
     Inbound,
-    Mail,
     Parcel,
     Receipt,
     Sender,
@@ -80,7 +79,7 @@ class _Sender:
         self._http = http
 
     async def send(self, parcel: Parcel) -> Told:
-        if isinstance(parcel.content, Mail):
+        if not isinstance(parcel.content, Text | Template):
             return other_than("WhatsApp", "text")
         body = orjson.dumps(payload(parcel, parcel.content))
         answer = await asked(self._http, self._account, "POST", self._url, self._headers, body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from clarion.sandbox.dialect import Caller, Dialect, Refusal, Submission
+from clarion.sandbox.dialect import Caller, Dialect, Pushing, Refusal, Submission
 from clarion.sandbox.faults import FAULT_NUMBER, Fault
 from clarion.sandbox.receipts import Receipts
 from clarion.sandbox.record import ACCEPTED, DROPPED, INVALID, REFUSED, WAITING
@@ -55,7 +55,7 @@ class Calls:
         raw = dialect.accepted(what, world.record.wamid(row))
         if what.callback:
             world.callbacks[row] = what.callback
-        elif what.number.callback_url is None:
+        elif what.number.callback_url is None and not isinstance(dialect, Pushing):
             return raw
         return self._answer_with_receipts(exchange, what, row, None, None, raw)
 

@@ -40,7 +40,7 @@ class SandboxClient:
         return document
 
     def address(self, protocol: str = "http") -> str:
-        """Where it listens for this protocol: "http" or "smtp"."""
+        """Where it listens for this protocol: "http", "smtp" or "smpp"."""
         return self.url if protocol == "http" else str(self.call("GET", "addresses")[protocol])
 
     def configure(self, **changes: object) -> dict[str, Any]:

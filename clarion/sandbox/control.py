@@ -236,7 +236,7 @@ class Control:
         person = _digits(body.person)
         number = self._world.number_for(body.phone_number_id, person)
         message = self._world.write(number, person, body.text)
-        posted = number.callback_url is not None
+        posted = self._receipts.listened(number)
         if posted:
             self._receipts.hear(number, message)
         return {"id": message.id, "phone_number_id": number.id, "at": message.at, "posting": posted}

@@ -116,8 +116,9 @@ class Example:
     """What a channel needs to send over a sandbox of default settings, beside its address.
 
     `never`: the faults that this provider's protocol has no words for; `write`, where people cannot write
-    back; `reference`, where some receipts name a message by the provider's identifier only; `settle`, where
-    all do. `protocol`: at which of the sandbox's addresses it is found.
+    back; `call`, where nothing comes by our hook; `receipts`, where nothing comes back at all; `reference`,
+    where some receipts name a message by the provider's identifier only; `settle`, where all do; `spaces`,
+    where a text loses those at its end. `protocol`: at which of the sandbox's addresses it is found.
     """
 
     sender: str
@@ -142,6 +143,14 @@ class Twin(Dialect, Protocol):
 
         It is kept for all requests with the same head, until the settings change.
         """
+
+
+@runtime_checkable
+class Pushing(Protocol):
+    """A dialect that tells over the connections that its callers hold, and calls no callback address."""
+
+    async def push(self, number: Number, webhook: Webhook) -> bool:
+        """Tell this; whether it was acknowledged."""
 
 
 @runtime_checkable

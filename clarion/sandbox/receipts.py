@@ -14,7 +14,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clarion.sandbox.dialect import Dialect, Told, Webhook
+from clarion.sandbox.dialect import Dialect, Pushing, Told, Webhook
 from clarion.sandbox.faults import Fault
 from clarion.sandbox.record import ACCEPTED, FAILED, STATUSES
 from clarion.sandbox.world import Inbound, Number, World
@@ -82,6 +82,10 @@ class Receipts:
             self._push(0.0, number, told)
         self._arm()
 
+    def listened(self, number: Number) -> bool:
+        """Whether there is somebody to tell of this number's messages."""
+        return number.callback_url is not None or isinstance(self._dialects[number.provider], Pushing)
+
     def hear(self, number: Number, message: Inbound) -> None:
         """Post a message that a person wrote."""
         self._outbox(number.id).waiting.append(message)
@@ -127,7 +131,7 @@ class Receipts:
             code = int(fault.parameter) if fault else 0
             after = settings.sent_after
             return [], [(after, Told(row, FAILED, now + after, code))]
-        if (number.callback_url is None and row not in self._world.callbacks) or mode == "none":
+        if not (self.listened(number) or row in self._world.callbacks) or mode == "none":
             return [], []
         if mode == "missing" and (fault or _lot(row, 7) < settings.missing_share):
             return [], []
@@ -191,7 +195,7 @@ class Receipts:
     def _start(self, number_id: str) -> None:
         box = self._outbox(number_id)
         number = self._world.number(number_id)  # as the settings are now, not as when this was planned
-        if number is None or (number.callback_url is None and not self._world.callbacks):
+        if number is None or not (self.listened(number) or self._world.callbacks):
             box.waiting.clear()
             return
         while box.waiting and box.posting < self._world.config.receipts.concurrency:
@@ -248,10 +252,14 @@ class Receipts:
         webhook = dialect.inbound(number, heard) if heard else dialect.statuses(number, told)
         if webhook is None:
             return True
-        taken = await self._deliver(webhook)
+        self.tally.posts += 1
+        way = dialect.push(number, webhook) if isinstance(dialect, Pushing) else self._deliver(webhook)
+        taken = await way
         if taken:
             self.tally.statuses += len(told)
             self.tally.inbound += len(heard)
+        else:
+            self.tally.refused_posts += 1
         return taken
 
     async def _deliver(self, webhook: Webhook) -> bool:
@@ -260,7 +268,6 @@ class Receipts:
 
         session = await self._open()
         limit = aiohttp.ClientTimeout(total=self._world.config.receipts.timeout)
-        self.tally.posts += 1
         try:
             async with session.request(
                 webhook.method,
@@ -271,12 +278,9 @@ class Receipts:
                 timeout=limit,
             ) as reply:
                 await reply.read()
-                taken = 200 <= reply.status < 300
+                return 200 <= reply.status < 300
         except (aiohttp.ClientError, OSError, TimeoutError):
-            taken = False
-        if not taken:
-            self.tally.refused_posts += 1
-        return taken
+            return False
 
     async def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

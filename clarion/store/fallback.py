@@ -25,14 +25,16 @@ from clarion.store.cohort import within
 from clarion.store.ordered import keep_order
 
 # Reasons for which a person was not sent to that another channel may not have.
-UNREACHED = ("no_address", "invalid_number", "no_route", "no_content", "outside_window", "too_long")
+UNREACHED = (
+    "no_address", "address_gone", "invalid_number", "no_route", "no_content", "outside_window", "too_long",
+)  # fmt: skip
 
 _FALLS: LiteralString = """
   SELECT m.id, m.lane_id FROM wanted w CROSS JOIN LATERAL (
     SELECT t.id, t.lane_id FROM {message} t
     WHERE t.id = w.id AND (t.state IN ('undelivered', 'skipped')
       AND (t.state = 'undelivered' OR t.reason = ANY (%(unreached)s))
-      OR t.state = 'failed' AND t.reason IN ('refused', 'attempts_used_up')) LIMIT 1) m"""
+      OR t.state = 'failed' AND t.reason IN ('refused', 'attempts_used_up', 'address_gone')) LIMIT 1) m"""
 
 _NOTE: LiteralString = (
     """, ended AS MATERIALIZED ("""
@@ -194,7 +196,8 @@ WITH picked AS MATERIALIZED (
   FROM unnest(%(id)s::uuid[], %(late)s::boolean[]) AS s(id, late) CROSS JOIN LATERAL (
     SELECT t.* FROM {message} t
     WHERE t.id = s.id AND t.lane_id = %(lane)s AND t.expires_at > %(now)s
-      AND (t.state = 'undelivered' OR t.state = 'failed' AND t.reason IN ('refused', 'attempts_used_up')
+      AND (t.state = 'undelivered'
+        OR t.state = 'failed' AND t.reason IN ('refused', 'attempts_used_up', 'address_gone')
         OR t.state = 'skipped' AND t.reason = ANY (%(unreached)s)
         OR s.late AND t.state IN ('accepted', 'unknown'))
     LIMIT 1) m

@@ -10,7 +10,7 @@ waits for them, and once it has committed, no intent of the old epoch can.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -49,10 +49,14 @@ class Sight:
     at: datetime
 
 
-async def board(connection: Connection, now: datetime) -> list[Holding]:
-    """Every account with an active channel or an owner, over all workspaces; `due` only without an owner."""
+async def board(connection: Connection, now: datetime, heard: Sequence[str] = ()) -> list[Holding]:
+    """Every account with an active channel or an owner, over all workspaces; `due` only without an owner.
+
+    Due is what has something to send now, and what must be listened to: an active channel of the providers
+    `heard`.
+    """
     async with connection.cursor(row_factory=class_row(Holding)) as cursor:
-        await cursor.execute("SELECT * FROM clarion_board(%s)", (now,), prepare=True)
+        await cursor.execute("SELECT * FROM clarion_board(%s, %s)", (now, list(heard)), prepare=True)
         return await cursor.fetchall()
 
 

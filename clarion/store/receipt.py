@@ -206,10 +206,11 @@ def _folded(said: Iterable[Said]) -> list[Said]:
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """Who an attempt was for: the address's consent key (None when it was erased), and its lane."""
+    """Who an attempt was for: its address's consent key and scheme (None when it was erased), its lane."""
 
     attempt_id: UUID
     consent_key: bytes | None
+    scheme: str | None
     lane_id: UUID
 
 
@@ -217,10 +218,11 @@ async def whose(connection: Connection, cohort: date, attempt_ids: Sequence[UUID
     """Attempts of one cohort, by id."""
     async with connection.cursor(row_factory=class_row(Whose)) as cursor:
         await cursor.execute(
-            """SELECT a.id AS attempt_id, d.consent_key, a.lane_id FROM unnest(%(ids)b::uuid[]) AS w(id)
+            """SELECT a.id AS attempt_id, d.consent_key, d.scheme, a.lane_id
+               FROM unnest(%(ids)b::uuid[]) AS w(id)
                CROSS JOIN LATERAL (SELECT id, lane_id, address_id FROM attempt
                  WHERE attempt.id = w.id AND attempt.cohort = %(cohort)s LIMIT 1) a
-               LEFT JOIN LATERAL (SELECT consent_key FROM address
+               LEFT JOIN LATERAL (SELECT consent_key, scheme FROM address
                  WHERE address.id = a.address_id LIMIT 1) d ON true""",
             {"ids": list(attempt_ids), "cohort": cohort},
         )

@@ -1,4 +1,5 @@
-"""Taking waiting messages back: the person was erased, merged or opted out before anything was sent.
+"""Taking waiting messages back: the person was erased, merged or opted out before anything was sent, or the
+address is no more.
 
 Only messages that still wait are touched. One whose try has begun has no queue row; it ends by its own
 evidence. The rows are locked and ended by `queue.end`, in the order in which the dispatch takes them, so
@@ -7,7 +8,7 @@ that neither waits for the other for ever; what was taken in between is left alo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -26,7 +27,7 @@ CROSS JOIN LATERAL (SELECT id FROM enrollment WHERE subject_id = p.id OFFSET 0) 
 CROSS JOIN LATERAL (
   SELECT id, lane_id, due_at, run_id FROM message WHERE enrollment_id = e.id AND state = 'ready' OFFSET 0) m
 CROSS JOIN LATERAL (
-  SELECT lane_id, due_at, message_id, cohort, consent_key FROM queue
+  SELECT lane_id, due_at, message_id, cohort, consent_key, address_id FROM queue
   WHERE lane_id = m.lane_id AND due_at = m.due_at AND message_id = m.id LIMIT 1) q
 """
 
@@ -55,6 +56,15 @@ async def from_addresses(connection: Connection, keys: Sequence[bytes], now: dat
                AND o.consent_key = q.consent_key AND o.state = 'out' AND o.farewell_id = q.message_id)"""
     )
     return await _end(connection, only_these, params, "skipped", "opted_out", now)
+
+
+async def from_places(
+    connection: Connection, address_ids: Sequence[UUID], contact_ids: Iterable[UUID], now: datetime
+) -> int:
+    """End what waits for addresses that lead nowhere any more, of these contacts; how many messages."""
+    only_these = _WAITING + "WHERE q.address_id = ANY (%(places)s::uuid[])"
+    params = {"people": list(contact_ids), "places": list(address_ids)}
+    return await _end(connection, only_these, params, "skipped", "address_gone", now)
 
 
 async def farewells(connection: Connection, keys: Sequence[bytes], now: datetime) -> int:

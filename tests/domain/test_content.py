@@ -11,12 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 from clarion.domain.content import AVAILABLE, Content, Form, TextForm
 from clarion.domain.field import FieldType
 from clarion.domain.refusal import Refusal
+from clarion.domain.sayable import check_content
 from clarion.domain.saying import (
     Chosen,
     SaidMail,
     SaidTemplate,
     SaidText,
-    check_content,
     choose,
     contact_values,
     render,
@@ -150,7 +150,6 @@ def test_content_is_kept_as_it_was_given() -> None:
 
 OTHERS: list[dict[str, Any]] = [
     {"kind": "media", "media": "image", "url": "https://example.org/a.png"},
-    {"kind": "push", "title": "News", "body": "Hello"},
     {"kind": "web_call", "url": "https://example.org/hook"},
     {"kind": "flow_start", "flow": "welcome"},
     {"kind": "questionnaire", "questionnaire": "household"},

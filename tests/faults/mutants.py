@@ -10,7 +10,7 @@ from typing import Any
 
 def _late_commit() -> None:
     """The call is made first, its intent is committed a moment later."""
-    from clarion.flow.dispatch import desk
+    from clarion.flow.dispatch import intents
     from clarion.store import queue
 
     async def intend(self: Any, calls: Any, now: Any) -> Any:
@@ -30,7 +30,7 @@ def _late_commit() -> None:
         _kept.append(asyncio.create_task(commit()))
         return {call.attempt_id for call in calls}
 
-    desk.Desk._intend = intend  # type: ignore[method-assign]
+    intents.Intents.intend = intend  # type: ignore[method-assign]
 
 
 _kept: list[Any] = []

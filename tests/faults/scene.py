@@ -173,7 +173,7 @@ class Scene:
         )
         await run.plan(
             connection, self.run_id, campaign_id=self.campaign_id, iteration=1, cohort=cohort_of(now),
-            content_version_id=content_id, lane_id=lane, due_at=now, expires_at=now + timedelta(hours=1),
+            content_version_id=content_id, lane_id=lane, due_at=now, expires_at=now + timedelta(hours=3),
         )  # fmt: skip
         await campaign.set_state(connection, self.campaign_id, "running", now, send_at=now)
 

@@ -51,28 +51,37 @@ def test_nobody_is_lost_or_hears_it_twice_at_a_provider(
         assert 0 < unknown <= IN_FLIGHT + BREAKER, "some vanished, and no more than were under way"
 
 
+HOUR = 3_600
+
+
+@pytest.mark.parametrize(
+    "seconds", [6, pytest.param(HOUR, marks=[pytest.mark.nightly, pytest.mark.timeout(2 * HOUR)])]
+)
+@pytest.mark.parametrize("how", ["refuse", "swallow"])
 def test_a_provider_that_is_down_costs_no_tries_and_comes_back_within_the_limits(
-    worlds: list[World],
+    worlds: list[World], how: str, seconds: int
 ) -> None:
-    """Nothing is drained while it is down: a call now and then asks whether it is there again."""
+    """Nothing is drained while it is down: a knock now and then asks whether it is there again, and however
+    long that takes, no more is unknown than was under way when it went."""
     rate = 40.0
     story = Story(seed=50_001, people=160, workers=2, rate=rate, look_up=False, faults={}, crashes=())
     world = worlds[0]
     with Proxy(world.sandbox.url) as proxy:
         world.sandbox.configure(faults=None, receipts={"mode": "none"}, callback_url=None)
         world.sandbox.reset()
-        scene = world.scene(story, config={"base_url": proxy.url, "max_in_flight": IN_FLIGHT})
+        config = {"base_url": proxy.url, "max_in_flight": IN_FLIGHT, "breaker": BREAKER}
+        scene = world.scene(story, config=config)
         crew = Crew(scene.environment, scene.folder)
         try:
             for _ in range(story.workers):
                 crew.start()
             assert scene.wait(lambda: scene.accepted() >= 30, 30, crew.supervise)
-            proxy.down()
-            time.sleep(6)
+            _break(proxy, how)
+            scene.wait(lambda: False, seconds, crew.supervise)
             waiting = scene.states()["ready"]
-            proxy.up()
+            _mend(proxy, how)
             back = len(world.sandbox.requests())
-            assert scene.wait_done(60, crew.supervise), scene.states()
+            assert scene.wait_done(150, crew.supervise), scene.states()
         finally:
             crew.stop()
     vain = scene.query(
@@ -85,6 +94,20 @@ def test_a_provider_that_is_down_costs_no_tries_and_comes_back_within_the_limits
     assert vain[0]["n"] <= IN_FLIGHT + 20, "and are not tried one after the other"
     assert within(moments, 1.0) <= 2 * rate, "nor sent at once afterwards"
     assert scene.unknown() <= IN_FLIGHT + BREAKER
+
+
+def _break(proxy: Proxy, how: str) -> None:
+    if how == "refuse":
+        proxy.down()
+    else:
+        proxy.mode = "swallow"
+
+
+def _mend(proxy: Proxy, how: str) -> None:
+    if how == "refuse":
+        proxy.up()
+    else:
+        proxy.mode = "pass"
 
 
 def within(moments: list[float], seconds: float) -> int:

@@ -116,3 +116,26 @@ def test_it_never_stays_closed_for_longer_than_its_longest_hold(history: list[st
             }  # fmt: skip
             breaker.heard(*ends[event], ticks)
     assert under_way or breaker.allows(ticks + LONGEST_HOLD) >= 1
+
+
+def test_somebody_must_answer_a_knock_before_a_message_is_risked() -> None:
+    breaker = opened()
+    breaker.knocks = True
+    assert not breaker.wants_knock(1000.0 + FIRST_HOLD / 2)
+    assert breaker.wants_knock(1000.0 + FIRST_HOLD)
+    assert breaker.allows(1000.0 + FIRST_HOLD) == 0
+    breaker.knocked(False, 1001.0)
+    assert breaker.hold == 2 * FIRST_HOLD, "nobody was there: it is asked more seldom"
+    breaker.knocked(True, 1003.0)
+    assert not breaker.wants_knock(1003.0)
+    assert breaker.allows(1003.0) == 1
+
+
+def test_who_answers_a_knock_and_no_call_is_asked_anew() -> None:
+    breaker = opened()
+    breaker.knocks = True
+    breaker.knocked(True, 1001.0)
+    breaker.began()
+    breaker.heard(UNKNOWN, SILENCE, 1002.0)
+    assert breaker.allows(1002.0 + LONGEST_HOLD) == 0
+    assert breaker.wants_knock(1002.0 + LONGEST_HOLD)

@@ -14,14 +14,15 @@ from clarion.domain.field import Field, FieldType
 from clarion.flow.compose import FRESH, Composer, Unsayable
 from clarion.flow.dispatch.account import load
 from clarion.flow.services import Services
-from clarion.providers.contract import Mail, Template, Text
+from clarion.providers.contract import Content as Rendered
+from clarion.providers.contract import Template, Text
 from clarion.store import campaign, field, queue
 from clarion.store.queue import Waiting
 from tests.flow.announcing import HOUR, NOON, NOTICE, at, people, saying, sent_out
 from tests.store.people import AMINA, person
 
 START = (NOON - timedelta(days=1), UUID(int=0))
-Words = tuple[Text | Template | Mail, dict[str, Any] | None]
+Words = tuple[Rendered, dict[str, Any] | None]
 
 
 class Scene:

@@ -49,6 +49,9 @@ TABLE: dict[tuple[Answered, Fault | None], Means] = {
     (Answered.REFUSED, Fault.OPTED_OUT): Means(
         Outcome.REFUSED, State.FAILED, "opted_out", beyond=Beyond.OPT_OUT
     ),
+    (Answered.REFUSED, Fault.GONE): Means(
+        Outcome.REFUSED, State.FAILED, "address_gone", beyond=Beyond.FORGET
+    ),
     **dict.fromkeys(product([Answered.LATER], FAULTS), AGAIN),
     (Answered.LATER, Fault.RATE): FREE,
     (Answered.LATER, Fault.NETWORK): FREE,

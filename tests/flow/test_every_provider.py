@@ -82,7 +82,7 @@ async def test_what_nobody_knew_is_settled_by_what_the_provider_tells(provided: 
     assert {(t["state"], t["unknown_since"]) for t in await provided.tries()} == {("accepted", None)}
 
 
-@pytest.mark.parametrize("provided", who_may("write"), indirect=True)
+@pytest.mark.parametrize("provided", who_may("write", "call"), indirect=True)
 async def test_whoever_writes_stop_is_heard(provided: Provided) -> None:
     (channel,) = await provided.look("SELECT provider FROM channel")
     sender = example(channel["provider"]).sender

@@ -366,3 +366,24 @@ async def test_a_call_without_a_connection_never_departs(http: Http) -> None:
     with pytest.raises(NeverSent):
         await ask(http, f"http://127.0.0.1:{free_port()}/")
     assert door.told == []
+
+
+# --- whether anybody is there
+
+
+@pytest.mark.parametrize("said", [OK, answer(404, b""), b"what do you want?\r\n\r\n"])
+async def test_whatever_is_said_somebody_is_there(http: Http, said: bytes) -> None:
+    async with wire(always(said)) as server:
+        assert await http.answers(URL(server.url), connect_timeout=1.0, total_timeout=1.0)
+        assert server.requests[0].method == "HEAD"
+
+
+async def test_who_says_nothing_is_not_there(http: Http) -> None:
+    async def silent(line: Line) -> None:
+        await line.request()
+        await asyncio.sleep(2)
+
+    async with wire(silent) as server:
+        assert not await http.answers(URL(server.url), connect_timeout=0.3, total_timeout=0.3)
+    nobody = URL(f"http://127.0.0.1:{free_port()}")
+    assert not await http.answers(nobody, connect_timeout=0.3, total_timeout=0.3)

@@ -30,6 +30,10 @@ class Hook:
     def receipts(self) -> list[Receipt]:
         return [one for one in self.heard() if isinstance(one, Receipt)]
 
+    async def hear(self, call: Call) -> None:
+        """What a provider told over its sender's own connection."""
+        self.calls.append(call)
+
     async def _take(self, request: web.Request) -> web.Response:
         assert self.provider is not None
         assert self.account is not None

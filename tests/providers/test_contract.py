@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import pkgutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
@@ -15,8 +17,10 @@ from typing import Any
 import pytest
 
 from clarion.domain.content import AVAILABLE
+from clarion.errors import Misconfigured
 from clarion.kit.http import Http
 from clarion.providers import registry
+from clarion.providers.abilities import Hearing
 from clarion.providers.contract import (
     Account,
     Answered,
@@ -36,12 +40,19 @@ from clarion.providers.contract import (
 from clarion.sandbox import twins
 from clarion.sandbox.client import SandboxProcess
 from clarion.sandbox.dialect import Example
+from clarion.sandbox.twins.fcm import device
+from clarion.sandbox.twins.webpush import subscription
 from tests.providers.hook import Hook
 
 REFERENCE = "202603.0199c0de000070008000000000000001"
 AMINA = "+254712000001"
-# Who has no number there; in the sandbox, her mailbox is her phone's.
-KNOWN_AS = {"messenger": AMINA[1:], "mailto": f"{AMINA[1:]}@phone.example"}
+# Who has no number there; in the sandbox, her mailbox is her phone's, and so are its app and its browser.
+KNOWN_AS = {
+    "messenger": AMINA[1:],
+    "mailto": f"{AMINA[1:]}@phone.example",
+    "fcm": device(AMINA),
+    "webpush": subscription(AMINA),
+}
 WORDS = "Habari & ሰላም, Amina? 100% +1\n"
 
 
@@ -110,7 +121,7 @@ def who_may(fault: str) -> pytest.MarkDecorator:
 
 
 @pytest.fixture
-async def stage(provider: Provider, sandbox: SandboxProcess, hook: Hook, http: Http) -> Stage:
+async def stage(provider: Provider, sandbox: SandboxProcess, hook: Hook, http: Http) -> AsyncIterator[Stage]:
     by = example(provider.name)
     await asyncio.to_thread(
         sandbox.configure, numbers={by.sender: {"provider": provider.name, "callback_url": hook.url}}
@@ -125,7 +136,21 @@ async def stage(provider: Provider, sandbox: SandboxProcess, hook: Hook, http: H
         hook=hook.url,
     )
     hook.provider, hook.account = provider, account
-    return Stage(provider, account, provider.sender(account, http), sandbox, hook)
+    sender = provider.sender(account, http)
+    async with listened(sender, hook):
+        yield Stage(provider, account, sender, sandbox, hook)
+
+
+@asynccontextmanager
+async def listened(sender: Sender, hook: Hook) -> AsyncIterator[None]:
+    """What is told over the sender's own connection is heard where calls to our hook are."""
+    if not isinstance(sender, Hearing):
+        yield
+        return
+    listening = asyncio.create_task(sender.listen(hook.hear))
+    yield
+    listening.cancel()
+    await asyncio.wait({listening})
 
 
 # --- one call
@@ -135,7 +160,8 @@ async def test_what_it_takes_arrives_as_it_was_said_and_under_its_reference(stag
     told = await stage.send()
     assert told.answered is Answered.ACCEPTED
     (one,) = await stage.record()
-    assert (one["outcome"], one["to"], one["text"]) == ("accepted", AMINA[1:], WORDS)
+    words = WORDS if "spaces" not in example(stage.provider.name).never else WORDS.rstrip()
+    assert (one["outcome"], one["to"], one["text"]) == ("accepted", AMINA[1:], words)
     assert one["reference"] == (REFERENCE if "settle" not in example(stage.provider.name).never else "")
 
 
@@ -203,16 +229,20 @@ async def test_nobody_there_is_later(stage: Stage, http: Http) -> None:
 
 async def test_credentials_that_are_not_ours_are_the_accounts_fault(stage: Stage, http: Http) -> None:
     wrong = {name: f"{secret[:-1]}x" for name, secret in stage.account.credentials.items()}
-    stage.sender = stage.provider.sender(replace(stage.account, credentials=wrong), http)
-    told = await stage.send()
-    assert (told.answered, told.fault) == (Answered.LATER, Fault.ACCOUNT)
-    shown = f"{told.code} {told.detail}"
+    try:
+        stage.sender = stage.provider.sender(replace(stage.account, credentials=wrong), http)
+        told = await stage.send()
+        assert (told.answered, told.fault) == (Answered.LATER, Fault.ACCOUNT)
+        shown = f"{told.code} {told.detail}"
+    except Misconfigured as error:  # one that cannot even be read: found before anything is sent
+        shown = f"{error} {error.hint}"
     assert not any(secret in shown for secret in wrong.values())
 
 
 # --- receipts
 
 
+@who_may("receipts")
 async def test_a_receipt_names_our_try_and_what_became_of_it(stage: Stage) -> None:
     told = await stage.send()
     receipts = await stage.told()
@@ -235,6 +265,7 @@ async def test_who_can_be_asked_says_what_became_of_a_try(stage: Stage) -> None:
     assert (found.known, found.evidence in (None, Evidence.FAILED)) == (True, False)
 
 
+@who_may("receipts")
 async def test_receipts_that_come_before_the_answer_are_understood(stage: Stage) -> None:
     told = await stage.send("receipts_early")
     receipts = stage.hook.receipts()
@@ -243,6 +274,7 @@ async def test_receipts_that_come_before_the_answer_are_understood(stage: Stage)
     assert Evidence.DELIVERED in {one.evidence for one in receipts}
 
 
+@who_may("receipts")
 @pytest.mark.parametrize("fault", ["receipts_five_times", "receipts_reversed"])
 async def test_receipts_repeated_and_out_of_order_are_all_told(stage: Stage, fault: str) -> None:
     told = await stage.send(fault)
@@ -291,9 +323,11 @@ async def test_two_messages_of_a_person_are_two(stage: Stage) -> None:
     assert len({one.provider_id for one in stage.hook.heard() if isinstance(one, Inbound)}) == 2
 
 
+@who_may("call")
 async def test_a_call_under_other_secrets_is_forged(stage: Stage) -> None:
     await stage.send()
-    await asyncio.to_thread(stage.sandbox.inbound, stage.amina, "STOP", stage.account.sender)
+    if "write" not in example(stage.provider.name).never:
+        await asyncio.to_thread(stage.sandbox.inbound, stage.amina, "STOP", stage.account.sender)
     await stage.told()
     others = {name: f"{secret}x" for name, secret in stage.account.credentials.items()}
     empty = dict.fromkeys(others, "")
@@ -304,6 +338,7 @@ async def test_a_call_under_other_secrets_is_forged(stage: Stage) -> None:
             assert not stage.provider.verified(replace(stage.account, credentials=secrets), call)
 
 
+@who_may("call")
 async def test_a_call_without_its_proof_is_forged(stage: Stage) -> None:
     await stage.send()
     await stage.told()

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from clarion.kit.http import Http
+from clarion.providers import apprise
 from clarion.providers.contract import Account, Answered, Evidence, Fault, Inbound, Parcel, Provider, Text
 from clarion.sandbox.client import SandboxProcess
 from tests.providers.hook import Hook
@@ -28,6 +29,11 @@ def shown() -> tuple[str, Provider]:
 
 def test_a_provider_is_shorter_than_a_hundred_lines() -> None:
     text, _ = shown()
+    assert len([line for line in text.splitlines() if line.strip()]) < 100
+
+
+def test_so_are_the_hundred_services_of_apprise() -> None:
+    text = Path(apprise.__file__).read_text(encoding="utf-8")
     assert len([line for line in text.splitlines() if line.strip()]) < 100
 
 

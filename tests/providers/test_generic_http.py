@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from clarion.errors import Invalid, Misconfigured
 from clarion.kit.http import Http
 from clarion.providers import described, registry
+from clarion.providers.abilities import Choosy
 from clarion.providers.contract import (
     Account,
     Answered,
     Call,
-    Choosy,
     Evidence,
     Fault,
     Inbound,

@@ -19,7 +19,8 @@ from cryptography.x509.oid import NameOID
 from clarion.errors import Invalid, Misconfigured
 from clarion.kit.http import Departure, Http, departing
 from clarion.providers import registry
-from clarion.providers.contract import Account, Answered, Choosy, Fault, Mail, Parcel, Text, Told
+from clarion.providers.abilities import Choosy
+from clarion.providers.contract import Account, Answered, Fault, Mail, Parcel, Text, Told
 from clarion.providers.letters import written
 from clarion.providers.replies import Stage, told
 from tests.kit.wire import Wire, always, wire

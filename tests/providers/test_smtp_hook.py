@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 from clarion.providers import registry
-from clarion.providers.contract import Account, Call, Evidence, Facing, Fault, OptOut, Receipt
+from clarion.providers.abilities import Facing
+from clarion.providers.contract import Account, Call, Evidence, Fault, OptOut, Receipt
 from clarion.providers.letters import unsubscribing
 
 SMTP = registry.get("smtp")

@@ -10,7 +10,8 @@ import pytest
 from clarion.domain.consent_words import Meaning
 from clarion.errors import Invalid
 from clarion.providers import registry
-from clarion.providers.contract import Account, Call, Choosy, Evidence, Fault, Inbound, Receipt
+from clarion.providers.abilities import Choosy
+from clarion.providers.contract import Account, Call, Evidence, Fault, Inbound, Receipt
 from clarion.providers.twilio import signature
 
 TWILIO = registry.get("twilio")

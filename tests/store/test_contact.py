@@ -109,8 +109,10 @@ async def test_a_contact_is_shown_with_all_that_hangs_on_it(db: Database, worksp
             "fields": {},
             "groups": [],
         }
+        shown = {"reason": "", "status_at": None}
         assert amina["addresses"] == [
             {
+                **shown,
                 "urn": urn,
                 "status": "active",
                 "last_inbound_at": None,

@@ -17,9 +17,11 @@ import pytest
 from clarion.domain.message import Outcome, State, Verdict, cohort_of
 from clarion.kit.db import Connection, Database, row
 from clarion.kit.ids import uuid7
-from clarion.store import attempt, campaign, event, owner, queue, receipt, run, subscription
+from clarion.store import alias, attempt, campaign, event, inbox, owner, queue, receipt, run, subscription
 from clarion.store import workspace as workspaces
+from clarion.store.alias import Alias
 from clarion.store.expansion import Meant, expand_chunk
+from clarion.store.inbox import Body
 from clarion.store.owner import Holding
 from clarion.store.queue import PLANNER, Intended, Waiting
 from clarion.store.receipt import Said
@@ -32,7 +34,9 @@ NEIGHBOURS = (date(2026, 2, 1), COHORT, date(2026, 4, 1))
 START = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 PEOPLE = 1200
 BATCH = 100
-BIG = ("contact", "address", "consent", "queue", "message", "attempt", "receipt", "enrollment")
+BIG = (
+    "contact", "address", "consent", "queue", "message", "attempt", "receipt", "enrollment", "alias", "inbox",
+)  # fmt: skip
 TABLES = [*BIG, *(f"{table}_{COHORT:%Y%m}" for table in ("message", "attempt", "receipt"))]
 BY_KEY = {"Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Tid Scan"}
 SCANS = {"Seq Scan", "Bitmap Heap Scan", "Index Scan", "Index Only Scan", "Tid Scan", "Tid Range Scan"}
@@ -305,13 +309,29 @@ def _noted(plans: list[Plan], batch: int) -> None:
     assert written == bool(batch)
 
 
+async def test_aliases_and_the_bodies_that_wait_for_them_are_found_by_key(db: Database, scene: Scene) -> None:
+    async with db.tenant(scene.workspace) as connection:
+        for turn in range(4):
+            told = {f"{turn}-{n}": [uuid7(NOW)] for n in range(BATCH)}
+            bodies = [Body(some[0], scene.channel, NOW, b"") for some in told.values()]
+            await inbox.put(connection, bodies)
+            await inbox.done(connection, [(body.id, None) for body in bodies], NOW)
+            named = [Alias(scene.channel, name, uuid7(NOW), COHORT) for name in told]
+            with heard(connection) as plans:
+                assert await alias.find(connection, scene.channel, told, NOW) == {}
+                assert await alias.note(connection, named, NOW) == BATCH
+                assert len(await alias.find(connection, scene.channel, told, NOW)) == BATCH
+                await connection.execute("SHOW server_version")
+            _by_key(plans, BATCH)
+
+
 async def test_the_board_looks_at_one_row_of_a_lane(db: Database, scene: Scene) -> None:
     async with db.tenant(scene.workspace) as connection:
         await owner.release(connection, scene.channel, scene.worker, 1)
     async with db.system() as connection:
         for _ in range(4):
             with heard(connection) as plans:
-                board = await owner.board(connection, NOW)
+                board = await owner.board(connection, NOW, ["smpp"])
             assert [one.due for one in board if one.channel_id == scene.channel] == [True]
             _by_key(plans, 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
@@ -17,7 +18,8 @@ from clarion.flow.configure import open_credentials
 from clarion.flow.services import Services
 from clarion.kit.db import Row
 from clarion.providers import registry
-from clarion.providers.contract import Account, Provider, Replayable
+from clarion.providers.abilities import Replayable
+from clarion.providers.contract import Account, Provider
 from clarion.store import channel as channels
 
 HOOKS = "/hooks"  # where providers call, of our own address; the channel's identifier follows
@@ -158,7 +160,11 @@ def made(
     return Account(
         base_url=config.base_url or provider.base_url,
         sender=config.sender,
-        credentials={key: str(value) for key, value in (opened or {}).items()},
+        # what is a document (Google's file of a service account) may be given as one
+        credentials={
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in (opened or {}).items()
+        },
         options={**config.options, **({"api_version": config.api_version} if config.api_version else {})},
         connect_timeout=config.connect_timeout,
         total_timeout=config.total_timeout,

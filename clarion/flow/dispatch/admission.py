@@ -95,8 +95,9 @@ class Admission:
                 admitted.end(waiting, State.SKIPPED, error.reason)
             else:
                 parcel = Parcel(
-                    reference(waiting.cohort, attempt_id), waiting.scheme, waiting.address, content
-                )
+                    reference(waiting.cohort, attempt_id), waiting.scheme, waiting.address, content,
+                    lifetime=(waiting.expires_at - now).total_seconds(),
+                )  # fmt: skip
                 return Call(waiting, attempt_id, parcel, said, units_of(self.channel, content))
         return None
 

@@ -1,4 +1,5 @@
-"""What follows from an answer beyond its message: a pause, an opt-out, somebody told. Off the hot path."""
+"""What follows from an answer beyond its message: a pause, an opt-out, an address that is not used any more,
+somebody told. Off the hot path."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import asyncio
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from clarion.domain.wording import gone
 from clarion.errors import ClarionError
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.health import Health
@@ -15,7 +17,7 @@ from clarion.kit.db import AWAY, Connection
 from clarion.kit.log import logger
 from clarion.kit.redact import scrub
 from clarion.providers.contract import Told
-from clarion.store import campaign, consent, event, notice
+from clarion.store import address, campaign, consent, event, notice
 from clarion.store import channel as channels
 from clarion.store.queue import Waiting
 
@@ -37,7 +39,7 @@ class Beyonder:
             channel, waiting, beyond, told = await self._waiting.get()
             while True:
                 try:
-                    await self._do(channel, waiting, beyond, told)
+                    await self.follow(channel, waiting, beyond, told)
                     break
                 except AWAY:
                     await asyncio.sleep(0.5)
@@ -45,7 +47,8 @@ class Beyonder:
                     log.exception("what followed from an answer failed")
                     break
 
-    async def _do(self, channel: Channel, waiting: Waiting, beyond: Beyond, told: Told) -> None:
+    async def follow(self, channel: Channel, waiting: Waiting, beyond: Beyond, told: Told) -> None:
+        """Do what follows from one answer, now."""
         now = self.services.clock.now()
         # Some providers repeat the number in their words.
         why = f"{told.code}: {scrub(told.detail or 'refused by the provider')}"
@@ -67,6 +70,9 @@ class Beyonder:
                 await consent.opt_out(
                     connection, [waiting.consent_key], now, how="provider", by=channel.provider.name, note=why
                 )
+            elif beyond is Beyond.FORGET:
+                said = gone(channel.provider.name, told.code)
+                await address.forget(connection, [waiting.scheme], [waiting.consent_key], now, why=said)
 
     async def tell_health(self, connection: Connection, channel: Channel, health: Health) -> None:
         """That a channel is down, once; or that it is so no longer."""

@@ -1,8 +1,8 @@
 """The breaker: stops a channel that answers nothing before it makes many more unknowns.
 
 Twenty unknowns in a row open it (DESIGN, ledger rule 5; the channel's `breaker`), and so do five
-failures to connect. While open it lets nothing through; then one call at a time, until one of them
-is answered.
+failures to connect. While open it lets nothing through; then, once somebody answers a knock at the
+provider's door (`knocker`), one call at a time, until one of them is answered.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ class Breaker:
     hold: float = 0.0
     until: float = 0.0
     probing: bool = False
+    knocks: bool = False  # whether it is asked by other means first; else a call alone finds out
+    there: bool = False  # since it opened, somebody has answered a knock
     opened: int = 0  # how often; what was intended before the last time waits
 
     @property
@@ -37,7 +39,19 @@ class Breaker:
         """How many calls may begin now: any, one as a probe, or none."""
         if not self.open:
             return _MANY
-        return 0 if ticks < self.until or self.probing else 1
+        waits = ticks < self.until or self.probing or (self.knocks and not self.there)
+        return 0 if waits else 1
+
+    def wants_knock(self, ticks: float) -> bool:
+        """Whether it is time to ask if anybody is there."""
+        due = self.open and not self.probing and ticks >= self.until
+        return self.knocks and due and not self.there
+
+    def knocked(self, there: bool, ticks: float) -> None:
+        """Somebody has answered, or nobody."""
+        self.there = there
+        if not there:
+            self._open(ticks)
 
     def began(self) -> int:
         """A call is intended. While open it is the probe, and no other is until it was heard of. How often
@@ -70,5 +84,5 @@ class Breaker:
     def _open(self, ticks: float) -> None:
         self.hold = min(max(FIRST_HOLD, self.hold * 2), LONGEST_HOLD)
         self.until = ticks + self.hold
-        self.probing = False
+        self.probing = self.there = False
         self.opened += 1

@@ -21,6 +21,7 @@ from clarion.flow.dispatch.shared import Call, Shared
 from clarion.kit.crash import crash_point
 from clarion.kit.http import departing
 from clarion.kit.log import logger
+from clarion.providers.abilities import Naming
 from clarion.providers.contract import Sender, Told
 from clarion.store.queue import Waiting
 
@@ -54,8 +55,11 @@ class Calls:
     _idle: list[asyncio.Future[None]] = field(default_factory=list)
     _quiet: asyncio.Event = field(default_factory=asyncio.Event)
     _over: bool = False
+    _names_on: UUID | None = None  # our channel, where receipts call a try by the provider's name for it
 
     def __post_init__(self) -> None:
+        if isinstance(self.channel.provider, Naming):
+            self._names_on = self.channel.id
         self.gauges = Gauges(self.shared.metrics, self.channel.id, lambda: self._under_way + len(self._line))
 
     def begin(self, call: Call, intended_at: datetime) -> None:
@@ -184,7 +188,8 @@ class Calls:
             self.settled(waiting, doubtful)
 
         self.gauges.ended(judgement.verdict.outcome)
-        self.shared.settler.put(Ended(self.channel.workspace_id, waiting.cohort, judgement.verdict, durable))
+        ended = Ended(self.channel.workspace_id, waiting.cohort, judgement.verdict, durable, self._names_on)
+        self.shared.settler.put(ended)
 
 
 class _Stays(Exception):

@@ -1,7 +1,8 @@
 """One owned channel: takes what is due within the channel's rate, commits the intent, makes the calls.
 
-The order of things is the promise: read ahead → intent committed → mark → first byte → verdict →
-durable. Whatever kills the process between two of these, the next owner can tell what to do.
+The order of things is the promise: read ahead → intent committed (`intents`) → mark → first byte
+(`calls`) → verdict → durable (`settler`). Whatever kills the process between two of these, the next owner
+can tell what to do.
 """
 
 from __future__ import annotations
@@ -12,32 +13,34 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from uuid import UUID
 
 from clarion.domain.limits import Limiter
 from clarion.domain.pace import SLICE
 from clarion.flow.dispatch import history
 from clarion.flow.dispatch.account import Channel
-from clarion.flow.dispatch.admission import Admission, Admitted
+from clarion.flow.dispatch.admission import Admission
 from clarion.flow.dispatch.breaker import Breaker
 from clarion.flow.dispatch.broker import Broker
 from clarion.flow.dispatch.calls import Calls
 from clarion.flow.dispatch.collector import Collector
 from clarion.flow.dispatch.health import Health
-from clarion.flow.dispatch.judge import Beyond, Judgement, not_begun
+from clarion.flow.dispatch.intents import Intents
+from clarion.flow.dispatch.judge import Beyond, Judgement
+from clarion.flow.dispatch.knocker import Knocker
 from clarion.flow.dispatch.lanes import Lanes
 from clarion.flow.dispatch.leavers import Leavers
 from clarion.flow.dispatch.replayer import Replayer
-from clarion.flow.dispatch.shared import Call, Shared
-from clarion.kit.crash import crash_point
+from clarion.flow.dispatch.shared import Shared
 from clarion.kit.db import AWAY
+from clarion.kit.http import Http
 from clarion.kit.log import logger
+from clarion.providers.abilities import Hearing
 from clarion.providers.contract import Sender, Told
-from clarion.store import queue
-from clarion.store.queue import Intended, Waiting
+from clarion.store.queue import Waiting
 
 BATCH = 500
 MOST_AHEAD = 3_000
+HEARD_AGAIN = 5.0  # seconds until a connection is listened to again whose listener failed
 LOOK, REST = 0.1, 0.25  # seconds between looks at the lanes: while something waits, and while nothing does
 Memory = Callable[[Shared, Channel, Broker], Awaitable[object]]
 log = logger(__name__)
@@ -53,6 +56,7 @@ class Desk:
     epoch: int
     account: Limiter | None = None  # what all channels of the account may carry together
     memory: Memory = history.remember_one  # learns what was sent before
+    http: Http | None = None  # by which a provider that fell silent is asked whether it is there again
     valid_until: float = 0.0  # monotonic; after it no call begins until a beat succeeds again
     lanes: Lanes = field(init=False)
     calls: Calls = field(init=False)
@@ -63,15 +67,16 @@ class Desk:
     leavers: Leavers = field(init=False)
     broker: Broker = field(init=False)
     admission: Admission = field(init=False)
+    intents: Intents = field(init=False)
+    knocker: Knocker = field(init=False)
     idle_since: float = 0.0
     held_until: float = 0.0
     stopping: bool = False  # it begins no further call
     refused: bool = False  # because the provider refuses the account
-    _intending: int = 0  # taken, and their intent not yet committed
     _woken: bool = False
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _thirst: asyncio.Event = field(default_factory=asyncio.Event)
-    _doubtful: list[tuple[Waiting, UUID]] = field(default_factory=list)
+    _listening: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         own = Limiter(self.channel.limits)
@@ -92,6 +97,10 @@ class Desk:
             self.shared, self.channel, self.sender, self.broker, self.breaker, places,
             self._may_begin, self._settled, self._heard,
         )  # fmt: skip
+        self.intents = Intents(
+            self.shared, self.channel, self.epoch, self.lanes, self.broker, self.calls, self.leavers
+        )
+        self.knocker = Knocker(self.shared.clock, self.http, self.channel, self.breaker)
         self.idle_since = self.shared.clock.monotonic()
 
     # --- the loop
@@ -102,6 +111,8 @@ class Desk:
         One eye reads ahead. Of two hands, while one waits for an intent's commit the other may take the
         next whole batch; what is less than a batch goes by one hand alone, in order.
         """
+        if isinstance(self.sender, Hearing):
+            self._listening = asyncio.create_task(self._hear_on(self.sender))
         try:
             await self._remember()
             async with asyncio.TaskGroup() as body:
@@ -111,7 +122,7 @@ class Desk:
                 for least in (1, BATCH):
                     body.create_task(self._keep_on(partial(self._round, least), partial(self._rest, least)))
         finally:
-            self._recheck()
+            self.intents.recheck()
 
     async def _remember(self) -> None:
         """What was sent before counts against the limits; nothing goes until that is known."""
@@ -161,13 +172,15 @@ class Desk:
 
     async def _round(self, least: int) -> bool:
         """One batch of at least so many; False when there is none to send now."""
-        self._recheck()
+        self.intents.recheck()
         ticks = self.shared.clock.monotonic()
         if self.lanes.waiting or self.lanes.parked:
             self.idle_since = ticks  # also while it is held: whoever took it over would not know of that
         if not self._may_begin(ticks) or ticks < self.held_until:
             return False
         self.lanes.unpark(ticks)
+        if self.lanes.waiting:
+            await self.knocker.ask()
         room = min(self._room(ticks), self.lanes.waiting)
         if room < least:
             return False
@@ -175,7 +188,7 @@ class Desk:
         if self.lanes.low(ticks):
             self._thirst.set()
         if admitted.calls or admitted.ends:
-            await self._send(admitted)
+            await self.intents.send(admitted)
         else:
             await asyncio.sleep(0)  # many may stand aside one after the other
         return admitted.some
@@ -183,7 +196,8 @@ class Desk:
     def _room(self, ticks: float) -> int:
         """How many may go now: the limits, a slice of the rate, places, the breaker."""
         most = max(1, int(self.channel.rate * SLICE))  # of an intent (DESIGN, rule 4)
-        room = min(self.calls.room(self._intending), self.breaker.allows(ticks) - self._intending)
+        pending = self.intents.pending
+        room = min(self.calls.room(pending), self.breaker.allows(ticks) - pending)
         return max(0, min(self.broker.room(ticks), most, room, BATCH))
 
     async def _rest(self, least: int) -> None:
@@ -212,7 +226,8 @@ class Desk:
             return True
         if not channel.differs_by_limits_alone(self.channel):
             return False
-        for part in (self, self.calls, self.admission, self.collector, self.replayer):
+        parts = (self.calls, self.admission, self.collector, self.intents, self.knocker, self.replayer)
+        for part in (self, *parts):
             part.channel = channel
         self.broker.limiters[0].change(channel.limits)
         self.reconsider()
@@ -232,8 +247,12 @@ class Desk:
         self.wake()
 
     async def drain(self, timeout: float) -> None:
-        """Wait for the calls under way; those that last longer are left to their end as unknown."""
+        """Wait for the calls under way; those that last longer are left to their end as unknown. Until then
+        it also listens: answers come over the same connection."""
         await self.calls.drain(timeout)
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait({self._listening})
 
     async def settled(self, timeout: float) -> None:
         """Wait until every verdict is durable, at most `timeout` seconds."""
@@ -247,61 +266,18 @@ class Desk:
         """Every attempt of ours that began before this is settled, durably."""
         return min([now, *self.calls.begun.values()])
 
+    async def _hear_on(self, sender: Hearing) -> None:
+        """Listen until cancelled; a fault of a provider's code does not end that."""
+        hear = partial(self.shared.ear, self.channel.workspace_id, self.channel.id)
+        while True:
+            try:
+                await sender.listen(hear)
+            except Exception:
+                log.exception("a provider's code failed while it listened", channel=str(self.channel.id))
+            await asyncio.sleep(HEARD_AGAIN)
+
     def _may_begin(self, ticks: float) -> bool:
         return ticks <= self.valid_until and not self.stopping
-
-    # --- a batch
-
-    async def _send(self, admitted: Admitted) -> None:
-        """Commit to it, and make the calls; who is not called leaves the queue with the reason."""
-        calls, now = admitted.calls, self.shared.clock.now()
-        granted: set[UUID] = set()
-        self._intending += len(calls)
-        self.shared.recorder.reserve(len(calls))
-        try:
-            await self.leavers.end(admitted.ends, now, others=[call.waiting for call in calls])
-            granted = await self._intend(calls, now) if calls else granted
-            crash_point("intent.committed")
-            for call in calls:
-                if call.attempt_id in granted:
-                    self.calls.begin(call, now)
-                else:
-                    self.lanes.forget(call.waiting.lane_id, call.waiting.message_id)
-        finally:
-            stay = [call for call in calls if call.attempt_id not in granted]
-            for call in stay:
-                self.broker.unreserve(call)
-            self._intending -= len(calls)
-            self.shared.recorder.release(len(stay))
-
-    async def _intend(self, calls: list[Call], now: datetime) -> set[UUID]:
-        """Those that are ours to make, by attempt. When the database goes away meanwhile, whether they
-        were committed to is found out later (`_recheck`)."""
-        tries = [
-            Intended(c.waiting, self.lanes.epoch(c.waiting.lane_id), c.attempt_id, c.said, c.units)
-            for c in calls
-        ]
-        try:
-            async with self.shared.db.tenant(self.channel.workspace_id) as connection:
-                granted = await queue.intend(
-                    connection, channel_id=self.channel.id, worker_id=self.shared.worker_id,
-                    epoch=self.epoch, tries=tries, now=now,
-                )  # fmt: skip
-                await self.lanes.watch(connection, granted, tries, now)
-                crash_point("intent.before_commit")
-        except (*AWAY, asyncio.CancelledError):
-            self._doubtful += [(call.waiting, call.attempt_id) for call in calls]
-            raise
-        return granted
-
-    def _recheck(self) -> None:
-        """The database went away during an intent's commit: whatever was committed was not sent."""
-        doubtful, self._doubtful = self._doubtful, []
-        now = self.shared.clock.now()
-        for waiting, attempt_id in doubtful:
-            self.calls.begun[attempt_id] = now
-            away = Judgement(not_begun(attempt_id, now, "database_away"))
-            self.calls.settle(waiting, attempt_id, away, doubtful=True)
 
     # --- what the calls tell
 

@@ -17,7 +17,7 @@ from clarion.flow.dispatch.beyond import Beyonder
 from clarion.flow.dispatch.ownership import Watch
 from clarion.flow.dispatch.recover import recover
 from clarion.flow.dispatch.settler import Settler
-from clarion.flow.dispatch.shared import Shared
+from clarion.flow.dispatch.shared import Ear, Shared, deaf
 from clarion.flow.dispatch.tree import Tree
 from clarion.flow.services import Services
 from clarion.kit import process
@@ -28,6 +28,7 @@ from clarion.kit.flight import FlightRecorder
 from clarion.kit.http import Http
 from clarion.kit.ids import uuid7
 from clarion.kit.log import logger
+from clarion.providers import registry
 from clarion.store import health, owner
 from clarion.store import worker as workers
 from clarion.store.owner import Holding
@@ -45,6 +46,7 @@ class Dispatcher:
 
     services: Services
     http: Http
+    ear: Ear = deaf
     worker_id: UUID = field(init=False)
     held: dict[UUID, Tree] = field(default_factory=dict)
     suspicion: str | None = None
@@ -90,11 +92,11 @@ class Dispatcher:
         services, settings = self.services, self.services.settings
         path = settings.state_dir.absolute() / "flight" / f"{self.worker_id.hex}.flight"
         recorder = FlightRecorder(path, settings.max_in_flight * 4)
-        settler = Settler(services.db, services.clock, services.listening)
+        settler = Settler(services.db, services.clock, services.listening, services.nudge)
         self._shared = Shared(
             services.db, services.clock, self.worker_id, recorder, settler, Composer(services),
             settings.max_in_flight, self._beyonder.put, services.metrics, settings.clock_tolerance,
-            services.listening,
+            services.listening, self.ear,
         )  # fmt: skip
         settling = asyncio.create_task(settler.run())
         beyond = asyncio.create_task(self._beyonder.run())
@@ -190,12 +192,12 @@ class Dispatcher:
         services = self.services
         ticks = services.clock.monotonic()
         async with services.db.glance() as connection:
-            self._board = board = await owner.board(connection, services.clock.now())
+            self._board = board = await owner.board(connection, services.clock.now(), registry.heard())
         self._watch.look(board, ticks)
         share = self._watch.share(board, self._alive)
         staying = [tree for tree in self.held.values() if tree.leaving is None]
         for tree in staying:
-            idle = ticks - tree.idle_since > IDLE and not tree.in_flight
+            idle = ticks - tree.idle_since > IDLE and not tree.in_flight and not tree.hears
             if idle or not await self._unchanged(tree):
                 self._give_up(tree, ours=True)
         if len(staying) > share:
@@ -276,12 +278,9 @@ class Dispatcher:
             tree.forget()
 
     async def _leave(
-        self,
-        settler: Settler,
-        settling: asyncio.Task[None],
-        beyond: asyncio.Task[None],
+        self, settler: Settler, settling: asyncio.Task[None], beyond: asyncio.Task[None],
         recorder: FlightRecorder,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Drain: calls under way end or become unknown, everything known is written, channels are free."""
         try:
             async with asyncio.timeout(self.services.settings.drain + 2 * SETTLED_WITHIN):

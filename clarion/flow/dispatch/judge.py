@@ -22,6 +22,7 @@ class Beyond(StrEnum):
     PAUSE_CHANNEL = "pause_channel"
     PAUSE_CAMPAIGN = "pause_campaign"
     OPT_OUT = "opt_out"
+    FORGET = "forget"  # the address is not used any more
     HOLD = "hold"  # the channel waits a little before the next call
 
 
@@ -61,10 +62,15 @@ def judge(told: Told, tried: Try, config: ChannelConfig, now: datetime, chance: 
     if told.answered is Answered.UNKNOWN:
         return Judgement(_verdict(told, tried, Outcome.UNKNOWN, State.UNKNOWN))
     if told.answered is Answered.REFUSED:
-        beyond = Beyond.OPT_OUT if told.fault is Fault.OPTED_OUT else None
-        reason = "opted_out" if beyond else "refused"
+        beyond, reason = _REFUSED.get(told.fault, (None, "refused"))
         return Judgement(_verdict(told, tried, Outcome.REFUSED, State.FAILED, reason), beyond)
     return _later(told, tried, config, now, chance)
+
+
+_REFUSED: dict[Fault | None, tuple[Beyond, str]] = {
+    Fault.OPTED_OUT: (Beyond.OPT_OUT, "opted_out"),
+    Fault.GONE: (Beyond.FORGET, "address_gone"),
+}
 
 
 def _later(told: Told, tried: Try, config: ChannelConfig, now: datetime, chance: float) -> Judgement:

@@ -16,12 +16,14 @@ from uuid import UUID
 
 from clarion.domain.event import OF_ATTEMPTS
 from clarion.domain.message import Verdict
+from clarion.flow.services import Nudge, unheard
 from clarion.flow.tell.listening import Listening
 from clarion.kit.clock import Clock
 from clarion.kit.crash import crash_point
 from clarion.kit.db import AWAY, Database
 from clarion.kit.log import logger
-from clarion.store import attempt, event
+from clarion.store import alias, attempt, event
+from clarion.store.alias import Alias
 from clarion.store.receipt import Contended
 
 INTERVAL = 0.05  # at most a tenth of a second from an answer to the start of its commit (DESIGN, rule 4)
@@ -32,19 +34,24 @@ log = logger(__name__)
 
 @dataclass(slots=True)
 class Ended:
-    """A verdict on its way to the ledger; `durable` is called once it is there."""
+    """A verdict on its way to the ledger; `durable` is called once it is there. `names_on`: the channel whose
+    receipts will call the try by what the provider called it."""
 
     workspace_id: UUID
     cohort: date
     verdict: Verdict
     durable: Callable[[UUID], None]
+    names_on: UUID | None = None
 
 
 class Settler:
     """One a process. `put` never waits; `run` writes until `close` and everything is written."""
 
-    def __init__(self, db: Database, clock: Clock, listening: Listening | None = None) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, listening: Listening | None = None, nudge: Nudge = unheard
+    ) -> None:
         self._db = db
+        self._nudge = nudge
         self._listening = listening or Listening()
         self._clock = clock
         self._waiting: list[Ended] = []
@@ -95,11 +102,17 @@ class Settler:
             await self._write_group(workspace_id, cohort, group)
 
     async def _write_group(self, workspace_id: UUID, cohort: date, group: list[Ended]) -> None:
-        delay = 0.1
+        delay, again = 0.1, 0
+        names = [
+            Alias(one.names_on, one.verdict.provider_id, one.verdict.attempt_id, cohort)
+            for one in group
+            if one.names_on is not None and one.verdict.provider_id
+        ]
         while True:
             try:
                 async with self._db.tenant(workspace_id) as connection:
                     now = self._clock.now()
+                    again = await alias.note(connection, names, now) if names else 0
                     await attempt.settle(connection, cohort, [e.verdict for e in group], now)
                     if self._listening.wants(workspace_id, OF_ATTEMPTS):
                         settled = [e.verdict.attempt_id for e in group]
@@ -113,6 +126,8 @@ class Settler:
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 2.0)
         crash_point("settle.committed")
+        if again:  # receipts that came before this commit
+            self._nudge("inbox")
         for ended in group:
             ended.durable(ended.verdict.attempt_id)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from clarion.errors import Unavailable
 from clarion.flow.compose import Composer
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.judge import Beyond
@@ -17,8 +18,17 @@ from clarion.kit.clock import Clock
 from clarion.kit.db import Database
 from clarion.kit.flight import FlightRecorder
 from clarion.kit.metrics import Metrics
+from clarion.providers.contract import Call as Heard
 from clarion.providers.contract import Parcel, Told
 from clarion.store.queue import Waiting
+
+Ear = Callable[[UUID, UUID, Heard], Awaitable[None]]
+"""Makes durable what a provider tells of a channel over its connection: workspace, channel, the call."""
+
+
+async def deaf(workspace_id: UUID, channel_id: UUID, call: Heard) -> None:
+    """The `Ear` of a process that stores nothing of what it hears. Raises Unavailable."""
+    raise Unavailable("this process keeps nothing of what it hears")
 
 
 @dataclass(slots=True)
@@ -36,6 +46,7 @@ class Shared:
     metrics: Metrics = field(default_factory=Metrics)
     clock_tolerance: float = 2.0  # seconds that this machine's clock may be away from the database's
     listening: Listening = field(default_factory=Listening)
+    ear: Ear = deaf
     busy: set[UUID] = field(default_factory=set)  # channels with something intended and not yet durable
     gate: asyncio.Semaphore = field(init=False)
 

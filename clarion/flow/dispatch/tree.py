@@ -21,6 +21,7 @@ from clarion.flow.dispatch.health import Health, sight
 from clarion.flow.dispatch.shared import Shared
 from clarion.kit.http import Http
 from clarion.kit.log import logger
+from clarion.providers.abilities import Hearing
 from clarion.store.owner import Sight
 
 log = logger(__name__)
@@ -126,6 +127,11 @@ class Tree:
         return max((one.desk.idle_since for one in self.working.values()), default=0.0)
 
     @property
+    def hears(self) -> bool:
+        """Whether a provider may tell something over a connection of ours at any time."""
+        return any(isinstance(one.desk.sender, Hearing) for one in self.working.values())
+
+    @property
     def failed(self) -> bool:
         """Whether a desk ended by itself."""
         return any(one.task.done() and not one.desk.stopping for one in self.working.values())
@@ -169,7 +175,7 @@ class Tree:
         except ClarionError as error:
             self.broken.append((channel.id, error))
             return
-        desk = Desk(self.shared, channel, sender, self.epoch, self.together, self._learn)
+        desk = Desk(self.shared, channel, sender, self.epoch, self.together, self._learn, self.http)
         desk.valid_until = self.valid_until
         self.working[channel.id] = Working(desk, asyncio.create_task(desk.run()))
 

@@ -13,9 +13,10 @@ from uuid import UUID
 
 from clarion.domain.address import Address
 from clarion.domain.identity import consent_hash
+from clarion.domain.wording import gone
 from clarion.kit.db import Connection
 from clarion.providers.contract import Fault
-from clarion.store import campaign, consent, inbound, notice, receipt, workspace
+from clarion.store import address, campaign, consent, inbound, notice, receipt, workspace
 from clarion.store import channel as channels
 from clarion.store.receipt import Said
 
@@ -33,23 +34,27 @@ async def heed_opt_outs(connection: Connection, said: Sequence[tuple[Address, da
     if not said:
         return
     pepper = bytes((await workspace.get(connection))["pepper"])
-    for address, at in sorted(said, key=lambda one: one[1]):
-        key = consent_hash(pepper, address)
+    for place, at in sorted(said, key=lambda one: one[1]):
+        key = consent_hash(pepper, place)
         if await inbound.is_news(connection, key, "out", at):
             await consent.opt_out(connection, [key], at, how="unsubscribe")
 
 
 async def heed_provider(connection: Connection, provider: str, failures: Sequence[Failure]) -> None:
-    """The provider says that a person told it to stop: that is an opt-out here too."""
+    """The provider says that a person told it to stop: that is an opt-out here too. Or that an address is no
+    more: it is used no more."""
     for failure in failures:
-        if failure.fault is not Fault.OPTED_OUT:
+        if failure.fault not in (Fault.OPTED_OUT, Fault.GONE):
             continue
         said = failure.said
         found = (await receipt.whose(connection, failure.cohort, [said.attempt_id])).get(said.attempt_id)
-        if found is None or found.consent_key is None:
+        if found is None or found.consent_key is None or found.scheme is None:
             continue
         key = bytes(found.consent_key)
-        if await inbound.is_news(connection, key, "out", said.at):
+        if failure.fault is Fault.GONE:
+            why = gone(provider, said.code)
+            await address.forget(connection, [found.scheme], [key], said.at, why=why)
+        elif await inbound.is_news(connection, key, "out", said.at):
             await consent.opt_out(
                 connection, [key], said.at, how="provider", by=provider, note=said.code or ""
             )

@@ -13,14 +13,13 @@ from uuid import UUID
 from clarion.errors import Forbidden, Misconfigured, NotFound, Unauthorized, Unavailable
 from clarion.flow.dispatch import account
 from clarion.flow.dispatch.account import Channel
-from clarion.flow.receive.batcher import Batcher
+from clarion.flow.receive.ear import Ear
 from clarion.flow.services import Services
 from clarion.kit.db import AWAY
-from clarion.kit.ids import uuid7
 from clarion.kit.log import logger
-from clarion.providers.contract import Call, Facing
+from clarion.providers.abilities import Facing
+from clarion.providers.contract import Call
 from clarion.store import inbox
-from clarion.store.inbox import Body
 
 KNOWN_FOR = 5.0  # seconds until a change of a channel (other credentials, say) is seen here
 HTML = "text/html; charset=utf-8"
@@ -39,7 +38,7 @@ class Door:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._batcher = Batcher(services.db)
+        self._ear = Ear(services)
         self._known: dict[UUID, _Known] = {}
 
     async def take(self, channel_id: UUID, call: Call) -> tuple[str, str]:
@@ -67,11 +66,7 @@ class Door:
         if not channel.provider.verified(channel.account, call):
             log.warning("a call to a hook was not its provider's", channel=str(channel_id))
             raise _refusal(call.method)
-        now = self._services.clock.now()
-        kind = call.headers.get("content-type", "")
-        body = Body(uuid7(now), channel_id, now, call.body, call.method, _fit(query), _fit(kind))
-        await self._batcher.put(channel.workspace_id, body)
-        self._services.nudge("inbox")
+        await self._ear.hear(channel.workspace_id, channel_id, call)
         return channel.provider.thanks if page is None else (HTML, page)
 
     async def _channel(self, channel_id: UUID) -> Channel:
@@ -115,8 +110,3 @@ def _refusal(method: str) -> Exception:
         "this call is not signed by the channel's provider",
         hint="The channel's credentials must hold the provider's signing secret.",
     )
-
-
-def _fit(text: str) -> str:
-    """Without the NUL character, which PostgreSQL's text cannot hold: one odd call must not stop a batch."""
-    return text.replace("\x00", "") if "\x00" in text else text

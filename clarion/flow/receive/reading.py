@@ -6,8 +6,8 @@ that one odd body cannot stop a batch.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -18,33 +18,40 @@ from clarion.domain.message import parse_reference
 from clarion.domain.refusal import Refusal
 from clarion.errors import Invalid
 from clarion.kit.db import fit
-from clarion.providers.contract import (
-    Account,
-    Call,
-    Evidence,
-    Fault,
-    Inbound,
-    OptOut,
-    Provider,
-    Receipt,
-)
-from clarion.store import inbound
+from clarion.providers.abilities import Naming
+from clarion.providers.contract import Account, Call, Evidence, Fault, Inbound, OptOut, Provider, Receipt
+from clarion.store import alias, inbound
+from clarion.store.alias import Known
 from clarion.store.inbox import Waiting
 from clarion.store.receipt import Said
 
-_LONGEST_CODE, _LONGEST_IDENTIFIER = 100, 200
+_LONGEST_CODE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Nameless:
+    """A receipt that brings no reference of ours, in this body of the inbox."""
+
+    body: UUID
+    status: str
+    at: datetime
+    code: str | None
+    fault: Fault | None
 
 
 @dataclass(slots=True)
 class Batch:
     """Events by cohort; `faults` of failed attempts, by attempt; `opt_outs` are addresses, and when they said
-    so; `read` is (body, its problem)."""
+    so; `read` is (body, its problem). `named` is what the provider was heard to call our tries, `unnamed` the
+    receipts that say only that name, both by `alias.key`."""
 
     said: dict[date, list[Said]] = field(default_factory=lambda: defaultdict(list))
     faults: dict[UUID, tuple[Fault, Said]] = field(default_factory=dict)
     inbound: list[inbound.Said] = field(default_factory=list)  # their meaning as the provider took it
     opt_outs: list[tuple[Address, datetime]] = field(default_factory=list)
     read: list[tuple[UUID, str | None]] = field(default_factory=list)
+    named: dict[str, tuple[date, UUID]] = field(default_factory=dict)
+    unnamed: dict[str, list[Nameless]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[str] = field(default_factory=Counter)
     _references: dict[str, tuple[date, UUID] | None] = field(default_factory=dict)
 
@@ -53,7 +60,7 @@ class Batch:
         came = waiting.received_at
         try:
             events = provider.read(account, call_of(account, waiting))
-            receipts = [self._receipt(event, came, now) for event in events if isinstance(event, Receipt)]
+            receipts = [(e, self._receipt(e, came, now)) for e in events if isinstance(e, Receipt)]
             heard = [_inbound(event, came, now) for event in events if isinstance(event, Inbound)]
             out = [(_address(e), min(e.at or came, now)) for e in events if isinstance(e, OptOut)]
         except Exception as error:  # a provider's file that fails must not stop the inbox
@@ -61,17 +68,42 @@ class Batch:
             told = fit(str(error))[:500] if isinstance(error, ValueError) else ""
             self.read.append((waiting.id, told or f"it cannot be read: {type(error).__name__}"))
             return
-        for found in receipts:
-            if found is None:
+        names = isinstance(provider, Naming)
+        for receipt, found in receipts:
+            if found is not None:
+                self._say(*found)
+                if names and found[1].provider_id:
+                    self.named[alias.key(found[1].provider_id)] = (found[0], found[1].attempt_id)
+            elif names and receipt.provider_id and receipt.reference is None:
+                self._wait(waiting.id, receipt, came, now)
+            else:
                 self.counts["unreferenced"] += 1
-                continue
-            cohort, said, fault = found
-            self.said[cohort].append(said)
-            if fault is not None:
-                self.faults[said.attempt_id] = (fault, said)
         self.inbound += heard
         self.opt_outs += out
         self.read.append((waiting.id, None))
+
+    def know(self, known: Mapping[str, Known]) -> None:
+        """Whose the names are: these receipts are said of them; the others wait in the store."""
+        for name, receipts in self.unnamed.items():
+            one = known.get(name)
+            if one is None:
+                self.counts["waiting"] += len(receipts)
+                continue
+            for told in receipts:
+                said = Said(one.attempt_id, told.status, told.at, told.code, name)
+                self._say(one.cohort, said, told.fault)
+        self.unnamed.clear()
+
+    def _say(self, cohort: date, said: Said, fault: Fault | None) -> None:
+        self.said[cohort].append(said)
+        if fault is not None:
+            self.faults[said.attempt_id] = (fault, said)
+
+    def _wait(self, body: UUID, receipt: Receipt, came: datetime, now: datetime) -> None:
+        code = None if receipt.code is None else fit(receipt.code)[:_LONGEST_CODE]
+        fault = receipt.fault if receipt.evidence is Evidence.FAILED else None
+        told = Nameless(body, receipt.evidence.value, min(receipt.at or came, now), code, fault)
+        self.unnamed[alias.key(fit(receipt.provider_id or ""))].append(told)
 
     def _receipt(
         self, receipt: Receipt, came: datetime, now: datetime
@@ -111,7 +143,7 @@ def _inbound(said: Inbound, came: datetime, now: datetime) -> inbound.Said:
     address = _address(said)
     text = fit(said.text)
     return inbound.Said(
-        provider_id=_identifier(fit(said.provider_id)),
+        provider_id=alias.key(fit(said.provider_id)),
         urn=address.urn,
         path=address.path,
         text=text,
@@ -125,8 +157,3 @@ def _address(said: Inbound | OptOut) -> Address:
     spelled = fit(said.address)
     read = parse_address(spelled, said.scheme)
     return Address(said.scheme, spelled) if isinstance(read, Refusal) else read
-
-
-def _identifier(text: str) -> str:
-    """An identifier that fits into an index."""
-    return text if len(text) <= _LONGEST_IDENTIFIER else hashlib.sha256(text.encode()).hexdigest()

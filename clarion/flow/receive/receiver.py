@@ -27,8 +27,9 @@ from clarion.kit.db import AWAY, Connection
 from clarion.kit.log import logger
 from clarion.providers import registry
 from clarion.providers.contract import Account, Provider
+from clarion.store import alias, event, inbound, inbox, receipt
 from clarion.store import channel as channels
-from clarion.store import event, inbound, inbox, receipt
+from clarion.store.alias import Alias
 from clarion.store.receipt import Contended
 
 BODIES, BYTES = 1000, 1024 * 1024  # of one transaction; some 2,500 receipts
@@ -45,7 +46,7 @@ class Drained:
     counts by kind.
 
     `counts`: accepted, delivered, read, failed (not known before), repeated, stranger (of no attempt of
-    ours), unreferenced, unreadable (bodies), contradicted.
+    ours), unreferenced, waiting (by a name that is nobody's yet), unreadable (bodies), contradicted.
     """
 
     bodies: int = 0
@@ -202,6 +203,8 @@ class Receiver:
         drained: Drained,
         now: datetime,
     ) -> None:
+        if batch.named or batch.unnamed:
+            await self._name(connection, channel_id, batch, now)
         drained.counts += batch.counts
         contradicted: list[UUID] = []
         for cohort, said in sorted(batch.said.items()):
@@ -235,6 +238,15 @@ class Receiver:
                 await event.of_inbound(connection, [(one.id, one.at) for one in heard], now)
             drained.courtesies = await words.heed(connection, heard, now)
         await consequences.heed_opt_outs(connection, batch.opt_outs)
+
+    async def _name(self, connection: Connection, channel_id: UUID, batch: Batch, now: datetime) -> None:
+        """Whose receipts are that say only what the provider calls the try; before any try is locked."""
+        if batch.named:
+            heard = [Alias(channel_id, name, id, cohort) for name, (cohort, id) in batch.named.items()]
+            await alias.note(connection, heard, now)
+        if batch.unnamed:
+            told = {name: list({one.body for one in some}) for name, some in batch.unnamed.items()}
+            batch.know(await alias.find(connection, channel_id, told, now))
 
     async def _channel(self, connection: Connection, channel_id: UUID) -> tuple[Provider, Account]:
         """Who told, and the account as it is configured now; reading needs no credentials."""

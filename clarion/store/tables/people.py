@@ -71,6 +71,8 @@ address = table(
     words("status", default="active"),
     moment("last_inbound_at", null=True),
     moment("created_at"),
+    words("status_reason", default=""),
+    moment("status_at", null=True),
     uuid("last_channel_id", null=True),
     one_of("status", "active", "invalid", "retired"),
     UniqueConstraint("contact_id", "scheme", "value"),

@@ -1,8 +1,9 @@
-"""What providers and people send us: the raw inbox, receipts, and messages in."""
+"""What providers and people send us: the raw inbox, receipts, what our tries are called, messages in."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, Index, LargeBinary, PrimaryKeyConstraint, UniqueConstraint, text
+from sqlalchemy import Column, Date, Index, LargeBinary, PrimaryKeyConstraint, UniqueConstraint, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from clarion.store.tables.base import identifier, moment, owner, table, uuid, words
 
@@ -35,6 +36,19 @@ receipt = table(
     words("code", null=True),
     PrimaryKeyConstraint("attempt_id", "status", "cohort"),
     partition_by="RANGE (cohort)",
+)
+
+alias = table(
+    "alias",
+    uuid("channel_id", key=True),
+    words("provider_id", key=True),
+    owner(checked=False),
+    uuid("attempt_id", null=True),
+    Column("cohort", Date),
+    Column("bodies", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    moment("noted_at"),
+    Index("alias_age", "noted_at"),
+    storage={"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.05},
 )
 
 inbound = table(

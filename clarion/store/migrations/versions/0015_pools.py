@@ -1,14 +1,14 @@
 """Pools: an announcement goes over several channels, and each person hears it over one of them.
 
-Revision ID: 0013
+Revision ID: 0015
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

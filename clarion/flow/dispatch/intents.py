@@ -1,0 +1,87 @@
+"""Committing to a batch of calls before any of them is made (DESIGN, ledger rule 3)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from clarion.flow.dispatch.account import Channel
+from clarion.flow.dispatch.admission import Admitted
+from clarion.flow.dispatch.broker import Broker
+from clarion.flow.dispatch.calls import Calls
+from clarion.flow.dispatch.judge import Judgement, not_begun
+from clarion.flow.dispatch.lanes import Lanes
+from clarion.flow.dispatch.leavers import Leavers
+from clarion.flow.dispatch.shared import Call, Shared
+from clarion.kit.crash import crash_point
+from clarion.kit.db import AWAY
+from clarion.store import queue
+from clarion.store.queue import Intended, Waiting
+
+
+@dataclass(slots=True)
+class Intents:
+    """Of one channel that is owned under `epoch`. `pending`: taken, and their intent not yet committed."""
+
+    shared: Shared
+    channel: Channel
+    epoch: int
+    lanes: Lanes
+    broker: Broker
+    calls: Calls
+    leavers: Leavers
+    pending: int = 0
+    _doubtful: list[tuple[Waiting, UUID]] = field(default_factory=list)
+
+    async def send(self, admitted: Admitted) -> None:
+        """Commit to it, and make the calls; who is not called leaves the queue with the reason."""
+        calls, now = admitted.calls, self.shared.clock.now()
+        granted: set[UUID] = set()
+        self.pending += len(calls)
+        self.shared.recorder.reserve(len(calls))
+        try:
+            await self.leavers.end(admitted.ends, now, others=[call.waiting for call in calls])
+            granted = await self.intend(calls, now) if calls else granted
+            crash_point("intent.committed")
+            for call in calls:
+                if call.attempt_id in granted:
+                    self.calls.begin(call, now)
+                else:
+                    self.lanes.forget(call.waiting.lane_id, call.waiting.message_id)
+        finally:
+            stay = [call for call in calls if call.attempt_id not in granted]
+            for call in stay:
+                self.broker.unreserve(call)
+            self.pending -= len(calls)
+            self.shared.recorder.release(len(stay))
+
+    async def intend(self, calls: list[Call], now: datetime) -> set[UUID]:
+        """Those that are ours to make, by attempt. When the database goes away meanwhile, whether they
+        were committed to is found out later (`recheck`)."""
+        tries = [
+            Intended(c.waiting, self.lanes.epoch(c.waiting.lane_id), c.attempt_id, c.said, c.units)
+            for c in calls
+        ]
+        try:
+            async with self.shared.db.tenant(self.channel.workspace_id) as connection:
+                granted = await queue.intend(
+                    connection, channel_id=self.channel.id, worker_id=self.shared.worker_id,
+                    epoch=self.epoch, tries=tries, now=now,
+                )  # fmt: skip
+                await self.lanes.watch(connection, granted, tries, now)
+                crash_point("intent.before_commit")
+        except (*AWAY, asyncio.CancelledError):
+            self._doubtful += [(call.waiting, call.attempt_id) for call in calls]
+            raise
+        return granted
+
+    def recheck(self) -> None:
+        """The database went away during an intent's commit: whatever was committed was not sent."""
+        doubtful, self._doubtful = self._doubtful, []
+        now = self.shared.clock.now()
+        for waiting, attempt_id in doubtful:
+            self.calls.begun[attempt_id] = now
+            away = Judgement(not_begun(attempt_id, now, "database_away"))
+            self.calls.settle(waiting, attempt_id, away, doubtful=True)
