@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 MOST = 100  # channels of a pool
-MOST_PREFIXES = 250  # of one channel: there are fewer countries
+MOST_PREFIXES = 1_000  # of all its channels: each is looked at for every person
 LONGEST_NAME = 100
 NUMBERED = ("tel", "whatsapp")  # schemes whose addresses begin with an E.164 number
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from clarion.domain.pool import LONGEST_NAME, MOST, NUMBERED, PoolMember, common
+from clarion.domain.pool import LONGEST_NAME, MOST, MOST_PREFIXES, NUMBERED, PoolMember, common
 from clarion.errors import Conflict, Invalid, NotFound, Problem
 from clarion.flow import route
 from clarion.flow.services import Services
@@ -97,6 +97,8 @@ async def _check(connection: Connection, members: Sequence[PoolMember]) -> None:
     """Raises Invalid with everything that keeps these channels from standing for one another."""
     if not 1 <= len(members) <= MOST:
         raise Invalid(f"a pool has 1 to {MOST} channels", where="channels")
+    if sum(len(member.prefixes) for member in members) > MOST_PREFIXES:
+        raise Invalid(f"a pool has at most {MOST_PREFIXES:,} prefixes", where="channels")
     problems: list[Problem] = []
     found = []
     for place, member in enumerate(members):

@@ -423,13 +423,15 @@ async def test_channels_that_cannot_stand_for_one_another_make_no_pool(pool: Poo
         ),
         prefixes=("+254",),
     )  # fmt: skip
-    messenger = PoolMember(channel_id=pool.workspace)
+    unknown = PoolMember(channel_id=pool.workspace)
+    many = unknown.model_copy(update={"prefixes": tuple(f"+{n}" for n in range(1000, 2001))})
     wrong = {
         (sms, sms): "in it already",
-        (sms, messenger): "no such channel",
+        (sms, unknown): "no such channel",
         (sms, mail): "no kind of address is reached by all",
         (mail,): "prefixes are of numbers",
         (): "1 to 100",
+        (sms, many): "at most 1,000 prefixes",
     }
     async with pool.services.db.tenant(pool.workspace) as connection:
         for members, why in wrong.items():
