@@ -5,8 +5,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 ARGS   ?=
 # Much of a test's time is waiting for processes and leases, so two run at once; the tests of a file stay
-# together.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# together, and the longest files begin first (tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-external test-kannel nightly check format bench lock clean

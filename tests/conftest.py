@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -13,6 +13,17 @@ from clarion.kit.db import Database
 from clarion.kit.ids import uuid7
 from clarion.store import workspace as workspaces
 from tests.house import House
+
+# The longest first: whoever runs two files at once would else wait for the one that came last.
+FIRST = ("test_random_runs.py", "test_mutants.py", "test_crash_points.py", "test_state_machine.py")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """In whatever order, but these; after whoever else arranges them."""
+    yield
+    place = {name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(FIRST)))
 
 
 @pytest.fixture(scope="session")

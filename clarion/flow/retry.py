@@ -14,7 +14,6 @@ from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
 from clarion.store import reopen, run
-from clarion.store.routes import Route
 
 CHUNK = 10_000
 _CARRIES = {State.PAUSED: "paused", State.COMPLETED: "closed"}  # what a new lane is, until `open_again`
@@ -90,14 +89,17 @@ async def _run(
     now: datetime,
 ) -> Retried:
     over = await route.way(connection, row["channel_id"], definition)
-    routes: tuple[Route, ...] | None = None
+    ways = [(one["lane_id"], scheme) for scheme in over.schemes]
+    first, routes = one["lane_id"], None
     if over.pooled:
         state = _CARRIES.get(row["state"], "open")
-        routes = (await route.open_lanes(connection, row["id"], over, definition, now, state=state)).routes
+        lanes = await route.open_lanes(connection, row["id"], over, definition, now, state=state)
+        ways, first, routes = [], lanes.lead, lanes.routes
+    ways += await route.onward(connection, first)
     after, ready, judged = None, 0, 0
     while True:
         chunk = await reopen.reopen_chunk(
-            connection, one, states=states, schemes=over.schemes, routes=routes,
+            connection, one, states=states, ways=ways, routes=routes, pool_schemes=over.schemes,
             once_an_address=definition.one_per == "address", after=after,
             expires_at=now + definition.patience, limit=CHUNK, now=now, detail=detail,
         )  # fmt: skip

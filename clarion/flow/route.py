@@ -21,6 +21,7 @@ from clarion.providers import registry
 from clarion.providers.contract import Provider
 from clarion.store import campaign as campaigns
 from clarion.store import channel as channels
+from clarion.store import fallback
 from clarion.store import pool as pools
 from clarion.store import workspace as workspaces
 from clarion.store.routes import Route
@@ -65,7 +66,7 @@ class Way:
     def members(self, definition: Announcement) -> tuple[Row, ...]:
         """The channels without those on which the announcement falls back: such a one that came into the
         pool later is no member for it."""
-        further = {fallback.channel_id for fallback in definition.fallback}
+        further = {other.channel_id for other in definition.fallback}
         return tuple(row for row, id in zip(self.channels, self.ids, strict=True) if id not in further)
 
     def route(self, row: Row, lane_id: UUID) -> Route:
@@ -154,13 +155,22 @@ async def _open_further(
     """The lanes that it falls back on; the first of them, and after how long time alone leads there."""
     lane_id: UUID | None = None
     after: int | None = None
-    for fallback in reversed(definition.fallback):
+    for other in reversed(definition.fallback):
         lane_id = await campaigns.open_lane(
-            connection, uuid7(now), fallback.channel_id, campaign_id, priority, definition.weight,
+            connection, uuid7(now), other.channel_id, campaign_id, priority, definition.weight,
             onward=lane_id, after=after, state=state,
         )  # fmt: skip
-        after = fallback.after
+        after = other.after
     return lane_id, after
+
+
+async def onward(connection: Connection, lane_id: UUID) -> list[tuple[UUID, str]]:
+    """(lane, scheme) of what the lanes after one reach, the preferred first."""
+    return [
+        (lane["id"], scheme)
+        for lane in await fallback.onward(connection, lane_id)
+        for scheme in registry.get(lane["provider"]).schemes
+    ]
 
 
 async def further(
@@ -171,13 +181,13 @@ async def further(
     found: list[Provider] = []
     problems: list[Problem] = []
     named = set(before)
-    for place, fallback in enumerate(definition.fallback):
+    for place, other in enumerate(definition.fallback):
         where = f"fallback[{place}].channel_id"
-        if fallback.channel_id in named:
+        if other.channel_id in named:
             problems.append(Problem(where, "this channel comes before already", "Name each channel once."))
-        named.add(fallback.channel_id)
+        named.add(other.channel_id)
         try:
-            found.append(registry.get((await channels.get(connection, fallback.channel_id))["provider"]))
+            found.append(registry.get((await channels.get(connection, other.channel_id))["provider"]))
         except NotFound:
             problems.append(Problem(where, "no such channel", "GET /api/v1/channels lists them."))
     return found, problems

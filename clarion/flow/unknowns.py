@@ -74,6 +74,8 @@ async def settle(
     the provider is being asked about one in this moment."""
     settled = 0
     for attempt_id in dict.fromkeys(attempt_ids):
+        if as_ is As.SEND_AGAIN:
+            await _hold_campaign(connection, attempt_id)
         found = await attempt.unknown(connection, attempt_id, lock=True)
         if found is not None:
             now = services.clock.now()
@@ -82,6 +84,14 @@ async def settle(
             settled += await attempt.settle(connection, found.cohort, [verdict], now)
             await event.of_attempts(connection, found.cohort, [attempt_id], now)
     return settled
+
+
+async def _hold_campaign(connection: Connection, attempt_id: UUID) -> None:
+    """Before the try itself is locked: whoever retries or falls back locks in this order."""
+    asked = await attempt.unknown(connection, attempt_id)
+    if asked is not None:
+        kept = await messages.several(connection, [asked.message_id])
+        await campaigns.lock(connection, kept[asked.message_id]["campaign_id"])
 
 
 def _refuse_while_asked(found: Unsettled, as_: As, now: datetime) -> None:

@@ -38,7 +38,7 @@ class Ticks:
         await asyncio.gather(
             self._every(poll * 2, self.due, stop),
             self._every(poll * 2, self._each_with("finish", self._finish), stop),
-            self._every(poll, self._fall_back, stop),
+            self._every(poll * 2, self._fall_back, stop),
             self._every(poll * 10, self._each_with("reconcile", self._reconcile), stop),
             self._every(10.0, self._each_with("notify", self._notify), stop),
             self._every(10.0, self.sweep, stop),

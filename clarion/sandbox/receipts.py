@@ -14,15 +14,14 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clarion.sandbox.course import plan
 from clarion.sandbox.dialect import Dialect, Pushing, Told, Webhook
 from clarion.sandbox.faults import Fault
-from clarion.sandbox.record import ACCEPTED, FAILED, STATUSES
+from clarion.sandbox.record import ACCEPTED
 from clarion.sandbox.world import Inbound, Number, World
 
 if TYPE_CHECKING:
     import aiohttp
-
-SENT, DELIVERED, READ = (STATUSES.index(name) for name in ("sent", "delivered", "read"))
 
 
 @dataclass(slots=True)
@@ -57,21 +56,29 @@ class Receipts:
         self._due = 0.0
         self._outboxes: dict[str, Outbox] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._early = 0  # posts that go before the answers to their calls
         self._session: aiohttp.ClientSession | None = None
         self.tally = Tally()
 
     @property
     def pending(self) -> int:
         """Statuses and inbound messages that are not settled yet (posted, or given up)."""
-        return len(self._heap) + sum(len(box.waiting) for box in self._outboxes.values()) + len(self._tasks)
+        return (
+            len(self._heap)
+            + sum(len(box.waiting) for box in self._outboxes.values())
+            + len(self._tasks)
+            + self._early
+        )
 
     def expect(self, number: Number, row: int, fault: Fault | None) -> Coroutine[Any, Any, None] | None:
         """Schedule an accepted message's receipts.
 
         Gives what must be awaited before the caller is answered, when receipts come early.
         """
-        early, planned = self._plan(number, row, fault)
+        listened = self.listened(number) or row in self._world.callbacks
+        early, planned = plan(self._world, row, fault, listened=listened)
         if early:
+            self._early += 1
             return self._post_early(number, early, planned)
         self._schedule(number, planned)
         return None
@@ -119,38 +126,7 @@ class Receipts:
         except aiohttp.ClientError as error:
             raise OSError(str(error)) from error
 
-    # --- planning
-
-    def _plan(
-        self, number: Number, row: int, fault: Fault | None
-    ) -> tuple[list[Told], list[tuple[float, Told]]]:
-        settings = self._world.config.receipts
-        mode = fault.name.removeprefix("receipts_") if fault else settings.mode
-        now = self._world.clock.now()
-        if mode == "failed":
-            code = int(fault.parameter) if fault else 0
-            after = settings.sent_after
-            return [], [(after, Told(row, FAILED, now + after, code))]
-        if not (self.listened(number) or row in self._world.callbacks) or mode == "none":
-            return [], []
-        if mode == "missing" and (fault or _lot(row, 7) < settings.missing_share):
-            return [], []
-        steps = [(settings.sent_after, SENT), (settings.delivered_after, DELIVERED)]
-        if _lot(row, self._world.config.faults.seed) < settings.read_share:
-            steps.append((settings.read_after, READ))
-        planned = [(after, Told(row, status, now + after)) for after, status in steps]
-        if mode == "early":
-            return [told for _, told in planned[:2]], planned[2:]
-        if mode == "late":
-            by = fault.parameter if fault else settings.late_by
-            return [], [(after + by, told) for after, told in planned]
-        if mode == "five_times":
-            return [], [plan for plan in planned for _ in range(5)]
-        if mode == "reversed":
-            backwards = [told for _, told in reversed(planned)]
-            afters = sorted(after for after, _ in planned)
-            return [], list(zip(afters, backwards, strict=True))
-        return [], planned
+    # --- posting at the right moment
 
     def _schedule(self, number: Number, planned: list[tuple[float, Told]]) -> None:
         for delay, told in planned:
@@ -222,12 +198,15 @@ class Receipts:
 
     async def _post_early(self, number: Number, told: list[Told], planned: list[tuple[float, Told]]) -> None:
         """Post before the caller is answered: tried once, then left to the outbox. The others follow."""
-        batches = self._dialects[number.provider].batches
-        for part in [told] if batches else [[one] for one in told]:
-            if not await self._try(number, part):
-                self._outbox(number.id).waiting.extend(part)
-                self._start(number.id)
-        self._schedule(number, planned)
+        try:
+            batches = self._dialects[number.provider].batches
+            for part in [told] if batches else [[one] for one in told]:
+                if not await self._try(number, part):
+                    self._outbox(number.id).waiting.extend(part)
+                    self._start(number.id)
+            self._schedule(number, planned)
+        finally:
+            self._early -= 1
 
     async def _post(self, number: Number, batch: Sequence[Told | Inbound]) -> None:
         """Post one batch until it is taken or the tries are used up."""
@@ -244,7 +223,7 @@ class Receipts:
         record = self._world.record
         told = [item for item in batch if isinstance(item, Told) and record.outcomes[item.row] == ACCEPTED]
         heard = [item for item in batch if isinstance(item, Inbound)]
-        if not told and not heard:
+        if not (told or heard):
             return True
         for item in told:
             record.tell(item.row, item.status)
@@ -253,8 +232,9 @@ class Receipts:
         if webhook is None:
             return True
         self.tally.posts += 1
-        way = dialect.push(number, webhook) if isinstance(dialect, Pushing) else self._deliver(webhook)
-        taken = await way
+        taken = await (
+            dialect.push(number, webhook) if isinstance(dialect, Pushing) else self._deliver(webhook)
+        )
         if taken:
             self.tally.statuses += len(told)
             self.tally.inbound += len(heard)
@@ -269,14 +249,11 @@ class Receipts:
         session = await self._open()
         limit = aiohttp.ClientTimeout(total=self._world.config.receipts.timeout)
         try:
+            url = URL(webhook.url, encoded=True)  # as it was given: whoever signs it signs these characters
             async with session.request(
-                webhook.method,
-                URL(webhook.url, encoded=True),  # as it was given: whoever signs it signs these characters
-                data=webhook.body or None,
-                headers=webhook.headers,
-                allow_redirects=False,
-                timeout=limit,
-            ) as reply:
+                webhook.method, url, data=webhook.body or None, headers=webhook.headers,
+                allow_redirects=False, timeout=limit,
+            ) as reply:  # fmt: skip
                 await reply.read()
                 return 200 <= reply.status < 300
         except (aiohttp.ClientError, OSError, TimeoutError):
@@ -290,8 +267,3 @@ class Receipts:
                 connector=aiohttp.TCPConnector(limit=0), headers={"User-Agent": "clarion-sandbox"}
             )
         return self._session
-
-
-def _lot(row: int, seed: int) -> float:
-    """A number in 0..1 that is the same for a row on every run."""
-    return ((row + 1) * 2654435761 + seed * 40503) % 2**32 / 2**32

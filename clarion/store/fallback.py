@@ -3,9 +3,7 @@
 Whoever ends a message notes it here in the same transaction where its lane has a next one: settling
 (`store.attempt`), receipts (`store.receipt`), what leaves the queue unsaid (`store.queue`), what never
 enters it (`store.expansion`), and the intent, where a campaign goes on by time alone. So nothing is lost to
-a crash. `move` reads the message again under its lock: what has been delivered meanwhile stays.
-
-Locks are taken as elsewhere: attempts, then messages, then what is noted here.
+a crash. What is noted is moved on by `store.moving`.
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ from psycopg.rows import class_row, tuple_row
 
 from clarion.kit.db import Connection, Row, array, row, rows
 from clarion.kit.ids import floor7
-from clarion.store import tally
 from clarion.store.cohort import within
 from clarion.store.ordered import keep_order
 
@@ -117,15 +114,6 @@ class Fallen:
     late: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """Whose message is ready again over another channel, and of which run."""
-
-    message_id: UUID
-    run_id: UUID
-    lane_id: UUID
-
-
 async def workspaces(connection: Connection, now: datetime) -> list[UUID]:
     """Which have something to see to; needs no tenant."""
     async with connection.cursor(row_factory=tuple_row) as cursor:
@@ -150,8 +138,9 @@ async def pending(connection: Connection, campaign_id: UUID) -> bool:
     """Whether anything of a campaign is known not to have arrived and has not been seen to."""
     found = await row(
         connection,
-        """SELECT EXISTS (SELECT FROM fallback f JOIN lane l ON l.id = f.lane_id
-           WHERE l.campaign_id = %s AND NOT f.late) AS some""",
+        """SELECT EXISTS (SELECT FROM lane l CROSS JOIN LATERAL (
+             SELECT FROM fallback f WHERE f.lane_id = l.id AND NOT f.late LIMIT 1) f
+           WHERE l.campaign_id = %s) AS some""",
         (campaign_id,),
     )
     return bool(found and found["some"])
@@ -175,109 +164,3 @@ async def onward(connection: Connection, lane_id: UUID) -> list[Row]:
            JOIN channel c ON c.id = l.channel_id ORDER BY o.place""",
         (lane_id,),
     )
-
-
-_LOCK_ATTEMPTS: LiteralString = """
-SELECT count(*) FROM (SELECT a.id FROM unnest(%(id)s::uuid[]) AS s(id) CROSS JOIN LATERAL (
-  SELECT t.id FROM {attempt} t WHERE t.message_id = s.id AND t.effective LIMIT 1) a ORDER BY a.id) w
-CROSS JOIN LATERAL (SELECT t.id FROM {attempt} t WHERE t.id = w.id LIMIT 1 FOR NO KEY UPDATE) a
-"""
-_LOCK_MESSAGES: LiteralString = """
-SELECT count(*) FROM (SELECT id FROM unnest(%(id)s::uuid[]) AS s(id) ORDER BY id) w
-CROSS JOIN LATERAL (SELECT t.id FROM {message} t WHERE t.id = w.id LIMIT 1 FOR NO KEY UPDATE) m
-"""
-
-# Of each message the first address that a lane further on reaches, where its person wants to hear there. Who
-# asked for no more at the present address is left alone.
-_MOVE: LiteralString = (
-    """
-WITH picked AS MATERIALIZED (
-  SELECT m.*, m.recipient_key AS contact_id
-  FROM unnest(%(id)s::uuid[], %(late)s::boolean[]) AS s(id, late) CROSS JOIN LATERAL (
-    SELECT t.* FROM {message} t
-    WHERE t.id = s.id AND t.lane_id = %(lane)s AND t.expires_at > %(now)s
-      AND (t.state = 'undelivered'
-        OR t.state = 'failed' AND t.reason IN ('refused', 'attempts_used_up', 'address_gone')
-        OR t.state = 'skipped' AND t.reason = ANY (%(unreached)s)
-        OR s.late AND t.state IN ('accepted', 'unknown'))
-    LIMIT 1) m
-  WHERE NOT EXISTS (SELECT FROM address a JOIN consent o
-    ON o.workspace_id = clarion_workspace() AND o.consent_key = a.consent_key AND o.state = 'out'
-    WHERE a.id = m.address_id)
-), reach AS MATERIALIZED (
-  SELECT p.id, p.run_id, p.once_key, p.state AS before, p.contact_id, p.content_version_id, p.expires_at,
-    a.lane_id, a.address_id, a.consent_key, t.variables,
-    row_number() OVER (PARTITION BY p.run_id, a.consent_key ORDER BY p.id) AS nth
-  FROM picked p
-  CROSS JOIN LATERAL (
-    SELECT FROM contact c WHERE c.id = p.contact_id AND c.status NOT IN ('erased', 'merged') LIMIT 1) c
-  CROSS JOIN LATERAL (
-    SELECT n.lane_id, d.id AS address_id, d.consent_key
-    FROM unnest(%(lanes)s::uuid[], %(schemes)s::text[]) WITH ORDINALITY AS n(lane_id, scheme, place)
-    JOIN address d ON d.contact_id = p.contact_id AND d.scheme = n.scheme AND d.status = 'active'
-    WHERE NOT EXISTS (SELECT FROM consent o WHERE o.workspace_id = clarion_workspace()
-                      AND o.consent_key = d.consent_key AND o.state = 'out')
-    ORDER BY n.place, d.position, d.id LIMIT 1) a
-  LEFT JOIN LATERAL (
-    SELECT t.variables FROM {attempt} t WHERE t.message_id = p.id ORDER BY t.number DESC LIMIT 1) t ON true
-), going AS MATERIALIZED (
-  -- where a run is one-an-address, nobody else of it may have this one
-  SELECT * FROM reach r WHERE r.once_key IS NULL AND NOT %(once)s OR r.nth = 1 AND NOT EXISTS (
-    SELECT FROM {message} o WHERE o.run_id = r.run_id AND o.once_key = r.consent_key AND o.id <> r.id)
-), moved AS (
-  UPDATE {message} m SET was = m.state, was_reason = m.reason, state = 'ready', reason = NULL, tries = 0,
-    due_at = %(now)s, settled_at = NULL, lane_id = g.lane_id, address_id = g.address_id,
-    once_key = CASE WHEN %(once)s THEN g.consent_key END
-  FROM going g WHERE m.id = g.id
-  RETURNING m.id, m.run_id, m.was, m.was_reason, m.state, m.reason, m.lane_id, m.content_version_id,
-    m.expires_at, m.address_id, g.contact_id, g.consent_key, g.variables
-), freed AS (
-  -- that try stands no longer: the provider says that it did not arrive, or the campaign allows two
-  UPDATE {attempt} a SET effective = false, unknown_since = NULL, detail = %(detail)s,
-    state = CASE WHEN m.was = 'accepted' THEN a.state ELSE 'settled_not_sent' END
-  FROM moved m WHERE a.message_id = m.id AND a.effective
-), queued AS (
-  INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id,
-    consent_key, content_version_id, expires_at, variables)
-  SELECT m.lane_id, %(now)s, m.id, %(cohort)s, clarion_workspace(), m.contact_id, m.address_id,
-    m.consent_key, m.content_version_id, m.expires_at, m.variables
-  FROM moved m
-), counted AS ("""
-    + tally.ADD
-    + """)
-SELECT id AS message_id, run_id, lane_id FROM moved
-"""
-)
-DETAIL = "it did not arrive; it went on over the next channel"
-
-
-async def move(
-    connection: Connection,
-    fallen: Sequence[Fallen],
-    onward: Sequence[tuple[UUID, str]],
-    now: datetime,
-    *,
-    once_an_address: bool,
-) -> list[Moved]:
-    """Put messages of one lane and cohort into the queue of a lane further on; those that went.
-
-    `onward` are (lane, scheme) pairs, the preferred first. The others stay as they ended: nobody is to be
-    reached further on, they arrived after all, or their time is over. None is noted any more afterwards.
-    """
-    cohort, lane_id = fallen[0].cohort, fallen[0].lane_id
-    params = {
-        "id": array(one.message_id.hex for one in fallen),
-        "late": array("t" if one.late else "f" for one in fallen),
-        "lane": lane_id, "cohort": cohort, "now": now, "once": once_an_address, "detail": DETAIL,
-        "unreached": list(UNREACHED), "lanes": [lane for lane, _ in onward],
-        "schemes": [scheme for _, scheme in onward],
-    }  # fmt: skip
-    async with connection.cursor(row_factory=class_row(Moved)) as cursor:
-        await cursor.execute(within(_LOCK_ATTEMPTS, cohort), params)
-        await cursor.execute(within(_LOCK_MESSAGES, cohort), params)
-        await cursor.execute(within(_MOVE, cohort), params)
-        moved = await cursor.fetchall()
-    await connection.execute(
-        "DELETE FROM fallback WHERE lane_id = %(lane)s AND message_id = ANY (%(id)s::uuid[])", params
-    )
-    return moved

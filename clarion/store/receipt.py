@@ -66,16 +66,24 @@ _APPLY = (
     """
 WITH found AS MATERIALIZED (
   SELECT s.*, a.place, a.message_id, a.held, a.stands, r.at AS told_at, coalesce(r.code, '') AS told_code,
+    coalesce(w.elsewhere, false) AS elsewhere, coalesce(w.twice, false) AS twice,
     -- it failed, and is retried for that: that it was accepted before is no news, and must not undo it
-    CASE WHEN s.status = 'accepted' AND a.state = 'settled_not_sent' THEN EXISTS (
+    CASE WHEN s.status = 'accepted' AND w.elsewhere AND w.twice THEN true
+      WHEN s.status = 'accepted' AND a.state = 'settled_not_sent' THEN EXISTS (
       SELECT FROM {receipt} f WHERE f.attempt_id = s.attempt_id AND f.status = 'failed')
       ELSE s.status = 'failed' END AS weak
   FROM unnest(%(attempt)b::uuid[], %(status)b::text[], %(at)b::timestamptz[], %(code)b::text[],
     %(provider)b::text[]) AS s(attempt_id, status, at, code, provider_id)
   CROSS JOIN LATERAL (
-    SELECT t.ctid AS place, t.message_id, t.state, t.state = 'accepted' AS held,
+    SELECT t.ctid AS place, t.message_id, t.lane_id, t.effective, t.state, t.state = 'accepted' AS held,
       t.state = 'accepted' AND t.effective AS stands
     FROM {attempt} t WHERE t.id = s.attempt_id LIMIT 1) a
+  LEFT JOIN LATERAL (
+    -- its message went on over another channel; where that was by time alone, it may arrive twice
+    SELECT t.lane_id <> a.lane_id AND NOT a.effective AS elsewhere, l.next_after IS NOT NULL AS twice
+    FROM {message} t CROSS JOIN LATERAL (
+      SELECT lane.next_after FROM lane WHERE lane.id = a.lane_id LIMIT 1) l
+    WHERE NOT a.stands AND t.id = a.message_id LIMIT 1) w ON true
   LEFT JOIN LATERAL (
     SELECT t.at, t.code FROM {receipt} t WHERE t.attempt_id = s.attempt_id AND t.status = s.status
     LIMIT 1) r ON true
@@ -87,14 +95,14 @@ WITH found AS MATERIALIZED (
   ON CONFLICT (attempt_id, status, cohort) DO UPDATE SET at = excluded.at, code = excluded.code
     WHERE (excluded.at, coalesce(excluded.code, '')) < (r.at, coalesce(r.code, ''))
 ), heard AS MATERIALIZED (
-  SELECT attempt_id, place, message_id, held, stands, max(provider_id) AS provider_id,
+  SELECT attempt_id, place, message_id, held, stands, twice, max(provider_id) AS provider_id,
     bool_or(NOT weak) AS taken, bool_or(status = 'failed') AS failed,
-    bool_or(status = 'failed' AND told_at IS NULL) AS failed_now,
+    bool_or(status = 'failed' AND told_at IS NULL AND NOT elsewhere) AS failed_now,
     min(code) FILTER (WHERE status = 'failed') AS code,
     min(at) FILTER (WHERE status = 'delivered') AS delivered_at,
     min(at) FILTER (WHERE status = 'read') AS read_at,
     row_number() OVER (PARTITION BY message_id ORDER BY attempt_id) = 1 AS first
-  FROM fresh GROUP BY attempt_id, place, message_id, held, stands
+  FROM fresh GROUP BY attempt_id, place, message_id, held, stands, twice
 ), raised AS (
   UPDATE {attempt} a SET state = 'accepted', unknown_since = NULL, settled_at = %(now)s,
     provider_id = coalesce(a.provider_id, h.provider_id),
@@ -102,7 +110,7 @@ WITH found AS MATERIALIZED (
       SELECT FROM {attempt} o WHERE o.message_id = h.message_id AND o.effective))
   FROM heard h WHERE a.ctid = h.place AND NOT h.stands AND (h.taken OR h.failed_now)
   RETURNING h.attempt_id, h.message_id, h.taken, h.failed, h.failed_now, h.code, h.delivered_at, h.read_at,
-    a.effective, h.held
+    a.effective, h.held, h.twice
 ), news AS MATERIALIZED (
   SELECT message_id, min(delivered_at) AS delivered_at, min(read_at) AS read_at,
     min(code) FILTER (WHERE failed AND effective) AS code, bool_or(failed AND effective) AS failed,
@@ -142,7 +150,8 @@ WITH found AS MATERIALIZED (
 SELECT (SELECT count(*) FROM found) AS found,
   (SELECT jsonb_object_agg(status, n) FROM (
      SELECT status, count(*) AS n FROM fresh WHERE told_at IS NULL GROUP BY status) s) AS fresh,
-  (SELECT array_agg(attempt_id) FROM raised WHERE taken AND NOT effective AND NOT held) AS contradicted,
+  (SELECT array_agg(attempt_id) FROM raised
+   WHERE taken AND NOT effective AND NOT held AND NOT twice) AS contradicted,
   (SELECT array_agg(attempt_id) FROM fresh WHERE status = 'failed' AND told_at IS NULL) AS failed
 """
 )

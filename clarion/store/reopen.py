@@ -18,8 +18,7 @@ from psycopg.rows import tuple_row
 from clarion.kit.db import Connection
 from clarion.store import tally
 from clarion.store.ordered import keep_order
-from clarion.store.routes import ROUTES, Route, params
-from clarion.store.routes import chosen as routed
+from clarion.store.routes import ROUTES, Route, chosen, params
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +32,32 @@ class Reopened:
     last: UUID | None
 
 
+# Of a person `k` the first way that reaches them.
+_WAY: LiteralString = """SELECT n.lane_id, address.id, address.consent_key
+    FROM unnest(%(lanes)s::uuid[], %(schemes)s::text[]) WITH ORDINALITY AS n(lane_id, scheme, place)
+    JOIN address ON address.contact_id = k.subject_id AND address.status = 'active'
+      AND address.scheme = n.scheme
+    ORDER BY n.place, address.position, address.id LIMIT 1"""
+
+# Over a pool: its channel as the expansion chooses it; where none fits, what comes after the pool.
+_WAY_OF_POOL: LiteralString = f"""SELECT f.lane_id, f.id, f.consent_key FROM (
+      SELECT 0 AS place, r.lane_id, a.id, a.consent_key FROM (
+        SELECT address.id, address.consent_key, address.value, address.last_channel_id FROM address
+        WHERE address.contact_id = k.subject_id AND address.status = 'active'
+          AND address.scheme = ANY (%(pool_schemes)s)
+        ORDER BY array_position(%(pool_schemes)s, address.scheme), address.position, address.id LIMIT 1) a
+      LEFT JOIN LATERAL ({chosen("c.channel_id")}) r ON true
+      UNION ALL (SELECT 1, w.* FROM ({_WAY}) w)
+    ) f ORDER BY f.lane_id IS NULL, f.place LIMIT 1"""
+
+
 def _statement(*, pooled: bool) -> LiteralString:
     """What opens a chunk again; of a run over a pool the lane is chosen anew, as the expansion does."""
     routes: LiteralString = ROUTES + ", " if pooled else ""
     own: LiteralString = ", contact.channel_id" if pooled else ""
-    route: LiteralString = ", r.lane_id" if pooled else ""
-    chosen: LiteralString = f"LEFT JOIN LATERAL ({routed('c.channel_id')}) r ON true" if pooled else ""
-    told: LiteralString = ", address.value, address.last_channel_id" if pooled else ""
-    apart: LiteralString = ", r.lane_id IS NULL" if pooled else ""
+    way = _WAY_OF_POOL if pooled else _WAY
+    apart: LiteralString = ", a.lane_id IS NULL" if pooled else ""
     no_route: LiteralString = "WHEN r.lane_id IS NULL THEN 'no_route'" if pooled else ""
-    lane: LiteralString = "j.lane_id" if pooled else "%(lane)s"
     return f"""
 WITH {routes}page AS MATERIALIZED (
   SELECT e.id AS enrollment_id, e.subject_id FROM enrollment e
@@ -53,20 +68,15 @@ WITH {routes}page AS MATERIALIZED (
     WHERE message.enrollment_id = p.enrollment_id AND message.cohort = %(cohort)s AND message.run_id = %(run)s
       AND message.state = ANY (%(states)s::message_state[]) LIMIT 1 FOR NO KEY UPDATE) m
 ), reach AS MATERIALIZED (
-  SELECT k.id, k.subject_id, k.state, k.reason, k.once_key, a.id AS address_id, a.consent_key,
-    c.status{route},
+  SELECT k.id, k.subject_id, k.state, k.reason, k.once_key, a.lane_id, a.id AS address_id, a.consent_key,
+    c.status,
     -- whether the row holds the key of this very address already
     k.once_key IS NOT DISTINCT FROM a.consent_key AS own,
     row_number() OVER (PARTITION BY a.consent_key, k.once_key IS NOT DISTINCT FROM a.consent_key{apart}
                        ORDER BY k.subject_id) AS nth
   FROM picked k
   CROSS JOIN LATERAL (SELECT contact.status{own} FROM contact WHERE contact.id = k.subject_id LIMIT 1) c
-  LEFT JOIN LATERAL (
-    SELECT address.id, address.consent_key{told} FROM address
-    WHERE address.contact_id = k.subject_id AND address.status = 'active'
-      AND address.scheme = ANY (%(schemes)s)
-    ORDER BY array_position(%(schemes)s, address.scheme), address.position, address.id LIMIT 1) a ON true
-  {chosen}
+  LEFT JOIN LATERAL ({way}) a ON true
 ), judged AS MATERIALIZED (
   SELECT r.*, CASE
     WHEN r.status = 'erased' THEN 'erased'
@@ -90,7 +100,7 @@ WITH {routes}page AS MATERIALIZED (
     expires_at = CASE WHEN j.why IS NULL THEN %(expires)s ELSE m.expires_at END,
     settled_at = CASE WHEN j.why IS NULL THEN NULL ELSE m.settled_at END,
     address_id = coalesce(j.address_id, m.address_id),
-    lane_id = CASE WHEN j.why IS NULL THEN {lane} ELSE m.lane_id END,
+    lane_id = CASE WHEN j.why IS NULL THEN j.lane_id ELSE m.lane_id END,
     once_key = CASE WHEN %(once)s AND j.why IS NULL THEN j.consent_key ELSE m.once_key END
   FROM judged j
   WHERE m.id = j.id AND m.cohort = %(cohort)s
@@ -127,7 +137,7 @@ async def reopen_chunk(
     run: Mapping[str, Any],
     *,
     states: Sequence[str],
-    schemes: Sequence[str],
+    ways: Sequence[tuple[UUID, str]],
     once_an_address: bool,
     after: UUID | None,
     expires_at: datetime,
@@ -135,10 +145,13 @@ async def reopen_chunk(
     now: datetime,
     detail: str,
     routes: Sequence[Route] | None = None,
+    pool_schemes: Sequence[str] = (),
 ) -> Reopened:
     """Open again what of an expanded run is in `states`, for the next `limit` people of its campaign.
 
-    It begins over the run's own channel, or the one that is chosen of `routes`, whichever it ended on.
+    `ways` are (lane, scheme) pairs, the preferred first: it begins over the first channel that reaches the
+    person, whichever it ended on. Given `routes`, of a run over a pool that reaches `pool_schemes`, the ways
+    are those after it.
 
     `detail` is noted at tries of which the provider said that they did not arrive.
     """
@@ -147,10 +160,10 @@ async def reopen_chunk(
         await cursor.execute(
             _OVER_ONE if routes is None else _OVER_POOL,
             {
-                **({} if routes is None else params(routes)),
+                **params(routes or ()), "pool_schemes": list(pool_schemes),
                 "campaign": run["campaign_id"], "run": run["id"], "cohort": run["cohort"],
-                "lane": run["lane_id"],
-                "after": after or UUID(int=0), "states": list(states), "schemes": list(schemes),
+                "after": after or UUID(int=0), "states": list(states),
+                "lanes": [lane for lane, _ in ways], "schemes": [scheme for _, scheme in ways],
                 "once": once_an_address, "expires": expires_at, "limit": limit, "now": now,
                 "detail": detail,
             },

@@ -25,6 +25,7 @@ class Unanswered:
     waiting: Waiting
 
 
+LOOKED_AT = 20  # unknowns for each that may be repeated, at most: there may be very many, and none that may
 CLAIMED = "asked_again"  # the code of an attempt for which the same call is being made once more
 
 
@@ -41,19 +42,28 @@ async def unanswered(
                  d.consent_key, m.content_version_id, m.expires_at, a.number - 1, a.variables, d.scheme,
                  d.value, d.last_inbound_at, c.name, c.language, c.country, c.timezone, c.external_id,
                  c.fields, false AS opted_out, false AS erased
-               FROM attempt a
+               FROM (
+                 SELECT t.* FROM attempt t
+                 WHERE t.workspace_id = clarion_workspace() AND t.unknown_since IS NOT NULL
+                   AND t.channel_id = %(channel)s AND t.id >= %(since)s
+                 ORDER BY random() LIMIT %(looked)s) a
                CROSS JOIN LATERAL (
                  SELECT t.* FROM message t WHERE t.id = a.message_id AND t.cohort = a.cohort LIMIT 1) m
                CROSS JOIN LATERAL (SELECT t.* FROM address t WHERE t.id = a.address_id LIMIT 1) d
                CROSS JOIN LATERAL (SELECT t.* FROM contact t WHERE t.id = d.contact_id LIMIT 1) c
                CROSS JOIN LATERAL (
                  SELECT FROM lane t WHERE t.id = a.lane_id AND t.state = 'open' LIMIT 1) l
-               WHERE a.workspace_id = clarion_workspace() AND a.unknown_since IS NOT NULL
-                 AND a.channel_id = %(channel)s AND a.id >= %(since)s AND m.expires_at > %(now)s
+               WHERE m.expires_at > %(now)s
                  AND NOT EXISTS (SELECT FROM consent o WHERE o.workspace_id = clarion_workspace()
                                  AND o.consent_key = d.consent_key AND o.state = 'out')
-               ORDER BY random() LIMIT %(limit)s""",
-            {"channel": channel_id, "since": floor7(since), "now": now, "limit": limit},
+               LIMIT %(limit)s""",
+            {
+                "channel": channel_id,
+                "since": floor7(since),
+                "now": now,
+                "limit": limit,
+                "looked": LOOKED_AT * limit,
+            },
         )
         return [
             Unanswered(found[0], found[1], found[2], Waiting(*found[3:])) for found in await cursor.fetchall()
@@ -70,9 +80,11 @@ async def claim(
 ) -> set[UUID]:
     """Write down that these are asked about again, before any byte of that; those that may be.
 
-    None where this worker owns the channel no more, or it is paused. Who is settled meanwhile is left out;
-    afterwards a person has to wait a little before deciding (`flow.unknowns`).
+    None where this worker owns the channel no more, or it is paused. Who is settled, paused, expired or opted
+    out meanwhile is left out, as by an intent; afterwards a person has to wait a little before deciding
+    (`flow.unknowns`).
     """
+    some = sorted(some, key=lambda one: one.attempt_id)  # settling and receipts lock rows in this order too
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
             """WITH owner AS MATERIALIZED (
@@ -80,14 +92,27 @@ async def claim(
                  JOIN channel_owner o ON o.channel_id = coalesce(c.account_id, c.id)
                  WHERE c.id = %(channel)s AND o.epoch = %(epoch)s AND o.worker_id = %(worker)s
                    AND c.state = 'active'
-                 FOR KEY SHARE)
-               UPDATE attempt a SET code = %(code)s, settled_at = %(now)s FROM owner
-               WHERE a.id = ANY (%(ids)s::uuid[]) AND a.cohort = ANY (%(cohorts)s::date[])
-                 AND a.state = 'unknown' RETURNING a.id""",
+                 FOR KEY SHARE
+               ), held AS MATERIALIZED (
+                 SELECT t.id, t.cohort
+                 FROM owner, unnest(%(ids)s::uuid[], %(cohorts)s::date[]) AS s(id, cohort)
+                 CROSS JOIN LATERAL (
+                   SELECT a.id, a.cohort, a.message_id, a.lane_id, a.address_id FROM attempt a
+                   WHERE a.id = s.id AND a.cohort = s.cohort AND a.state = 'unknown'
+                   LIMIT 1 FOR NO KEY UPDATE) t
+                 CROSS JOIN LATERAL (
+                   SELECT FROM lane l WHERE l.id = t.lane_id AND l.state = 'open' LIMIT 1 FOR KEY SHARE) l
+                 CROSS JOIN LATERAL (
+                   SELECT FROM message m WHERE m.id = t.message_id AND m.cohort = t.cohort
+                     AND m.expires_at > %(now)s LIMIT 1) m
+                 WHERE NOT EXISTS (
+                   SELECT FROM address d JOIN consent o ON o.workspace_id = d.workspace_id
+                     AND o.consent_key = d.consent_key AND o.state = 'out' WHERE d.id = t.address_id))
+               UPDATE attempt a SET code = %(code)s, settled_at = %(now)s FROM held
+               WHERE a.id = held.id AND a.cohort = held.cohort RETURNING a.id""",
             {
                 "channel": channel_id, "epoch": epoch, "worker": worker_id, "code": CLAIMED, "now": now,
-                "ids": sorted(one.attempt_id for one in some),
-                "cohorts": sorted({one.waiting.cohort for one in some}),
+                "ids": [one.attempt_id for one in some], "cohorts": [one.waiting.cohort for one in some],
             },
         )  # fmt: skip
         return {found[0] for found in await cursor.fetchall()}

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -90,7 +91,8 @@ class Crew:
         """SIGCONT to all, whoever stopped them."""
         for process in self.processes:
             if process.pid is not None and process.is_alive():
-                os.kill(process.pid, signal.SIGCONT)
+                with suppress(ProcessLookupError):  # it ends in this moment
+                    os.kill(process.pid, signal.SIGCONT)
         self.frozen.clear()
 
     def stop(self, timeout: float = 30.0) -> list[int | None]:

@@ -53,10 +53,12 @@ def _play(plan: Plan, scene: Scene) -> list[dict[str, Any]]:
     scene.sandbox.configure(faults=None, receipts={"mode": "none"}, callback_url=None)
     scene.sandbox.reset()
     crew = Crew(scene.environment, scene.folder)
-    rng, began, changed = Random(plan.seed + 1), time.monotonic(), False
+    rng, changed = Random(plan.seed + 1), False
     try:
         for _ in range(plan.workers):
             crew.start()
+        assert scene.wait(lambda: bool(scene.sandbox.requests()), 60, crew.supervise), "something is sent"
+        began = time.monotonic()
         while (elapsed := time.monotonic() - began) < SECONDS:
             crew.supervise()
             if plan.kills and plan.kills[0] < elapsed:

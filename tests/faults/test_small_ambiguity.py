@@ -48,8 +48,7 @@ def test_a_kill_leaves_unknown_at_most_what_was_in_flight(worlds: list[World], s
     worker = crew.start()
     _until_some_are_sent(scene, sent)
     crew.kill(worker)
-    time.sleep(0.2)  # what left before the kill arrives
-    reached = scene.sandbox.summary()["requests"]
+    reached = _arrived(scene)
     settled = scene.query(
         "SELECT count(*) AS n FROM attempt WHERE workspace_id = %s AND state <> 'in_flight'",
         scene.workspace_id,
@@ -79,3 +78,13 @@ def test_workers_replaced_one_after_the_other_leave_nothing_unknown(worlds: list
     assert crew.stop() == [0]
     assert scene.judge() == []
     assert scene.states() == {"accepted": 600}
+
+
+def _arrived(scene: Scene) -> int:
+    """How many requests reached the provider, once all that left before the kill has."""
+    before, now = -1, 0
+    while before != now:
+        before = now
+        time.sleep(0.4)
+        now = int(scene.sandbox.summary()["requests"])
+    return now

@@ -12,6 +12,7 @@ from clarion.flow import announce, fire, retry, unknowns
 from clarion.flow.services import Services
 from clarion.flow.unknowns import As
 from clarion.kit.db import rows
+from clarion.store import campaign as campaigns
 from clarion.store import receipt
 from clarion.store.receipt import Said
 from tests.flow.announcing import (
@@ -24,6 +25,7 @@ from tests.flow.announcing import (
     sent_out,
     state_of,
 )
+from tests.store.ledger.meeting import begin
 from tests.store.people import ABEBE, AMINA, person
 
 
@@ -150,3 +152,19 @@ async def test_a_settled_or_foreign_attempt_is_not_found(
     async with services.db.tenant(workspace) as connection:
         with pytest.raises(NotFound, match="no such unknown"):
             await unknowns.read(connection, attempts[0])
+
+
+async def test_whoever_holds_the_campaign_can_still_take_the_tries_that_somebody_wants_sent_again(
+    services: Services, workspace: UUID
+) -> None:
+    """Falling back holds the campaign and then takes tries; both the other way round would wait for ever."""
+    campaign_id, _, attempts = await in_doubt(services, workspace)
+    async with services.db.tenant(workspace) as holding:
+        await campaigns.lock(holding, campaign_id)
+        coming, waits = await begin(
+            services.db, workspace,
+            lambda c: unknowns.settle(c, services, attempts, As.SEND_AGAIN, by="Rosa"),
+        )  # fmt: skip
+        assert waits
+        await holding.execute("SELECT FROM attempt WHERE id = ANY (%s) FOR NO KEY UPDATE", (attempts,))
+    assert await coming == 2

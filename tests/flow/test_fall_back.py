@@ -16,7 +16,7 @@ from clarion.errors import Invalid
 from clarion.flow import announce, draft, fall_back, fire, retry
 from clarion.flow.services import Services
 from clarion.kit.db import rows
-from clarion.store import consent, receipt
+from clarion.store import consent, fallback, moving, receipt
 from clarion.store.receipt import Said
 from tests.flow.announcing import (
     HOUR,
@@ -280,3 +280,115 @@ async def test_what_is_scheduled_can_be_given_another_way(services: Services, wo
     await Dispatch(services, workspace, campaign).all(Outcome.REFUSED)
     assert await fall_back.fall_back(services, workspace) == 1
     assert await Dispatch(services, workspace, campaign, sms).all() == 1
+
+
+async def test_a_late_word_about_the_first_try_ends_nobody_who_waits_on_the_second_channel(
+    sms_after: Fallback,
+) -> None:
+    told = await sms_after.begin(how={"after": 4 * 3600, "may_arrive_twice": True})
+    told.first.watching = timedelta(hours=4)
+    begun = await told.first.begin()
+    await told.first.end(begun[:2], Outcome.ACCEPTED)
+    await told.first.end(begun[2:], Outcome.UNKNOWN)
+    at(told.services).advance(4 * 3600 + 1)
+    assert await told.fall() == 4
+    await told.hear([begun[0][1], begun[2][1]], "failed", "131026")
+    await told.hear([begun[1][1], begun[3][1]], "accepted")
+    assert await told.counted() == {"ready": 4}, "none of this says that anybody has it"
+    assert await told.second.all(Outcome.ACCEPTED) == 4
+    assert await told.counted() == {"accepted": 4}
+
+
+async def test_what_may_arrive_twice_and_does_is_no_contradiction(sms_after: Fallback) -> None:
+    told = await sms_after.begin(how={"after": 4 * 3600, "may_arrive_twice": True})
+    told.first.watching = timedelta(hours=4)
+    begun = await told.first.begin()
+    await told.first.end(begun, Outcome.UNKNOWN)
+    at(told.services).advance(4 * 3600 + 1)
+    assert await told.fall() == 4
+    assert await told.second.all(Outcome.ACCEPTED) == 4
+    heard = await told.hear([attempt for _, attempt in begun], "delivered")
+    assert not heard.contradicted
+    assert await told.counted() == {"delivered": 4}
+
+
+async def test_a_try_that_is_still_under_way_when_its_time_is_over_goes_on_once_it_has_ended(
+    sms_after: Fallback,
+) -> None:
+    """Its worker died, say, and nobody takes the channel over for hours."""
+    told = await sms_after.begin(how={"after": 4 * 3600, "may_arrive_twice": True})
+    told.first.watching = timedelta(hours=4)
+    begun = await told.first.begin()
+    at(told.services).advance(4 * 3600 + 1)
+    assert await told.fall() == 0
+    await told.first.end(begun, Outcome.UNKNOWN)
+    at(told.services).advance(120)
+    assert await told.fall() == 4
+
+
+async def test_who_was_begun_anew_has_the_whole_time_again(sms_after: Fallback) -> None:
+    """What was found to be due may be so no longer when it is its turn."""
+    told = await sms_after.begin(how={"after": 4 * 3600, "may_arrive_twice": True})
+    told.first.watching = timedelta(hours=4)
+    await told.first.end(await told.first.begin(), Outcome.UNSENT, retry_at=at(told.services).now())
+    at(told.services).advance(4 * 3600 + 1)
+    async with told.services.db.tenant(told.workspace) as connection:
+        found = await fallback.due(connection, at(told.services).now(), 100)
+    assert len(found) == 4
+    await told.first.end(await told.first.begin(), Outcome.ACCEPTED)
+    async with told.services.db.tenant(told.workspace) as connection:
+        now = at(told.services).now()
+        lanes = [(one["id"], "tel") for one in await fallback.onward(connection, found[0].lane_id)]
+        locked = await moving.lock(connection, found)
+        assert await moving.move(connection, found, locked, lanes, now, once_an_address=False) == []
+        await moving.seen(connection, found, locked, now)
+    assert await told.noted() == 4
+    at(told.services).advance(4 * 3600 + 1)
+    assert await told.fall() == 4
+
+
+async def test_a_retry_reaches_those_too_whom_only_the_second_channel_reaches(
+    services: Services, workspace: UUID
+) -> None:
+    await people(services, workspace)
+    mail = await channel(services, workspace, "Mail", "smtp", base_url="smtp://mail.example.org")
+    sms = await channel(services, workspace, "SMS", "kannel", **SMS)
+    forms = [
+        {"channel_kind": "smtp", "content": {"kind": "email", "subject": "Closed", "text": "On Monday"}},
+        {"channel_kind": "kannel", "content": {"kind": "text", "text": "Closed on Monday"}},
+    ]
+    campaign = await written(
+        services, workspace, mail, fallback=[{"channel_id": str(sms)}], content={"variants": forms}
+    )
+    run = await launched(services, workspace, campaign)
+    await fire.fire(services, workspace, run)
+    assert await fall_back.fall_back(services, workspace) == 4
+    second = Dispatch(services, workspace, campaign, sms)
+    assert await second.all(Outcome.REFUSED) == 4
+    await fall_back.fall_back(services, workspace)
+    await fire.finish(services, workspace)
+    assert await state_of(services, workspace, campaign) == "completed"
+    async with services.db.tenant(workspace) as connection:
+        assert (await retry.retry(connection, services, campaign)).ready == 4
+    assert await second.all() == 4
+    assert await counted(services, workspace, run) == {"accepted": 4}
+
+
+async def test_an_announcement_that_nobody_can_read_keeps_no_other_from_going_on(
+    sms_after: Fallback, services: Services, workspace: UUID
+) -> None:
+    """Written by another version, perhaps."""
+    broken = await sms_after.begin()
+    await broken.first.all(Outcome.REFUSED)
+    campaign = await written(
+        services, workspace, broken.whatsapp, "Open on Tuesday", fallback=[{"channel_id": str(broken.sms)}]
+    )
+    await fire.fire(services, workspace, await launched(services, workspace, campaign, confirm_similar=True))
+    await Dispatch(services, workspace, campaign).all(Outcome.REFUSED)
+    async with services.db.tenant(workspace) as connection:
+        await connection.execute(
+            """UPDATE campaign SET definition = definition || '{"from_the_future": 1}' WHERE id = %s""",
+            (broken.campaign,),
+        )
+    assert await fall_back.fall_back(services, workspace) == 4
+    assert await broken.noted() == 4, "it is looked at again"

@@ -271,6 +271,18 @@ async def test_who_had_no_number_is_judged_again_when_one_is_there(pool: Pool) -
     assert (await pool.over())["Rosa"] == "addis"
 
 
+async def test_a_retry_begins_behind_the_pool_for_whom_no_number_takes(pool: Pool) -> None:
+    await pool.make(nairobi=KENYA, addis=ETHIOPIA)
+    whatsapp = await channel(pool.services, pool.workspace)
+    await pool.send(fallback=[{"channel_id": str(whatsapp)}], content=_both())
+    await pool.dispatch("addis").all(Outcome.REFUSED)
+    async with pool.services.db.tenant(pool.workspace) as connection:
+        assert (await retry.retry(connection, pool.services, pool.campaign)).ready == 2
+    expected = {"Amina": "nairobi", "John": "nairobi", "Abebe": "addis", "Rosa": "WhatsApp"}
+    assert await pool.over() == expected
+    assert await fall_back.fall_back(pool.services, pool.workspace) == 0, "they are on their way again"
+
+
 async def test_a_test_goes_over_the_number_that_its_reader_will_hear_from(pool: Pool) -> None:
     await pool.make(nairobi=KENYA, addis=ETHIOPIA)
     await people(pool.services, pool.workspace)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from copy import deepcopy
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,12 +22,13 @@ from clarion.flow.services import Services
 from clarion.flow.unknowns import As
 from clarion.sandbox.client import SandboxProcess
 from clarion.sandbox.twins.generic_http import TWIN
-from clarion.store import campaign, consent
+from clarion.store import campaign, consent, replay
 from tests.flow import desks
 from tests.flow.desks import Process, numbers
 from tests.store.people import pepper_of, tel
 from tests.store.sent import Sent
 
+HOUR = timedelta(hours=1)
 FIVE = numbers("+254712", 5)
 TEXT = {"variants": [{"content": {"kind": "text", "text": "Closed on Monday, {{ contact.name }}"}}]}
 
@@ -212,3 +214,26 @@ async def test_asking_again_keeps_the_limits(process: Process, sandbox: SandboxP
     assert await desk.replayer.look() == 3, "three more may go today"
     assert limiter.outstanding == 5, "each of them is outstanding once"
     assert len(sandbox.requests()) == 8
+
+
+@pytest.mark.parametrize("what", ["opts out", "is paused", "expires"])
+async def test_what_happens_between_the_look_and_the_claim_is_heeded(
+    process: Process, sandbox: SandboxProcess, what: str
+) -> None:
+    sent, desk = await unanswered(process, sandbox, "drop_before_accept")
+    now = process.services.clock.now()
+    async with process.services.db.tenant(process.workspace) as connection:
+        found = await replay.unanswered(connection, sent.channel_id, now - HOUR, now, 10)
+    async with process.services.db.tenant(process.workspace) as connection:
+        match what:
+            case "opts out":
+                keys = [consent_hash(await pepper_of(connection), tel(number)) for number in FIVE]
+                await consent.opt_out(connection, keys, now, how="reply")
+            case "is paused":
+                await campaign.set_lanes(connection, sent.campaign_id, "paused")
+            case _:
+                now = max(one.waiting.expires_at for one in found)
+    async with process.services.db.tenant(process.workspace) as connection:
+        worker = desk.shared.worker_id
+        claimed = await replay.claim(connection, sent.channel_id, worker, desk.epoch, found, now)
+    assert (len(found), claimed) == (5, set())

@@ -165,6 +165,31 @@ async def test_what_a_number_has_outstanding_counts_for_the_account_when_it_is_o
     assert len(process.provider.heard) <= 6
 
 
+async def test_nobody_sends_into_the_gap_before_a_number_that_is_opened_anew_knows_what_is_outstanding(
+    process: Process,
+) -> None:
+    nairobi, addis = await two_numbers(process, capacity=6)
+    tree = await process.own(nairobi)
+    await process.until_heard(6)
+    await asyncio.sleep(A_WHILE)
+    async with process.services.db.tenant(process.workspace) as connection:
+        for sent in (nairobi, addis):
+            await configure.change_channel(
+                connection, process.services, sent.channel_id, config={"total_timeout": 20}
+            )
+    before = [one.desk for one in tree.working.values()]
+    async with tree.learning:  # it takes long to read what was sent before
+        for _ in range(4):
+            assert await look(process, tree, nairobi)
+            await asyncio.sleep(A_WHILE / 4)
+        assert not any(one.desk is old for one in tree.working.values() for old in before)
+        assert tree.together is not None
+        assert tree.together.outstanding == 6
+    process.working += [(one.desk, one.task) for one in tree.working.values()]
+    await asyncio.sleep(A_WHILE)
+    assert tree.together.outstanding == len(process.provider.heard) == 6
+
+
 async def test_an_account_whose_limits_cannot_be_read_sends_nothing(process: Process) -> None:
     """Written by another version, perhaps: what nobody can read is not taken for no limit."""
     nairobi, _ = await two_numbers(process, daily=3)

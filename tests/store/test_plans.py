@@ -17,7 +17,21 @@ import pytest
 from clarion.domain.message import Outcome, State, Verdict, cohort_of
 from clarion.kit.db import Connection, Database, row
 from clarion.kit.ids import uuid7
-from clarion.store import alias, attempt, campaign, event, inbox, owner, queue, receipt, run, subscription
+from clarion.store import (
+    alias,
+    attempt,
+    campaign,
+    event,
+    fallback,
+    inbox,
+    moving,
+    owner,
+    queue,
+    receipt,
+    replay,
+    run,
+    subscription,
+)
 from clarion.store import workspace as workspaces
 from clarion.store.alias import Alias
 from clarion.store.expansion import Meant, expand_chunk
@@ -93,8 +107,8 @@ async def db(house: House, database: str) -> AsyncIterator[Database]:
     _as_superuser(
         house, database,
         *(f"SELECT clarion_ensure_cohort('{month}')" for month in NEIGHBOURS),
-        "TRUNCATE workspace, worker, lane, channel_owner, message, queue, attempt, receipt, tally, enrollment"
-        " CASCADE",
+        "TRUNCATE workspace, worker, lane, channel_owner, message, queue, attempt, receipt, tally,"
+        " enrollment, fallback CASCADE",
         *(f"ALTER TABLE {table} SET (autovacuum_enabled = off)" for table in TABLES if table not in
           ("message", "attempt", "receipt")),
         "DELETE FROM pg_statistic WHERE starelid IN (SELECT oid FROM pg_class WHERE relname = ANY "
@@ -448,3 +462,95 @@ async def test_reading_on_and_the_board_do_not_look_at_a_paused_lane(db: Databas
     assert [one.due for one in board if one.channel_id == scene.channel] == [False]
     looked = sum(node.read for plan in plans for node in plan.of("queue"))
     assert looked <= 4, "nothing of the paused lanes, and of each open one at most one row"
+
+
+# --- falling back
+
+
+async def _noted_late(db: Database, scene: Scene, count: int) -> None:
+    """So many that are watched, of another campaign's lane, and due long from now."""
+    async with db.tenant(scene.workspace) as connection:
+        await connection.execute(
+            """INSERT INTO fallback (message_id, lane_id, cohort, workspace_id, due_at, late)
+               SELECT clarion_uuid7(%(now)s), %(lane)s, %(cohort)s, clarion_workspace(), %(due)s, true
+               FROM generate_series(1, %(count)s)""",
+            {
+                "now": NOW, "lane": scene.lanes[0], "cohort": COHORT, "due": NOW + timedelta(hours=4),
+                "count": count,
+            },
+        )  # fmt: skip
+
+
+def _read_of_notes(plans: list[Plan]) -> float:
+    return sum(node.read for plan in plans for node in plan.of("fallback") if node.kind in SCANS)
+
+
+async def _next_lane(connection: Connection, scene: Scene) -> UUID:
+    """A second channel, on which what does not arrive goes on; its lane."""
+    channel, lane = uuid7(NOW), uuid7(NOW)
+    await connection.execute(
+        """INSERT INTO channel (id, workspace_id, name, provider, created_at, modified_at)
+           VALUES (%s, clarion_workspace(), 'SMS', 'kannel', %s, %s)""",
+        (channel, NOW, NOW),
+    )
+    await campaign.open_lane(connection, lane, channel, scene.campaigns[0], 50)
+    await campaign.open_lane(
+        connection, uuid7(NOW), scene.channel, scene.campaigns[0], 50, onward=lane, after=3600
+    )
+    return lane
+
+
+async def test_what_fell_is_noted_found_and_moved_by_key(db: Database, scene: Scene) -> None:
+    async with db.tenant(scene.workspace) as connection:
+        lane = await _next_lane(connection, scene)
+        for _ in range(4):
+            begun = await scene.intend(connection, await scene.read(connection))
+            refused = [Verdict(id, Outcome.REFUSED, State.FAILED, reason="refused") for id in begun]
+            with heard(connection) as plans:
+                assert await attempt.settle(connection, COHORT, refused, NOW) == BATCH
+            _by_key(plans, BATCH)
+            found = await fallback.due(connection, NOW, PEOPLE)
+            with heard(connection) as plans:
+                locked = await moving.lock(connection, found)
+                moved = await moving.move(
+                    connection, found, locked, [(lane, "whatsapp")], NOW, once_an_address=False
+                )
+                await moving.seen(connection, found, locked, NOW)
+            assert len(moved) == BATCH
+            _by_key(plans, BATCH)
+            assert _read_of_notes(plans) <= 4 * BATCH
+            assert await fallback.due(connection, NOW, PEOPLE) == []
+
+
+async def test_nobody_reads_what_is_watched_until_it_is_due(db: Database, scene: Scene) -> None:
+    """A campaign that goes on after four hours writes as many notes as it has people."""
+    await _noted_late(db, scene, 20_000)
+    async with db.tenant(scene.workspace) as connection:
+        for _ in range(4):
+            with heard(connection) as plans:
+                assert await fallback.due(connection, NOW, 2000) == []
+                assert not await fallback.pending(connection, scene.campaigns[0])
+                await connection.execute("SHOW server_version")
+            assert _read_of_notes(plans) <= 10
+    async with db.glance() as connection:
+        with heard(connection) as plans:
+            assert await fallback.workspaces(connection, NOW) == []
+            await connection.execute("SHOW server_version")
+        assert _read_of_notes(plans) <= 10
+
+
+async def test_what_may_be_asked_again_is_found_among_thousands_without_looking_at_all_their_people(
+    db: Database, scene: Scene
+) -> None:
+    async with db.tenant(scene.workspace) as connection:
+        begun = await scene.intend(connection, await scene.read(connection, limit=PEOPLE))
+        unknown = [Verdict(id, Outcome.UNKNOWN, State.UNKNOWN, code="unanswered") for id in begun]
+        assert await attempt.settle(connection, COHORT, unknown, NOW) == PEOPLE
+        for _ in range(4):
+            with heard(connection) as plans:
+                found = await replay.unanswered(connection, scene.channel, NOW - timedelta(hours=1), NOW, 10)
+                await connection.execute("SHOW server_version")
+            assert len(found) == 10
+            for plan in plans:
+                for node in plan.of("message", "contact", "address"):
+                    assert node.read <= 400, (node, plan.text)

@@ -7,6 +7,7 @@ every desk asks beside its own.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -50,8 +51,9 @@ class Tree:
     working: dict[UUID, Working] = field(default_factory=dict)
     broken: list[tuple[UUID, ClarionError]] = field(default_factory=list)  # what could not be opened, and why
     _ids: list[UUID] = field(default_factory=list)
+    _before: dict[UUID, list[Broker]] = field(default_factory=dict)  # of channels whose desk is opened anew
     _first: list[Broker] | None = None  # those that learned together what was sent before
-    _learning: asyncio.Lock = field(default_factory=asyncio.Lock)
+    learning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     def open(cls, shared: Shared, http: Http, members: Siblings, epoch: int, valid_until: float) -> Tree:
@@ -95,9 +97,7 @@ class Tree:
                 one.desk.stop()
             if one.desk.stopping and one.task.done() and not one.desk.calls.begun:
                 await self._end(channel_id)
-        for channel in active.values():
-            if channel.id not in self.working:
-                self._begin(channel)
+        self._begin_all(members.active)
         return bool(active)
 
     def nudge(self, channel_id: str) -> None:
@@ -169,6 +169,13 @@ class Tree:
 
     # --- desks
 
+    def _begin_all(self, active: Sequence[Channel]) -> None:
+        for channel in active:
+            if channel.id not in self.working:
+                self._begin(channel)
+        for channel_id in self._before.keys() - self.working.keys():
+            self._leave(channel_id)
+
     def _begin(self, channel: Channel) -> None:
         try:
             sender = channel.provider.sender(channel.account, self.http)
@@ -182,7 +189,7 @@ class Tree:
     async def _learn(self, shared: Shared, channel: Channel, broker: Broker) -> None:
         """What was sent before: at first for all desks together, so that nobody goes before the account's
         limiter knows of everybody; of a channel that comes later, for its own alone."""
-        async with self._learning:
+        async with self.learning:
             if self._first is None:
                 brokers = {id: (one.desk.channel, one.desk.broker) for id, one in self.working.items()}
                 others = [id for id in self._ids if id not in brokers]
@@ -190,9 +197,16 @@ class Tree:
                 self._first = [broker for _, broker in brokers.values()]
             if not any(broker is one for one in self._first):
                 await history.remember_one(shared, channel, broker)
+            self._leave(channel.id)
 
     async def _end(self, channel_id: UUID) -> None:
+        """What it holds of the account stays held until its successor knows of that, or there is none: the
+        other channels must not send into a gap between the two."""
         one = self.working.pop(channel_id)
+        self._before.setdefault(channel_id, []).append(one.desk.broker)
         await one.desk.drain(0.0)
-        one.desk.broker.leave()
         one.desk.calls.gauges.forget()
+
+    def _leave(self, channel_id: UUID) -> None:
+        for broker in self._before.pop(channel_id, []):
+            broker.leave()

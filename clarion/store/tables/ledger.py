@@ -183,6 +183,7 @@ fallback = table(
     moment("due_at"),
     Column("late", Boolean, nullable=False, server_default=text("false")),
     Index("fallback_due", "workspace_id", "due_at", "message_id"),
+    Index("fallback_known", "lane_id", postgresql_where=text("NOT late")),
     storage={"autovacuum_vacuum_scale_factor": 0.05, "autovacuum_vacuum_cost_delay": 0},
 )
 

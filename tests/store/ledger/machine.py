@@ -81,6 +81,7 @@ class Ledger(Plots):
                 self.expand(one, 3)
         self._drain()
         self.the_ledger_tells_the_truth()
+        assert not self.look()["noted"], "something is noted for ever"
         assert len(self.model.owed) == sum(self.model.reached.values())
         for owed in self.model.owed.values():
             assert owed.state in ENDS, f"{owed} was never brought to an end"
@@ -94,9 +95,12 @@ class Ledger(Plots):
                 self.settle([verdict(tried.id, answer, self.clock.now())])
             for one in self.world.campaigns:
                 if self.model.lanes[one.lane].state == "cancelled":
-                    self.empty(one.lane, 12)
-            if not self.model.waiting() and not self.unknowns():
+                    for lane in one.lanes:
+                        self.empty(lane, 12)
+                self.fall(one)
+            if not self.model.waiting() and not self.unknowns() and not self.look()["noted"]:
                 return
+            self.pass_time(70)  # until what was under way is looked at again
 
     async def _forget(self) -> None:
         """The board is over all workspaces: what this one shows on it goes."""

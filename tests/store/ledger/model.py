@@ -42,12 +42,34 @@ class Owed:
     id: UUID | None = None
     counted: int = 0
     surmised: bool = False
+    further: bool = False  # it is on the second channel
+    noted: bool = False  # that it is to go on
 
-    def reopen(self, key: bytes | None, due: datetime, expires_at: datetime) -> None:
+    @property
+    def lane(self) -> UUID:
+        return self.campaign.further if self.further else self.campaign.lane
+
+    @property
+    def key(self) -> bytes | None:
+        """Of the address that it goes to."""
+        return self.person.sms if self.further else self.person.key
+
+    @property
+    def falls(self) -> bool:
+        """Whether it is known that it did not arrive, and there is another channel."""
+        if self.further:
+            return False
+        return self.state is State.UNDELIVERED or self.reason in ("refused", "attempts_used_up", "no_address")
+
+    def note(self) -> None:
+        self.noted |= self.falls
+
+    def reopen(self, once: bool, further: bool, due: datetime, expires_at: datetime) -> None:
         # what the provider said did not arrive may have: then nothing is certain any more
         self.surmised |= self.state is State.UNDELIVERED
-        self.state, self.reason = State.READY, None
-        self.queued, self.expires_at, self.once_key, self.counted = due, expires_at, key, 0
+        self.state, self.reason, self.further, self.noted = State.READY, None, further, False
+        self.queued, self.expires_at, self.counted = due, expires_at, 0
+        self.once_key = self.key if once else None
 
     def know(self, id: str) -> None:
         self.id = UUID(id)
@@ -101,7 +123,7 @@ class Model:
 
     def __post_init__(self) -> None:
         for one in self.world.campaigns:
-            self.lanes[one.lane] = Lane()
+            self.lanes |= {lane: Lane() for lane in one.lanes}
             self.reached[one.run] = 0
 
     @property
@@ -110,7 +132,7 @@ class Model:
 
     def waiting(self, lane: UUID | None = None) -> list[Owed]:
         """Messages in the queue."""
-        return [o for o in self.owed.values() if o.queued and lane in (None, o.campaign.lane)]
+        return [o for o in self.owed.values() if o.queued and lane in (None, o.lane)]
 
     # --- who is meant
 
@@ -121,10 +143,11 @@ class Model:
         said = self._said(campaign)
         fresh: list[Owed] = []
         for person in people:
-            reason = self._why_not(person, said)
+            reason = self._why_not(person, person.key, said)
             state, due = (State.SKIPPED, None) if reason else (State.READY, max(self.now, self.began))
             key = person.key if campaign.once and not reason else None
             fresh.append(Owed(person, campaign, state, reason, due, self.expires_at, key))
+            fresh[-1].note()
             said.add(key)
 
         def apply() -> None:
@@ -136,14 +159,14 @@ class Model:
 
         return apply
 
-    def _why_not(self, person: Person, said: Collection[bytes | None]) -> str | None:
+    def _why_not(self, person: Person, key: bytes | None, said: Collection[bytes | None]) -> str | None:
         if person.erased:
             return "erased"
-        if person.key is None:
+        if key is None:
             return "no_address"
-        if person.key in self.out:
+        if key in self.out:
             return "opted_out"
-        return "duplicate_address" if person.key in said else None
+        return "duplicate_address" if key in said else None
 
     def _said(self, campaign: Campaign) -> set[bytes | None]:
         return {o.once_key for o in self.owed.values() if o.campaign is campaign}
@@ -153,14 +176,48 @@ class Model:
         said, effects = self._said(campaign), list[Effect]()
         ended = [o for o in self.owed.values() if o.campaign is campaign and o.state in states]
         for owed in sorted(ended, key=lambda o: o.person.contact):
-            key = owed.person.key if campaign.once else None
-            why = self._why_not(owed.person, said - {owed.once_key})
+            further = owed.person.key is None
+            key = owed.person.sms if further else owed.person.key
+            why = self._why_not(owed.person, key, said - {owed.once_key} if owed.once_key == key else said)
             if why is None:
-                effects.append(partial(owed.reopen, key, self.now, expires_at))
-                said.add(key)
+                effects.append(partial(owed.reopen, campaign.once, further, self.now, expires_at))
+                said.add(key if campaign.once else None)
             elif owed.state is State.SKIPPED:
                 effects.append(partial(setattr, owed, "reason", why))
         return all_of(*effects)
+
+    def fall(self, campaign: Campaign, noted: Collection[UUID]) -> tuple[set[UUID], Effect]:
+        """What did not arrive goes on over the next channel; which messages."""
+        some = [o for o in self.owed.values() if o.campaign is campaign and o.id in noted]
+        said, going = self._said(campaign), list[Owed]()
+        given: set[bytes | None] = set()
+        for owed in sorted(some, key=lambda o: str(o.id)):
+            if not self._goes_on(owed):
+                continue
+            first = owed.person.sms not in given
+            given.add(owed.person.sms)
+            if not campaign.once or (first and owed.person.sms not in said - {owed.once_key}):
+                going.append(owed)
+        there, now = [owed for owed in some if owed.state is not State.READY], self.now
+
+        def apply() -> None:
+            for owed in there:
+                owed.noted = False
+            for owed in going:
+                owed.reopen(campaign.once, True, now, owed.expires_at)
+
+        return {owed.id for owed in going if owed.id}, apply
+
+    def _goes_on(self, owed: Owed) -> bool:
+        person = owed.person
+        return (
+            owed.falls
+            and owed.expires_at > self.now
+            and not person.erased
+            and person.sms is not None
+            and not {owed.key, person.sms} & self.out
+            and self.lanes[owed.lane].state != "cancelled"
+        )
 
     # --- who may send
 
@@ -202,15 +259,16 @@ class Model:
         return set(granted), apply
 
     def _may(self, worker: UUID, epoch: int, one: Intended, owed: Owed) -> bool:
-        lane = self.lanes[owed.campaign.lane]
+        lane = self.lanes[owed.lane]
         return (
             self.owns(worker, epoch)
-            and self.active
+            and (self.active or owed.further)
             and lane.state == "open"
             and lane.epoch == one.lane_epoch
             and owed.queued == one.waiting.due_at
             and owed.queued <= self.now < owed.expires_at
-            and owed.person.key not in self.out
+            and owed.lane == one.waiting.lane_id
+            and owed.key not in self.out
         )
 
     def settle(self, verdicts: Iterable[Verdict]) -> Effect:
@@ -222,10 +280,10 @@ class Model:
         owed = tried.owed
         state, reason, queued = verdict.state, verdict.reason, None
         if tried.outcome not in (None, Outcome.UNKNOWN):
-            return _nothing
+            return owed.note if state is State.FAILED and owed.falls else _nothing
         if state is State.READY and owed.person.erased:
             state, reason = State.SKIPPED, "erased"
-        elif state is State.READY and self.lanes[owed.campaign.lane].state == "cancelled":
+        elif state is State.READY and self.lanes[owed.lane].state == "cancelled":
             state = State.CANCELLED
         elif state is State.READY:
             queued = verdict.retry_at
@@ -236,12 +294,16 @@ class Model:
                 owed.counted = tried.number if verdict.counts else tried.number - 1
             if owed.state not in _RISEN:
                 owed.state, owed.reason, owed.queued = state, reason, queued
+            if state is State.FAILED:
+                owed.note()
 
         return apply
 
     def receive(self, told: dict[UUID, set[str]]) -> Effect:
         """What the provider says of attempts that it accepted."""
         news = {self.tries[id]: statuses - self.tries[id].told for id, statuses in told.items()}
+        failed = [self.tries[id].owed for id, statuses in told.items() if "failed" in statuses]
+        fell = [owed for owed in failed if owed.falls]
 
         def apply() -> None:
             for tried, statuses in news.items():
@@ -255,6 +317,10 @@ class Model:
                 if owed.state is not before:
                     owed.queued = None
                     owed.reason = CODE if owed.state is State.UNDELIVERED else None
+                if "failed" in statuses:
+                    owed.note()
+            for owed in fell:
+                owed.note()
 
         return apply
 
@@ -275,7 +341,7 @@ class Model:
         if state == "in":
             return lambda: self.out.discard(key)
         # who was erased is nobody's contact any more: what waits for them is ended as erased
-        some = [o for o in self.waiting() if o.person.key == key and not o.person.erased]
+        some = [o for o in self.waiting() if o.key == key and not o.person.erased]
         ended = self.end(some, State.SKIPPED, "opted_out")
         return all_of(lambda: self.out.add(key), ended)
 
@@ -286,7 +352,10 @@ class Model:
     def switch(self, active: bool) -> None:
         self.active = active
 
-    def set_lane(self, lane_id: UUID, state: str) -> Effect:
+    def set_lanes(self, campaign: Campaign, state: str) -> Effect:
+        return all_of(*[self._set_lane(lane, state) for lane in campaign.lanes])
+
+    def _set_lane(self, lane_id: UUID, state: str) -> Effect:
         lane = self.lanes[lane_id]
         if lane.state in (state, "cancelled"):
             return _nothing

@@ -48,6 +48,7 @@ class Owning(Base):
                 once_an_address=one.once,
                 limit=limit,
                 now=now,
+                falls=True,
             )  # fmt: skip
 
         chunk = self.do(work, lambda chunk: chunk and effect(), slow=slow)
@@ -102,7 +103,7 @@ class Owning(Base):
         since = worker.settled_through - SLACK
 
         async def work(connection: Connection) -> list[Verdict]:
-            left = await attempt.abandoned(connection, [self.world.channel], epoch, since)
+            left = await attempt.abandoned(connection, [self.world.channel, self.world.sms], epoch, since)
             verdicts = [self.post_mortem(one.id, one.worker_id, provable) for one in left]
             await attempt.settle(connection, COHORT, verdicts, now)
             return verdicts

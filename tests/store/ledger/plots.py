@@ -14,7 +14,7 @@ from tests.store.ledger.wishes import Wishes
 from tests.store.ledger.world import Campaign, Person
 
 WISHES = ("stop", "start", "erase")
-ORDERS = ("pause", "pause and resume", "cancel", "channel", "retry")
+ORDERS = ("pause", "pause and resume", "cancel", "channel", "retry", "fallback")
 FATE = ("expiry", "takeover", "takeover and recovery", "death")
 HAPPENS = st.sampled_from((*WISHES, *ORDERS, *FATE, "stop", "pause and resume", "takeover and recovery"))
 # How a call ends; "" is an answer that nobody hears to a message that was accepted.
@@ -85,8 +85,8 @@ class Plots(Owning, Sending, Wishes):
     def wish(self, what: str, person: Person) -> None:
         if what == "erase":
             self.erase(person)
-        elif person.key is not None:
-            self.consent(person.key, "out" if what == "stop" else "in")
+        elif key := person.key or person.sms:
+            self.consent(key, "out" if what == "stop" else "in")
 
     def order(self, what: str, which: int, one: Campaign) -> None:
         match what:
@@ -101,6 +101,8 @@ class Plots(Owning, Sending, Wishes):
                 self.switch(not self.model.active)
             case "retry":
                 self.retry(one, undelivered=False)
+            case "fallback":
+                self.fall(one)
 
     def befall(self, what: str, which: int, worker: Worker) -> None:
         match what:

@@ -35,34 +35,46 @@ class Sending(Base):
         return some[which % len(some)]
 
     @precondition(lambda self: any(worker.epoch is not None for worker in self.workers))
-    @rule(which=WHICH, fresh=st.sampled_from([True, True, False]), restart=st.booleans(), limit=SOME)
-    def a_worker_reads_ahead(self, which: int, fresh: bool, restart: bool, limit: int) -> None:
+    @rule(
+        which=WHICH, fresh=st.sampled_from([True, True, False]), restart=st.booleans(), limit=SOME,
+        further=st.booleans(),
+    )  # fmt: skip
+    def a_worker_reads_ahead(self, which: int, fresh: bool, restart: bool, limit: int, further: bool) -> None:
         worker = self.one_of(which, lambda w: w.epoch is not None)
-        self.read(worker, self.campaign(which // 3), fresh=fresh, restart=restart, limit=limit)
+        lane = self.campaign(which // 3).lanes[further]
+        self.read_lane(worker, lane, fresh=fresh, restart=restart, limit=limit)
 
     def read(self, worker: Worker, one: Campaign, *, fresh: bool, restart: bool, limit: int) -> None:
+        """Over both channels."""
+        for lane in one.lanes:
+            self.read_lane(worker, lane, fresh=fresh, restart=restart, limit=limit)
+
+    def read_lane(self, worker: Worker, lane_id: UUID, *, fresh: bool, restart: bool, limit: int) -> None:
         if restart:
-            worker.cursors.pop(one.lane, None)
-        after, now = worker.cursors.get(one.lane, START), self.clock.now()
+            worker.cursors.pop(lane_id, None)
+        after, now = worker.cursors.get(lane_id, START), self.clock.now()
 
         async def work(connection: Connection) -> list[Waiting]:
             if fresh:
                 worker.lanes = {
-                    lane.id: lane.epoch for lane in await queue.lanes(connection, self.world.channel)
+                    lane.id: lane.epoch
+                    for channel in (self.world.channel, self.world.sms)
+                    for lane in await queue.lanes(connection, channel)
                 }
-            return await queue.read_ahead(connection, one.lane, after, now, limit)
+            return await queue.read_ahead(connection, lane_id, after, now, limit)
 
         found = self.do(work, lambda _: None)
-        assert [w.message_id for w in found] == self._due(one, after, now)[:limit]
+        assert [w.message_id for w in found] == self._due(lane_id, after, now)[:limit]
         for waiting in found:
-            person = self.owed(waiting).person
-            assert (waiting.opted_out, waiting.erased) == (person.key in self.model.out, person.erased)
+            owed = self.owed(waiting)
+            assert (waiting.opted_out, waiting.erased) == (owed.key in self.model.out, owed.person.erased)
+            assert waiting.consent_key == owed.key
         worker.buffer += found
         if found:
-            worker.cursors[one.lane] = (found[-1].due_at, found[-1].message_id)
+            worker.cursors[lane_id] = (found[-1].due_at, found[-1].message_id)
 
-    def _due(self, one: Campaign, after: tuple[datetime, UUID], now: datetime) -> list[UUID]:
-        places = sorted((o.queued, o.id) for o in self.model.waiting(one.lane) if o.queued and o.id)
+    def _due(self, lane_id: UUID, after: tuple[datetime, UUID], now: datetime) -> list[UUID]:
+        places = sorted((o.queued, o.id) for o in self.model.waiting(lane_id) if o.queued and o.id)
         return [id for due, id in places if (due, id) > after and due <= now]
 
     def owed(self, waiting: Waiting) -> Owed:
@@ -78,17 +90,20 @@ class Sending(Base):
     def intend(
         self, worker: Worker, count: int, *, keep: bool = False, slow: bool = False, again: bool = False
     ) -> None:
-        """By the owner, or by one that believes to be; of rows read just now, or long ago."""
+        """By the owner, or by one that believes to be; of rows read just now, or long ago. One channel's."""
         assert worker.epoch is not None
         now, epoch = self.clock.now(), worker.epoch
-        some = {w.message_id: w for w in worker.buffer[:count]}.values()
+        onward = {one.further for one in self.world.campaigns}
+        further = worker.buffer[0].lane_id in onward
+        taken = [w for w in worker.buffer if (w.lane_id in onward) == further][:count]
+        some = {w.message_id: w for w in taken}.values()
         tries = [Intended(w, worker.lanes.get(w.lane_id, 0), self.new_id(), w.variables) for w in some]
         expected, effect = self.model.intend(worker.id, epoch, tries)
 
         async def work(connection: Connection) -> set[UUID]:
             return await queue.intend(
                 connection,
-                channel_id=self.world.channel,
+                channel_id=self.world.sms if further else self.world.channel,
                 worker_id=worker.id,
                 epoch=epoch,
                 tries=tries,
@@ -104,7 +119,7 @@ class Sending(Base):
         granted = self.do(work, done, slow=slow, again=again)
         assert granted == expected
         if not keep:
-            del worker.buffer[:count]
+            worker.buffer = [w for w in worker.buffer if not any(w is one for one in taken)]
 
     # --- the call and its end
 

@@ -21,6 +21,7 @@ def verify(seen: Seen, before: Seen | None, model: Model, provider: Provider) ->
     _tries(seen, model, provider)
     _messages(seen, model, provider)
     _queue(seen)
+    _noted(seen, model)
     _tally(seen)
     _one_workspace(seen, model)
     if before is not None:
@@ -87,6 +88,14 @@ def _queue(seen: Seen) -> None:
         assert row["contact_id"] == message["recipient_key"]
 
 
+def _noted(seen: Seen, model: Model) -> None:
+    """What is known not to have arrived, and was not seen to, is written down."""
+    noted = {(row["message_id"], row["lane_id"]) for row in seen["noted"]}
+    for owed in model.owed.values():
+        if owed.noted and not owed.surmised:
+            assert (str(owed.id), str(owed.campaign.lane)) in noted, f"{owed} is never looked at again"
+
+
 def _tally(seen: Seen) -> None:
     counted = {(row["run_id"], row["state"], row["reason"]): row["n"] for row in seen["tally"]}
     assert counted == Counter((row["run_id"], row["state"], row["reason"]) for row in seen["messages"])
@@ -103,7 +112,12 @@ def _one_workspace(seen: Seen, model: Model) -> None:
     messages = {row["id"]: row for row in seen["messages"]}
     for row in seen["attempts"]:
         message = messages[row["message_id"]]
-        assert (row["lane_id"], row["cohort"]) == (message["lane_id"], message["cohort"])
+        assert row["cohort"] == message["cohort"]
+        assert _campaign(row, seen) == _campaign(message, seen)
+
+
+def _campaign(row: Mapping[str, Any], seen: Seen) -> str:
+    return next(str(lane["campaign_id"]) for lane in seen["lanes"] if lane["id"] == row["lane_id"])
 
 
 def _only_forward(seen: Seen, before: Seen, model: Model) -> None:
@@ -144,6 +158,8 @@ def learn(seen: Seen, model: Model) -> None:
         if owed.surmised:
             due = queued.get(row["id"])
             owed.state, owed.reason = State(row["state"]), row["reason"]
+            owed.further = row["lane_id"] == str(owed.campaign.further)
+            owed.once_key = bytes.fromhex(row["once_key"][2:]) if row["once_key"] else None
             owed.queued = None if due is None else datetime.fromisoformat(due)
     for id, tried in model.tries.items():
         if tried.owed.surmised and str(id) in tries:

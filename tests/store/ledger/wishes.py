@@ -12,13 +12,13 @@ from hypothesis.stateful import precondition, rule
 
 from clarion.domain.message import State
 from clarion.kit.db import Connection
-from clarion.store import campaign, channel, consent, erasure, queue, run, tally
+from clarion.store import campaign, channel, consent, erasure, fallback, moving, queue, run, tally
 from clarion.store.queue import Waiting
 from clarion.store.reopen import reopen_chunk
 from tests.store.ledger.base import AGAIN, SLOW, WHICH, Base, gives_way
 from tests.store.ledger.model import all_of
 from tests.store.ledger.provider import Worker
-from tests.store.ledger.world import COHORT, LASTS, SCHEMES, Campaign, Person
+from tests.store.ledger.world import COHORT, LASTS, Campaign, Person
 
 OVER = frozenset({State.FAILED, State.EXPIRED, State.SKIPPED, State.UNDELIVERED})
 STAYING = ("Selam", "Nuru")  # are never erased: somebody must be left
@@ -36,8 +36,8 @@ class Wishes(Base):
         person = self.person(which)
         if wish == "erase":
             self.erase(person, slow, again)
-        elif person.key is not None:
-            self.consent(person.key, wish, slow, again)
+        elif key := person.sms if which % 2 else person.key:
+            self.consent(key, wish, slow, again)
 
     def consent(self, key: bytes, wish: str, slow: bool = False, again: bool = False) -> None:
         effect, now = self.model.consent(key, wish), self.clock.now()
@@ -71,14 +71,15 @@ class Wishes(Base):
                 self.do(tally.fold, lambda _: None, slow=slow)
 
     def set_lanes(self, one: Campaign, state: str, *, slow: bool = False, again: bool = False) -> None:
-        effect = self.model.set_lane(one.lane, state)
+        effect = self.model.set_lanes(one, state)
         self.do(lambda c: campaign.set_lanes(c, one.id, state), lambda _: effect(), slow=slow, again=again)
 
     def cancel(self, one: Campaign, *, slow: bool = False, again: bool = False) -> None:
         now = self.clock.now()
-        effect = all_of(self.model.set_lane(one.lane, "cancelled"), partial(self.model.closed.add, one.run))
+        effect = all_of(self.model.set_lanes(one, "cancelled"), partial(self.model.closed.add, one.run))
 
         async def work(connection: Connection) -> None:
+            await campaign.lock(connection, one.id)
             await run.cancel(connection, one.id, now)
             await campaign.set_lanes(connection, one.id, "cancelled")
 
@@ -125,14 +126,52 @@ class Wishes(Base):
         states = OVER if undelivered else OVER - {State.UNDELIVERED}
         effect = self.model.reopen(one, states, now + LASTS)
         row = {"id": one.run, "campaign_id": one.id, "cohort": COHORT, "lane_id": one.lane}
+        ways = [(one.lane, "whatsapp"), (one.further, "tel")]
 
         async def work(connection: Connection) -> None:
+            await campaign.lock(connection, one.id)
             await reopen_chunk(
-                connection, row, states=[*states], schemes=SCHEMES, once_an_address=one.once, after=None,
-                expires_at=now + LASTS, limit=100, now=now, detail="a test",
+                connection, row, states=[*states], ways=ways,
+                once_an_address=one.once, after=None, expires_at=now + LASTS, limit=100, now=now,
+                detail="a test",
             )  # fmt: skip
 
         self.do(work, lambda _: effect(), slow=slow, again=again)
+
+    @precondition(lambda self: any(owed.noted for owed in self.model.owed.values()))
+    @rule(which=WHICH, slow=SLOW, again=AGAIN)
+    @gives_way
+    def what_did_not_arrive_goes_on(self, which: int, slow: bool, again: bool) -> None:
+        self.fall(self.campaign(which), slow=slow, again=again)
+
+    def fall(self, one: Campaign, *, slow: bool = False, again: bool = False) -> None:
+        now = self.clock.now()
+        expected, effect = self.model.fall(one, self.noted(one))
+
+        async def work(connection: Connection) -> set[UUID]:
+            await campaign.lock(connection, one.id)
+            found = [f for f in await fallback.due(connection, now, 100) if f.lane_id == one.lane]
+            if not found:
+                return set()
+            cancelled = self.model.lanes[one.lane].state == "cancelled"
+            onward = [] if cancelled else [(one.further, "tel")]
+            locked = await moving.lock(connection, found)
+            moved = await moving.move(connection, found, locked, onward, now, once_an_address=one.once)
+            await moving.seen(connection, found, locked, now)
+            return {gone.message_id for gone in moved}
+
+        gone = self.do(work, lambda _: effect(), slow=slow, again=again)
+        surmised = {owed.id for owed in self.model.owed.values() if owed.surmised}
+        assert gone - surmised == expected - surmised
+
+    def noted(self, one: Campaign) -> set[UUID]:
+        """What is committed to be seen to now."""
+        now = self.clock.now()
+        return {
+            UUID(row["message_id"])
+            for row in self.look()["noted"]
+            if row["lane_id"] == str(one.lane) and datetime.fromisoformat(row["due_at"]) <= now
+        }
 
     @rule(which=WHICH, slow=SLOW, again=AGAIN)
     @gives_way

@@ -1,6 +1,9 @@
-"""A small world for the ledger: six people, one channel, two announcements; and a look at all of it.
+"""A small world for the ledger: six people, two channels of one account, two announcements; and a look at
+all of it.
 
 Amina and Abebe share a phone; Rosa has none. One announcement is one a person, the other one an address.
+What does not arrive over the first channel goes on by SMS: Abebe gets that on Amina's phone too, Nuru on
+Rosa's old one, John not at all.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from tests.house import House
 NOW = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
 COHORT = cohort_of(NOW)
 LASTS = timedelta(hours=1)  # from due until it expires
-SCHEMES = ("whatsapp", "tel")
+SCHEMES, FURTHER = ("whatsapp",), ("tel",)
 NAMES = ("Amina", "Abebe", "Rosa", "John", "Selam", "Nuru")
 
 
@@ -36,6 +39,7 @@ class Person:
     contact: UUID
     address: UUID | None
     key: bytes | None
+    sms: bytes | None = None  # the key of the number for SMS
     erased: bool = False
 
     def forget(self) -> None:
@@ -44,12 +48,17 @@ class Person:
 
 @dataclass(slots=True)
 class Campaign:
-    """An announcement with its one run and its one lane."""
+    """An announcement with its one run, its lane, and the lane that it falls back on."""
 
     id: UUID
     run: UUID
     lane: UUID
+    further: UUID
     once: bool
+
+    @property
+    def lanes(self) -> tuple[UUID, UUID]:
+        return self.lane, self.further
 
 
 @dataclass(slots=True)
@@ -58,6 +67,7 @@ class World:
 
     workspace: UUID
     channel: UUID
+    sms: UUID
     people: list[Person]
     campaigns: list[Campaign]
 
@@ -79,14 +89,16 @@ def impatient(url: str, size: int = 8) -> Database:
 
 async def make(db: Database, now: datetime = NOW) -> World:
     """A new world, nothing of it expanded."""
-    world = World(uuid7(now), uuid7(now), [], [])
+    world = World(uuid7(now), uuid7(now), uuid7(now), [], [])
     world.people += [_somebody(world.workspace, n, name, now) for n, name in enumerate(NAMES)]
     async with db.tenant(world.workspace) as connection:
         await workspaces.create(connection, world.workspace, name="Selam Clinic", now=now)
         await connection.execute(
-            """INSERT INTO channel (id, workspace_id, name, provider, rate, created_at, modified_at)
-               VALUES (%s, %s, 'WhatsApp', 'whatsapp', 80, %s, %s)""",
-            (world.channel, world.workspace, now, now),
+            """INSERT INTO channel (id, workspace_id, name, provider, rate, account_id, created_at,
+                 modified_at)
+               VALUES (%(first)s, %(workspace)s, 'WhatsApp', 'whatsapp', 80, NULL, %(now)s, %(now)s),
+                 (%(sms)s, %(workspace)s, 'SMS', 'whatsapp', 80, %(first)s, %(now)s, %(now)s)""",
+            {"first": world.channel, "sms": world.sms, "workspace": world.workspace, "now": now},
         )
         await _people(connection, world, now)
         for once in (False, True):
@@ -97,7 +109,8 @@ async def make(db: Database, now: datetime = NOW) -> World:
 def _somebody(workspace: UUID, n: int, name: str, now: datetime) -> Person:
     key = None if name == "Rosa" else b"phone of Amina" if name == "Abebe" else f"phone of {name}".encode()
     contact = UUID(int=workspace.int >> 8 << 8 | n)  # in the order of the names
-    return Person(name, contact, uuid7(now) if key else None, key)
+    sms = {"Abebe": b"phone of Amina", "Selam": b"phone of Selam", "Nuru": b"sms of Rosa", "John": None}
+    return Person(name, contact, uuid7(now) if key else None, key, sms.get(name, f"sms of {name}".encode()))
 
 
 async def _people(connection: Connection, world: World, now: datetime) -> None:
@@ -116,17 +129,27 @@ async def _people(connection: Connection, world: World, now: datetime) -> None:
                 if p.address
             ],
         )
+        await cursor.executemany(
+            """INSERT INTO address (id, workspace_id, contact_id, scheme, value, consent_key, created_at)
+               VALUES (%s, %s, %s, 'tel', %s, %s, %s)""",
+            [
+                (uuid7(now), world.workspace, p.contact, f"+25471200000{n}", p.sms, now)
+                for n, p in enumerate(world.people)
+                if p.sms
+            ],
+        )
 
 
 async def _announce(connection: Connection, world: World, once: bool, now: datetime) -> Campaign:
-    made = Campaign(uuid7(now), uuid7(now), uuid7(now), once)
+    made = Campaign(uuid7(now), uuid7(now), uuid7(now), uuid7(now), once)
     content = uuid7(now)
     await campaign.create(
         connection, made.id, kind="announcement", name="Closed on Monday", definition={},
         channel_id=world.channel, similarity_text="", created_by="", now=now,
     )  # fmt: skip
     await campaign.add_content(connection, content, made.id, 1, {}, now)
-    await campaign.open_lane(connection, made.lane, world.channel, made.id, 50)
+    await campaign.open_lane(connection, made.further, world.sms, made.id, 50)
+    await campaign.open_lane(connection, made.lane, world.channel, made.id, 50, onward=made.further)
     await run.plan(
         connection, made.run, campaign_id=made.id, iteration=1, cohort=COHORT, content_version_id=content,
         lane_id=made.lane, due_at=now, expires_at=now + LASTS,
@@ -140,6 +163,7 @@ _LOOK = """SELECT
   (SELECT jsonb_agg(to_jsonb(a) ORDER BY a.id) FROM attempt a) AS attempts,
   (SELECT jsonb_agg(to_jsonb(q) ORDER BY q.message_id) FROM queue q) AS queue,
   (SELECT jsonb_agg(to_jsonb(l) ORDER BY l.id) FROM lane l) AS lanes,
+  (SELECT jsonb_agg(to_jsonb(f) ORDER BY f.message_id) FROM fallback f) AS noted,
   (SELECT jsonb_agg(to_jsonb(o)) FROM channel_owner o) AS owners,
   (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.consent_key) FROM consent c) AS consents,
   (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.attempt_id, r.status) FROM receipt r) AS receipts,

@@ -24,6 +24,7 @@ CREATE TABLE fallback (
   PRIMARY KEY (message_id, lane_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX fallback_due ON fallback (workspace_id, due_at, message_id);
+CREATE INDEX fallback_known ON fallback (lane_id) WHERE NOT late;  -- few, whatever is watched
 """
 
 # Which workspaces have something to see to: identifiers alone, by the index alone.
