@@ -1,6 +1,8 @@
 """(b) Expansion of 1,000,000 contacts into messages: rows a second, and the process's peak memory.
 
-python -m benchmarks.expansion [--people 1000000]
+python -m benchmarks.expansion [--people 1000000] [--pool 8]
+
+With a pool, of so many channels that all fit everybody, each person's channel is drawn.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from typing import Any, cast
 import psycopg
 
 from benchmarks import machine
-from clarion.flow import fire
+from clarion.domain.pool import PoolMember
+from clarion.flow import configure, fire, pooling
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock
 from clarion.kit.db import Database
@@ -28,21 +31,43 @@ from tests.faults.scene import SECRET, Scene
 from tests.house import House
 
 
-async def _fire(scene: Scene) -> float:
+async def _fire(scene: Scene, pool: int) -> float:
     async with Database(scene.url, size=4) as db:
         chosen = Settings(secret_key=SECRET, state_dir=scene.folder)
         services = Services(db, Clock(), chosen, SecretBox([SECRET]))
         await scene.launch()
+        if pool:
+            await _over_pool(scene, services, pool)
         began = time.perf_counter()
         await fire.fire(services, scene.workspace_id, scene.run_id)
         return time.perf_counter() - began
+
+
+async def _over_pool(scene: Scene, services: Services, many: int) -> None:
+    """The announcement goes over a pool of so many channels."""
+    async with services.db.tenant(scene.workspace_id) as connection:
+        members = [
+            PoolMember(
+                channel_id=await configure.create_channel(
+                    connection, services, scene.workspace_id, name=f"pool {n}", provider="whatsapp",
+                    config={"sender": f"200{n}"},
+                )
+            )
+            for n in range(many)
+        ]  # fmt: skip
+        pool_id = await pooling.create(connection, services, name="pool", members=members)
+        await connection.execute(
+            "UPDATE campaign SET definition = definition || jsonb_build_object('pool_id', %s::text)",
+            (str(pool_id),),
+        )
 
 
 def main() -> None:
     """Print one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=1_000_000)
-    people = parser.parse_args().people
+    parser.add_argument("--pool", type=int, default=0)
+    people, pool = (given := parser.parse_args()).people, given.pool
     house = House(Path(tempfile.mkdtemp()))
     database = house.new_database()
     nobody = cast(Any, SimpleNamespace(url="http://127.0.0.1:9"))
@@ -50,13 +75,13 @@ def main() -> None:
     scene.set_up(launch=False)
     _people(scene, people)
     wal = _wal(scene)
-    seconds = asyncio.run(_fire(scene))
+    seconds = asyncio.run(_fire(scene, pool))
     ready = scene.query("SELECT sum(n) AS n FROM tally WHERE state = 'ready'")[0]["n"]
     assert ready == people, ready
     print(
         json.dumps(
             {
-                "benchmark": "expansion", "people": people, "seconds": round(seconds, 2),
+                "benchmark": "expansion", "people": people, "pool": pool, "seconds": round(seconds, 2),
                 "rate": round(people / seconds),
                 "peak_memory_mb": round(machine.peak_memory(os.getpid()) / 1e6),
                 "wal_bytes_a_row": round((_wal(scene) - wal) / people),

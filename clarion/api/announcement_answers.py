@@ -24,7 +24,8 @@ class AnnouncementInList(Answer):
     name: str
     state: State
     reason: str = Field(description="why it is paused")
-    channel_id: UUID
+    channel_id: UUID | None = Field(description="null where it goes over a pool")
+    pool_id: UUID | None
     send_at: datetime | None = Field(description="its moment; of a draft, the author's wish")
     created_by: str
     created_at: datetime
@@ -47,7 +48,13 @@ class AnnouncementAnswer(AnnouncementInList):
 
 def in_list(row: Mapping[str, Any]) -> dict[str, Any]:
     """A campaign's row as lists show it: an audience may name 100,000 people, so it is left out."""
-    return {**row, "send_at": row["send_at"] or row["definition"].get("send_at")}
+    return {**row, **_over(row), "send_at": row["send_at"] or row["definition"].get("send_at")}
+
+
+def _over(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a campaign goes over first: of a pool the row's channel only leads it."""
+    pool_id = row["definition"].get("pool_id")
+    return {"pool_id": pool_id, "channel_id": None if pool_id else row["channel_id"]}
 
 
 def answer(row: Mapping[str, Any]) -> AnnouncementAnswer:
@@ -57,7 +64,9 @@ def answer(row: Mapping[str, Any]) -> AnnouncementAnswer:
         key: getattr(definition, key)
         for key in ("audience", "content", "one_per", "frozen", "expires_after", "weight", "fallback")
     }
-    return AnnouncementAnswer.model_validate({**row, **own, "send_at": row["send_at"] or definition.send_at})
+    return AnnouncementAnswer.model_validate(
+        {**row, **own, **_over(row), "send_at": row["send_at"] or definition.send_at}
+    )
 
 
 class ProgressAnswer(Answer):
@@ -114,13 +123,21 @@ class SimilarAnswer(Answer):
     people: int = Field(description="how many would hear both")
 
 
+class ShareAnswer(Answer):
+    """A channel of a pool."""
+
+    channel_id: UUID
+    name: str
+    people: int = Field(description="messages that would go over it")
+
+
 class PreviewAnswer(Answer):
     """What sending would come to now."""
 
     counts: dict[str, int] = Field(
         description="people = reachable + duplicate_person + duplicate_address + opted_out + no_address + "
-        "invalid_number + erased; beside that in_several_groups, sharing_an_address, in_window and "
-        "outside_window",
+        "invalid_number + erased, over a pool also + no_route; beside that in_several_groups, "
+        "sharing_an_address, by_fallback, in_window and outside_window",
         examples=[{"people": 1217, "reachable": 1190, "opted_out": 9, "no_address": 18}],
     )
     sampled: int = Field(description="people for whom it was made in full")
@@ -128,6 +145,7 @@ class PreviewAnswer(Answer):
     examples: list[ExampleAnswer]
     segments: SegmentsAnswer | None
     similar: list[SimilarAnswer]
+    channels: list[ShareAnswer] = Field(description="of a pool: how many would hear it over each")
 
 
 class TestedAnswer(Answer):

@@ -46,6 +46,7 @@ _FILTERED: JsonDict = {
     "launch": True,
 }
 Text = Field(default=None, min_length=1, max_length=10_000, description="content that is one text for all")
+POOL = "in place of a channel: each person hears it over one of this pool's"
 SEND_AT = "the moment; absent: now. With an offset, as 2026-07-31T09:00:00+03:00"
 
 
@@ -55,7 +56,10 @@ class AnnouncementBody(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [_NEW, _FILTERED]})
 
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
-    channel_id: UUID
+    channel_id: UUID | None = Field(
+        default=None, description="absent, and no pool: the workspace's default, else its only channel"
+    )
+    pool_id: UUID | None = Field(default=None, description=POOL)
     audience: Audience
     content: Content | None = None
     text: str | None = Text
@@ -85,7 +89,7 @@ class AnnouncementBody(Body):
         return Announcement(
             audience=self.audience, content=self.content or Content.of_text(self.text or ""),
             one_per=self.one_per, frozen=self.frozen, send_at=self.send_at, expires_after=self.expires_after,
-            weight=self.weight, fallback=tuple(self.fallback),
+            weight=self.weight, fallback=tuple(self.fallback), pool_id=self.pool_id,
         )  # fmt: skip
 
 
@@ -95,7 +99,8 @@ class AnnouncementChange(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"send_at": "2026-08-01T09:00:00+03:00"}]})
 
     name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME)
-    channel_id: UUID | None = None
+    channel_id: UUID | None = Field(default=None, description="takes the place of a pool")
+    pool_id: UUID | None = Field(default=None, description=POOL)
     audience: Audience | None = None
     content: Content | None = None
     text: str | None = Text
@@ -117,7 +122,7 @@ class AnnouncementChange(Body):
         """Fields of the definition that were given; null means something for `send_at` alone."""
         given: dict[str, Any] = {
             key: getattr(self, key)
-            for key in ("audience", "content", "one_per", "frozen", "expires_after", "weight")
+            for key in ("audience", "content", "one_per", "frozen", "expires_after", "weight", "pool_id")
             if getattr(self, key) is not None
         }
         if self.fallback is not None:

@@ -15,6 +15,7 @@ from clarion.domain.person import MOST_ADDRESSES, MOST_GROUPS, Given
 from clarion.flow.ingest import MOST_AT_ONCE, Told
 
 LONGEST = 4096
+CHANNEL = "name or id of their own channel: over it pools speak to them"
 FieldValue = StrictStr | StrictBool | StrictInt | FiniteFloat | None
 _ABEBA: JsonDict = {
     "external_id": "E-1001",
@@ -47,6 +48,7 @@ class ContactBody(Body):
         "`webpush:…` (what a browser's PushSubscription gives as JSON), or a plain number or mail address. "
         "They replace the person's others of the same schemes",
     )
+    channel: str | None = _text(CHANNEL)
     fields: dict[str, FieldValue] | None = Field(default=None, max_length=500)
     groups: list[str] | None = Field(
         default=None, max_length=MOST_GROUPS, description="names of groups to join; made where they are new"
@@ -59,7 +61,7 @@ class ContactBody(Body):
             external_id=self.external_id, name=self.name, language=self.language, country=self.country,
             timezone=self.timezone, fields=self.fields or {},
             addresses=[(f"addresses[{n}]", None, text) for n, text in enumerate(self.addresses or ())],
-            groups=self.groups or (), opted_out=self.opted_out,
+            groups=self.groups or (), opted_out=self.opted_out, channel=self.channel,
         )  # fmt: skip
 
 
@@ -86,6 +88,7 @@ class ContactChange(Body):
     addresses: list[str] | None = Field(
         default=None, max_length=MOST_ADDRESSES, description="all of them, best first; others are retired"
     )
+    channel: str | None = _text(CHANNEL)
     fields: dict[str, FieldValue] | None = Field(default=None, max_length=500)
 
     def given(self) -> Given:
@@ -128,6 +131,7 @@ class AddressAnswer(Answer):
     status_at: datetime | None = Field(description="since when it is invalid")
     opted_out: bool
     last_inbound_at: datetime | None = Field(description="when something last came from it")
+    last_channel_id: UUID | None = Field(description="over which channel that was")
 
 
 class UnreadableAnswer(Answer):
@@ -156,6 +160,7 @@ class ContactAnswer(Answer):
     fields: dict[str, JsonValue]
     status: Literal["active", "merged", "erased"]
     merged_into: UUID | None
+    channel_id: UUID | None = Field(description="their own: over it pools speak to them")
     addresses: list[AddressAnswer]
     unreadable: list[UnreadableAnswer]
     groups: list[GroupName]

@@ -13,10 +13,12 @@ from clarion.api.edge import Edge
 from clarion.api.model import Answer, Body
 from clarion.api.routers import new_router
 from clarion.domain.scope import Scope
-from clarion.flow import configure
+from clarion.flow import configure, pooling, route
+from clarion.kit.db import Connection
 from clarion.store import workspace as workspaces
 
 router = new_router("workspace", "The tenant that the key belongs to.")
+DEFAULT = "over this go announcements that name neither; one of the two; null: none"
 
 
 class Workspace(Answer):
@@ -28,6 +30,8 @@ class Workspace(Answer):
     language: str = Field(examples=["en"])
     timezone: str = Field(examples=["Africa/Nairobi"])
     operator_address: str | None = Field(examples=["mailto:it@selam.example"])
+    default_channel_id: UUID | None = Field(description="what announcements go over that name nothing")
+    default_pool_id: UUID | None = Field(description="the same, where it is a pool")
     created_at: datetime
 
 
@@ -45,16 +49,29 @@ class WorkspaceChange(Body):
         max_length=500,
         description="who is told when something needs a person: mailto: or https:; empty takes it away",
     )
+    default_channel_id: UUID | None = Field(default=None, description=DEFAULT)
+    default_pool_id: UUID | None = Field(default=None, description=DEFAULT)
 
 
 @router.get("", summary="Show the workspace")
 async def show(edge: Annotated[Edge, needs()]) -> Workspace:
     async with edge.transaction() as connection:
-        return Workspace.model_validate(await workspaces.get(connection))
+        return await _shown(connection)
 
 
 @router.patch("", summary="Change the workspace")
 async def change(body: WorkspaceChange, edge: Annotated[Edge, needs(Scope.ADMIN)]) -> Workspace:
     async with edge.transaction() as connection:
-        await configure.change_workspace(connection, **body.model_dump())
-        return Workspace.model_validate(await workspaces.get(connection))
+        given = body.model_dump(exclude={"default_channel_id", "default_pool_id"})
+        await configure.change_workspace(connection, **given)
+        if body.model_fields_set & {"default_channel_id", "default_pool_id"}:
+            await pooling.set_default(
+                connection, channel_id=body.default_channel_id, pool_id=body.default_pool_id
+            )
+        return await _shown(connection)
+
+
+async def _shown(connection: Connection) -> Workspace:
+    row = await workspaces.get(connection)
+    channel_id, pool_id = route.named_default(row["settings"])
+    return Workspace.model_validate({**row, "default_channel_id": channel_id, "default_pool_id": pool_id})

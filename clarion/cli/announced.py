@@ -55,6 +55,7 @@ def plain(row: Row, seen: Seen) -> dict[str, Any]:
 def rehearsal(made: Preview) -> list[tuple[str, object]]:
     """Whom it reaches if sent now, what some of them would read, and what is similar."""
     lines: list[tuple[str, object]] = [("reaches", whom(made.counts))]
+    lines += [("over", f"{one.name}: {one.people:,}") for one in made.channels]
     lines += [
         ("would skip", f"{why(reason)} ({n} of {made.sampled} tried)") for reason, n in made.unsayable.items()
     ]

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from clarion.cli import afterwards, announced, following, options, place, terminal
-from clarion.cli import channel as channel_command
+from clarion.cli import pool as pools
 from clarion.cli.commands import group
 from clarion.cli.moment import parse_moment
 from clarion.cli.place import Place
@@ -23,7 +23,6 @@ from clarion.flow import announce, draft
 from clarion.flow.preview import Preview, preview
 from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
-from clarion.store import channel as channels
 
 app = group(
     "Announcements: list, show, edit, duplicate, launch, pause, resume, cancel, results.",
@@ -82,14 +81,14 @@ async def _show(which: str, workspace: str | None, json: bool) -> None:
         async with here.tenant() as connection:
             row = await announced.find(connection, which)
             definition = Announcement.read(row["definition"])
-            channel = await channels.get(connection, row["channel_id"])
+            over = await pools.named(connection, row)
         seen = await following.look(here, row["id"])
         rehearsed: Preview | None = None
         if not seen.count() and row["state"] not in ("completed", "cancelled"):
             async with here.tenant() as connection:
                 rehearsed = await preview(connection, here.services, row["id"])
     if json:
-        told: dict[str, Any] = {**announced.plain(row, seen), "channel": channel["name"]}
+        told: dict[str, Any] = {**announced.plain(row, seen), over[0]: over[1]}
         extra = {} if rehearsed is None else {"preview": asdict(rehearsed)}
         terminal.json({**told, **definition.stored(), **extra})
         return
@@ -97,8 +96,7 @@ async def _show(which: str, workspace: str | None, json: bool) -> None:
         [
             ("id", row["id"]), ("name", row["name"]),
             ("state", f"{seen.state}: {seen.reason}" if seen.reason else seen.state),
-            ("when", terminal.moment(row["send_at"], here.zone) or "not set"),
-            ("channel", channel["name"]),
+            ("when", terminal.moment(row["send_at"], here.zone) or "not set"), over,
             *announced.said(definition.content),
             *([] if rehearsed is None else announced.rehearsal(rehearsed)),
         ]
@@ -121,6 +119,7 @@ def edit(
     language: Annotated[str, typer.Option(help="The template's language.")] = "en",
     at: At = None,
     channel: Annotated[str | None, typer.Option(help="Over this channel instead.")] = None,
+    pool: Annotated[str | None, typer.Option(help="Over this pool instead.")] = None,
     confirm_similar: ConfirmSimilar = False,
     workspace: options.Workspace = None,
     json: options.Json = False,
@@ -129,22 +128,23 @@ def edit(
     content = None
     if any(said is not None for said in (text, subject, title, link, template)) or param:
         content = content_of(text, template, tuple(param or ()), language, subject, title, link)
-    place.run(_edit(which, workspace, name, content, at, channel, confirm_similar, json))
+    place.run(_edit(which, workspace, name, content, at, (channel, pool), confirm_similar, json))
 
 
 async def _edit(
     which: str, workspace: str | None, name: str | None, content: Content | None, at: str | None,
-    channel: str | None, confirm_similar: bool, json: bool,
+    over: tuple[str | None, str | None], confirm_similar: bool, json: bool,
 ) -> None:  # fmt: skip
     async with place.opened(workspace) as here, here.tenant() as connection:
         row = await announced.find(connection, which)
-        changes: dict[str, Any] = {} if content is None else {"content": content}
+        channel_id, pool_id = await pools.identified(connection, *over)
+        given = {"content": content, "pool_id": pool_id}
+        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         if at is not None:
             changes["send_at"] = None if at == "now" else parse_moment(at, here.zone, here.now())
-        over = None if channel is None else (await channel_command.find(connection, channel))["id"]
         try:
             await draft.edit(
-                connection, here.services, row["id"], name=name, channel_id=over, changes=changes,
+                connection, here.services, row["id"], name=name, channel_id=channel_id, changes=changes,
                 confirm_similar=confirm_similar,
             )  # fmt: skip
         except Conflict as error:

@@ -43,6 +43,8 @@ COMMANDS: tuple[Line, ...] = (
     Line("workers", "jobs:workers_app", "The workers, on all machines.", LOOK),
     Line("workspace", "workspace", "Workspaces, the tenants: create, list, set.", SETUP),
     Line("channel", "channel", "Channels, the accounts at providers: create, list, set, pause.", SETUP),
+    Line("pool", "pool", "Pools: channels that stand for one another, by prefix and weight.", SETUP),
+    Line("contact", "contact", "People who are known: give one a channel of their own.", SETUP),
     Line("subscription", "subscription", "Who is told what happens: create, list, rotate, pause.", SETUP),
     Line("consent", "consent", "Words that stop messages, by language, and what we answer.", SETUP),
     Line("key", "key", "Keys to the API: create, list, revoke.", SETUP),

@@ -72,10 +72,15 @@ async def look(here: Place, campaign_id: UUID) -> Seen:
     """How far it is now. Raises NotFound."""
     async with here.tenant() as connection:
         row = await campaigns.get(connection, campaign_id, KIND)
-        channel = await channels.get(connection, row["channel_id"])
+        over = [row["channel_id"]]
+        if row["definition"].get("pool_id"):  # of its channels, those on which something waits
+            over = await campaigns.waiting_channels(connection, campaign_id)
+        kept = [await channels.get(connection, one) for one in over]
         far = await progress(connection, campaign_id, here.now())
-    if far.state in (State.RUNNING, State.SCHEDULED) and channel["state"] == "paused":
-        return Seen(State.PAUSED, f"channel {channel['name']}: {channel['reason']}", far)
+    stopped = bool(kept) and all(channel["state"] == "paused" for channel in kept)
+    if far.state in (State.RUNNING, State.SCHEDULED) and stopped:
+        why = "; ".join(f"channel {channel['name']}: {channel['reason']}" for channel in kept)
+        return Seen(State.PAUSED, why, far)
     return Seen(far.state, far.reason, far)
 
 

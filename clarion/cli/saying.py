@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from clarion.cli import terminal
 from clarion.domain.content import Content, Form, MailForm, PushForm, TemplateForm, TextForm, Variant
 from clarion.errors import Invalid
+from clarion.providers.contract import Provider
 
 
 def content_of(
@@ -80,3 +84,13 @@ def _template(name: str, parameters: tuple[str, ...], language: str) -> Form:
             "parameters that are not empty",
             where="--template",
         ) from None
+
+
+def warn_of_the_window(providers: Sequence[Provider], content: Content) -> None:
+    """Say that free text alone does not reach everybody, where that is so."""
+    only_text = all(isinstance(variant.content, TextForm) for variant in content.variants)
+    for name in [provider.name for provider in providers if provider.has_window and only_text]:
+        terminal.say(
+            f"Note: {name} takes free text only within 24 hours of a person's own message. "
+            "Others are skipped; give --template too to reach them."
+        )

@@ -11,16 +11,16 @@ from uuid import UUID
 import typer
 
 from clarion.cli import channel as channel_command
-from clarion.cli import contacts, following, options, place, terminal
+from clarion.cli import contacts, following, options, place, pool, terminal
 from clarion.cli.commands import single
 from clarion.cli.contacts import Imported
 from clarion.cli.given import pairs_from
 from clarion.cli.moment import parse_moment
 from clarion.cli.place import Place
-from clarion.cli.saying import content_of
+from clarion.cli.saying import content_of, warn_of_the_window
 from clarion.domain.audience import Audience, Selection
 from clarion.domain.campaign import Announcement, Fallback
-from clarion.domain.content import Content, TextForm
+from clarion.domain.content import Content
 from clarion.domain.imports import ImportOptions
 from clarion.domain.person import clean_group
 from clarion.domain.wording import why
@@ -29,8 +29,6 @@ from clarion.flow import announce, draft
 from clarion.flow.announce import Launched
 from clarion.flow.preview import Preview, preview
 from clarion.kit.db import Connection
-from clarion.providers import registry
-from clarion.providers.contract import Provider
 from clarion.store import group
 
 app = single()
@@ -43,6 +41,7 @@ LEFT_OUT = {
     "duplicate_address": "who share an address",
     "duplicate_person": "twice in it",
     "erased": "erased",
+    "no_route": "with a number that no channel of the pool takes",
 }
 
 
@@ -53,6 +52,7 @@ class Wish:
     file: Path
     at: str | None = None
     channel: str | None = None
+    pool: str | None = None
     fallback: tuple[str, ...] = ()
     name: str | None = None
     one_per_address: bool = False
@@ -88,6 +88,9 @@ def send(
         ),
     ] = None,
     channel: Annotated[str | None, typer.Option(help="Which channel, where there are several.")] = None,
+    pool: Annotated[
+        str | None, typer.Option(help="In place of a channel: each hears it over one of this pool's.")
+    ] = None,
     fallback: Annotated[
         list[str] | None,
         typer.Option(help="A further channel for whom it does not reach over those before; may be repeated."),
@@ -116,7 +119,7 @@ def send(
     """
     content = content_of(text, template, tuple(param or ()), language, subject, title, link)
     wish = Wish(
-        to, at, channel, tuple(fallback or ()), name, one_per_address, country, tuple(column or ()),
+        to, at, channel, pool, tuple(fallback or ()), name, one_per_address, country, tuple(column or ()),
         confirm_similar, ask=terminal.asks() and not yes,
     )  # fmt: skip
     place.run(_send(wish, content, workspace, wait=not no_wait, json=json))
@@ -166,12 +169,12 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
     moment = None if wish.at is None else _moment(here, wish)
     columns = pairs_from(wish.columns, "--column")
     async with here.tenant() as connection:
-        found = await channel_command.only(connection, wish.channel)
-        provider = registry.get(found["provider"])
-        if problems := await draft.content_problems(connection, content, provider):
-            raise Invalid("this cannot be said", problems=tuple(problems))
+        over = await pool.over(connection, wish.channel, wish.pool)
+        for provider in over.providers:
+            if problems := await draft.content_problems(connection, content, provider):
+                raise Invalid("this cannot be said", problems=tuple(problems))
         further = [await channel_command.find(connection, each) for each in wish.fallback]
-    _warn_of_the_window(provider, content)
+    warn_of_the_window(over.providers, content)
     now = here.now().astimezone(here.zone)
     title = wish.name or f"{wish.file.name}, {now:%Y-%m-%d %H:%M:%S}"
     # A group of its own: under a name that was used before, the people of that time would hear this too.
@@ -184,10 +187,10 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
         definition = Announcement(
             audience=Audience(include=Selection(groups=(everybody,))), content=content, send_at=moment,
             one_per="address" if wish.one_per_address else "person",
-            fallback=tuple(Fallback(channel_id=one["id"]) for one in further),
+            fallback=tuple(Fallback(channel_id=one["id"]) for one in further), pool_id=over.pool_id,
         )  # fmt: skip
         campaign_id = await draft.create(
-            connection, here.services, name=title, channel_id=found["id"], definition=definition, by=BY
+            connection, here.services, name=title, channel_id=over.channel_id, definition=definition, by=BY
         )
         rehearsed = await preview(connection, here.services, campaign_id)
         _refuse_unreachable(rehearsed, moment)  # the draft goes with it
@@ -275,15 +278,6 @@ def _moment(here: Place, wish: Wish) -> datetime | None:
         terminal.say(f"{error.what}.")
         typer.confirm("Send now instead?", abort=True, err=True)
         return None
-
-
-def _warn_of_the_window(provider: Provider, content: Content) -> None:
-    only_text = all(isinstance(variant.content, TextForm) for variant in content.variants)
-    if provider.has_window and only_text:
-        terminal.say(
-            f"Note: {provider.name} takes free text only within 24 hours of a person's own message. "
-            "Others are skipped; give --template too to reach them."
-        )
 
 
 async def _group(connection: Connection, name: str) -> UUID:

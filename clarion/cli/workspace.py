@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from clarion.cli import options, place, terminal
+from clarion.cli import pool as pools
 from clarion.cli.commands import group
 from clarion.flow import configure
 from clarion.kit.db import Row
@@ -92,18 +93,29 @@ def change(
     language: Language = None,
     timezone: Timezone = None,
     operator: Operator = None,
+    channel: Annotated[
+        str | None, typer.Option(help="Announcements go over this channel where they name none.")
+    ] = None,
+    pool: Annotated[str | None, typer.Option(help="The same, over a pool.")] = None,
     json: options.Json = False,
 ) -> None:
-    """Change a workspace; what is not given stays. `--operator ""` takes the address away."""
-    place.run(_change(workspace, json, name=name, country=country, language=language, timezone=timezone,
-                      operator_address=operator))  # fmt: skip
+    """Change a workspace; what is not given stays. `--operator ""` takes the address away, `--channel ""` the
+    default channel or pool."""
+    place.run(_change(workspace, json, (channel, pool), name=name, country=country, language=language,
+                      timezone=timezone, operator_address=operator))  # fmt: skip
 
 
-async def _change(workspace: str | None, json: bool, **changes: str | None) -> None:
+async def _change(
+    workspace: str | None, json: bool, over: tuple[str | None, str | None], **changes: str | None
+) -> None:
     async with place.opened(workspace) as here, here.tenant() as connection:
         await configure.change_workspace(connection, **changes)
+        if over != (None, None):
+            await pools.set_default(connection, *over)
         row = await workspaces.get(connection)
+        default = await pools.default_name(connection, row)
     if json:
-        terminal.json({name: row[name] for name in SHOWN})
+        terminal.json({name: row[name] for name in SHOWN} | {"default": default})
     else:
-        terminal.pairs([(name, row[name]) for name in SHOWN[:-1]])
+        lines = [(name, row[name]) for name in SHOWN[:-1]]
+        terminal.pairs([*lines, ("default", default or "none")])

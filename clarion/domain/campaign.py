@@ -66,7 +66,8 @@ class Announcement(BaseModel):
     `send_at` is the author's wish while it is a draft; launching decides. `frozen`: the audience is whom
     it means when launched, not when sent. `weight` is its share of the channel beside other announcements:
     one of weight 3 sends three for each that one of weight 1 sends. `fallback` are further channels, in
-    order, for whom it did not reach. `test_of`: a test of that announcement, shown nowhere else.
+    order, for whom it did not reach. `pool_id`: it goes over the channels of that pool, each person over one.
+    `test_of`: a test of that announcement, shown nowhere else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,6 +80,7 @@ class Announcement(BaseModel):
     expires_after: int = Field(default=DAY, ge=60, le=30 * DAY)
     weight: int = Field(default=1, ge=1, le=100)
     fallback: tuple[Fallback, ...] = Field(default=(), max_length=5)
+    pool_id: UUID | None = None
     test_of: UUID | None = None
 
     @property

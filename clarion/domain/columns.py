@@ -21,7 +21,7 @@ from clarion.errors import Invalid, Problem
 
 TARGETS = (
     "external_id", "name", "first_name", "last_name", "language", "country", "timezone", "groups",
-    "opted_out", "consent",
+    "opted_out", "consent", "channel",
 )  # fmt: skip
 _SPOKEN = {
     "external_id": "external_id id employee_id employee_no employee_number employee_code staff_id staff_no "
@@ -35,6 +35,7 @@ _SPOKEN = {
     "groups": "groups group teams team group_names",
     "opted_out": "opted_out opt_out optout do_not_contact unsubscribed",
     "consent": "consent consent_status opt_in opted_in subscribed",
+    "channel": "own_channel messaging_channel",
     "tel": "tel phone telephone mobile cell cellphone cell_phone mobile_phone phone_number telephone_number "
     "mobile_number mobile_no phone_no cell_number contact_number number msisdn sms handphone",
     "whatsapp": "whatsapp whatsapp_number whatsapp_no wa wa_number",
@@ -144,6 +145,7 @@ class Columns:
             language=plain.get("language"),
             country=plain.get("country"),
             timezone=plain.get("timezone"),
+            channel=plain.get("channel"),
             fields=more,
             addresses=addresses,
             groups=names,

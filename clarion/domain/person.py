@@ -47,6 +47,8 @@ class Person:
     unreadable: tuple[Unreadable, ...] = ()
     groups: tuple[str, ...] = ()
     opted_out: bool = False
+    channel: str | None = None
+    """Their own channel's id, over which pools speak to them."""
     former: tuple[Address, ...] = ()
     """Addresses that a later row of the same batch replaced."""
 
@@ -77,15 +79,18 @@ class Given:
     addresses: Iterable[tuple[str, str | None, str]] = ()
     groups: Iterable[str] = ()
     opted_out: object = None
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Customs:
-    """How a workspace reads what it is given: its country, zone and declared fields."""
+    """How a workspace reads what it is given: its country, zone, declared fields, and channels (by name and
+    by id, folded: the id)."""
 
     country: str | None
     zone: tzinfo = UTC
     fields: Mapping[str, FieldType] = field(default_factory=dict)
+    channels: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_person(given: Given, customs: Customs) -> tuple[Person | None, list[Finding]]:
@@ -107,6 +112,7 @@ def read_person(given: Given, customs: Customs) -> tuple[Person | None, list[Fin
         unreadable=unreadable,
         groups=_groups(given.groups, found) if given.groups else (),
         opted_out=_opted_out(given.opted_out, addresses, found) if given.opted_out is not None else False,
+        channel=None if given.channel is None else _channel(given.channel, customs, found),
     )
     if external_id is None and not addresses and not unreadable:
         found.append(
@@ -140,6 +146,7 @@ def combine(first: Person, second: Person) -> Person:
         language=_later(first.language, second.language),
         country=_later(first.country, second.country),
         timezone=_later(first.timezone, second.timezone),
+        channel=_later(first.channel, second.channel),
         fields={**first.fields, **second.fields},
         addresses=current,
         unreadable=second.unreadable if speaks else first.unreadable,
@@ -235,6 +242,16 @@ def _fields(
         else:
             read[key] = None if value is None else stored(value)
     return read
+
+
+def _channel(raw: str, customs: Customs, found: list[Finding]) -> str | None:
+    name = raw.strip().casefold()
+    if not name:
+        return ""
+    known = customs.channels.get(name)
+    if known is None:
+        found.append(Finding("channel", "there is no channel of this name"))
+    return known
 
 
 def _groups(given: Iterable[str], found: list[Finding]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from clarion.domain.campaign import STEP, Announcement, State, check_moment, req
 from clarion.domain.message import cohort_of
 from clarion.errors import Conflict, Invalid
 from clarion.flow import draft, route, similar, whom
+from clarion.flow.route import Way
 from clarion.flow.services import Services, nobody
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
@@ -46,7 +47,7 @@ async def launch(
     now = services.clock.now()
     row, definition = await draft.read(connection, campaign_id, lock=True)
     require(row["state"], "launch")
-    await draft.check(connection, row["channel_id"], definition, now)
+    over = await draft.check(connection, row["channel_id"], definition, now)
     moment = send_at or definition.send_at or now
     check_moment(moment, now)
     await likeness.take_turn(connection)
@@ -57,7 +58,7 @@ async def launch(
         await frozen.freeze(
             connection, campaign_id, await whom.now_meant(connection, definition.audience, now)
         )
-    launched = await _plan(connection, campaign_id, row["channel_id"], definition, moment, now)
+    launched = await _plan(connection, campaign_id, over, definition, moment, now)
     if moment <= now and services.defer is not nobody:
         # The ticks would find it too, at their next look.
         home = await workspace.get(connection)
@@ -166,7 +167,7 @@ async def _refuse_empty(
 async def _plan(
     connection: Connection,
     campaign_id: UUID,
-    channel_id: UUID,
+    over: Way,
     definition: Announcement,
     moment: datetime,
     now: datetime,
@@ -174,7 +175,7 @@ async def _plan(
     content_id, run_id = uuid7(now), uuid7(now)
     body = definition.content.model_dump(mode="json", exclude_none=True)
     await campaigns.add_content(connection, content_id, campaign_id, STEP, body, now)
-    lane_id = await route.open_lanes(connection, campaign_id, channel_id, definition, now)
+    lane_id = (await route.open_lanes(connection, campaign_id, over, definition, now)).lead
     await run.plan(
         connection, run_id, campaign_id=campaign_id, iteration=1, cohort=cohort_of(moment),
         content_version_id=content_id, lane_id=lane_id, due_at=moment,

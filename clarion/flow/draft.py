@@ -25,13 +25,13 @@ from clarion.domain.saying import choose
 from clarion.domain.template import known_variables
 from clarion.errors import Conflict, Invalid, NotFound, Problem
 from clarion.flow import route, similar, whom
+from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.kit.ids import uuid7
 from clarion.providers import registry
 from clarion.providers.contract import Provider
 from clarion.store import campaign as campaigns
-from clarion.store import channel as channels
 from clarion.store import field as fields
 from clarion.store import frozen, likeness, run
 
@@ -41,19 +41,25 @@ async def create(
     services: Services,
     *,
     name: str,
-    channel_id: UUID,
+    channel_id: UUID | None,
     definition: Announcement,
     by: str = "",
 ) -> UUID:
-    """A draft; its identifier. Raises Invalid with every problem in it."""
+    """A draft; its identifier. It goes over `channel_id` or the definition's pool; where neither is given,
+    over the workspace's default. Raises Invalid with every problem in it."""
     now = services.clock.now()
     name = _name(name)
-    await check(connection, channel_id, definition, now)
+    if channel_id is None and definition.pool_id is None:
+        channel_id, pool_id = await route.default(connection)
+        definition = definition.model_copy(update={"pool_id": pool_id})
+    elif channel_id is not None and definition.pool_id is not None:
+        raise Invalid("it goes over either a channel or a pool", where="pool_id", hint="Give one of the two.")
+    over = await check(connection, channel_id, definition, now)
     if definition.send_at is not None:
         check_moment(definition.send_at, now)
     campaign_id = uuid7(now)
     await campaigns.create(
-        connection, campaign_id, kind=KIND, name=name, definition=definition.stored(), channel_id=channel_id,
+        connection, campaign_id, kind=KIND, name=name, definition=definition.stored(), channel_id=over.lead,
         similarity_text=similarity_text(definition.content), created_by=by, now=now,
     )  # fmt: skip
     return campaign_id
@@ -77,25 +83,26 @@ async def edit(
 ) -> None:
     """Change what has not begun: a draft, or what is scheduled (then also its plan).
 
-    `changes` holds fields of `Announcement`; `send_at` None means now. Raises NotFound, Invalid, Conflict
-    (it has begun; or a similar one is there, as when launching).
+    `changes` holds fields of `Announcement`; `send_at` None means now. A channel takes the place of a pool,
+    and a pool that of a channel. Raises NotFound, Invalid, Conflict (it has begun; or a similar one is there,
+    as when launching).
     """
     now = services.clock.now()
     row, before = await read(connection, campaign_id, lock=True)
     require(row["state"], "edit")
-    after = Announcement.read(before.model_copy(update=dict(changes or {})).stored())
-    channel = channel_id or row["channel_id"]
-    await check(connection, channel, after, now)
-    if "send_at" in (changes or {}) and after.send_at is not None:
+    changes = _with_channel(channel_id, changes or {})
+    after = Announcement.read(before.model_copy(update=changes).stored())
+    over = await check(connection, channel_id or row["channel_id"], after, now)
+    if "send_at" in changes and after.send_at is not None:
         check_moment(after.send_at, now)
     await campaigns.change(
         connection, campaign_id, name=row["name"] if name is None else _name(name),
-        definition=after.stored(), channel_id=channel, similarity_text=similarity_text(after.content),
+        definition=after.stored(), channel_id=over.lead, similarity_text=similarity_text(after.content),
         now=now,
     )  # fmt: skip
     if row["state"] != State.DRAFT:
-        moment = (after.send_at or now) if "send_at" in (changes or {}) else row["send_at"]
-        edited = _Edited(row, channel, before, after, moment)
+        moment = (after.send_at or now) if "send_at" in changes else row["send_at"]
+        edited = _Edited(row, over, before, after, moment)
         await _plan_again(connection, edited, now, confirm_similar=confirm_similar)
 
 
@@ -118,33 +125,49 @@ async def duplicate(
     return copy_id
 
 
+def _with_channel(channel_id: UUID | None, changes: Mapping[str, Any]) -> dict[str, Any]:
+    if channel_id is None:
+        return dict(changes)
+    if changes.get("pool_id") is not None:
+        raise Invalid("it goes over either a channel or a pool", where="pool_id", hint="Give one of the two.")
+    return {**changes, "pool_id": None}
+
+
 # --- judging
 
 
 async def check(
-    connection: Connection, channel_id: UUID, definition: Announcement, now: datetime
-) -> Provider:
-    """Everything that could not be sent, at once: content by line and column, audience, channel.
+    connection: Connection, channel_id: UUID | None, definition: Announcement, now: datetime
+) -> Way:
+    """Everything that could not be sent, at once: content by line and column, audience, channels.
 
-    The channel's provider where all is right. Raises Invalid.
+    What it goes over where all is right. Raises Invalid.
     """
     problems = await whom.problems(connection, definition.audience, now)
-    provider: Provider | None = None
+    over: Way | None = None
     try:
-        provider = registry.get((await channels.get(connection, channel_id))["provider"])
-        problems += await content_problems(connection, definition.content, provider)
+        over = await route.way(connection, channel_id, definition)
+        first, *others = over.providers
+        problems += await content_problems(connection, definition.content, first)
     except NotFound:
-        problems.append(Problem("channel_id", "no such channel", "GET /api/v1/channels lists them."))
-    further, wrong = await route.further(connection, channel_id, definition)
+        problems.append(_nowhere(definition))
+        others = []
+    further, wrong = await route.further(connection, over.ids if over else (), definition)
     problems += wrong
-    for other in further:
+    for other in (*others, *further):
         problems += [
             Problem(one.where, f"over {other.name}: {one.what}", one.hint)
             for one in await content_problems(connection, definition.content, other)
         ]
-    if problems or provider is None:
+    if problems or over is None:
         raise Invalid("the announcement is not right yet", problems=tuple(problems))
-    return provider
+    return over
+
+
+def _nowhere(definition: Announcement) -> Problem:
+    if definition.pool_id is not None:
+        return Problem("pool_id", "no such pool", "GET /api/v1/pools lists them.")
+    return Problem("channel_id", "no such channel", "GET /api/v1/channels lists them.")
 
 
 async def content_problems(connection: Connection, content: Content, provider: Provider) -> list[Problem]:
@@ -206,7 +229,7 @@ def _name(name: str) -> str:
 @dataclass(frozen=True, slots=True)
 class _Edited:
     row: Row
-    channel_id: UUID
+    over: Way
     before: Announcement
     after: Announcement
     moment: datetime
@@ -234,10 +257,10 @@ async def _plan_again(
         content_id = uuid7(now)
         body = after.content.model_dump(mode="json", exclude_none=True)
         await campaigns.add_content(connection, content_id, campaign_id, STEP, body, now)
-    if edited.channel_id != edited.row["channel_id"] or any(
-        getattr(before, shape) != getattr(after, shape) for shape in ("weight", "fallback")
+    if edited.over.lead != edited.row["channel_id"] or any(
+        getattr(before, shape) != getattr(after, shape) for shape in ("weight", "fallback", "pool_id")
     ):
-        lane_id = await route.open_lanes(connection, campaign_id, edited.channel_id, after, now)
+        lane_id = (await route.open_lanes(connection, campaign_id, edited.over, after, now)).lead
     await _refreeze(connection, edited, now)
     changed = await run.change(
         connection, planned["id"], content_version_id=content_id, lane_id=lane_id,

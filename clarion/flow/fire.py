@@ -11,16 +11,16 @@ from uuid import UUID
 from clarion.domain.campaign import Announcement, State
 from clarion.domain.event import OF_ENDS
 from clarion.errors import ClarionError
-from clarion.flow import announce, whom
+from clarion.flow import announce, route, whom
+from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection, Row
 from clarion.kit.log import logger
-from clarion.providers import registry
 from clarion.store import campaign as campaigns
-from clarion.store import channel as channels
 from clarion.store import courtesy, event, fallback, lane, notice, run
 from clarion.store.expansion import Meant, expand_chunk
+from clarion.store.routes import Route
 
 FIRST, CHUNK = 1_000, 20_000  # people a transaction: few at first, so that sending begins at once
 AHEAD = 2.0  # seconds: no run is waited for longer by a job
@@ -38,6 +38,7 @@ class _Firing:
     schemes: tuple[str, ...]
     one_an_address: bool
     falls: bool
+    routes: tuple[Route, ...] | None  # of a run over a pool, as it was when this firing began
 
 
 async def due(services: Services, ahead: float = 0.0) -> list[tuple[UUID, UUID]]:
@@ -103,6 +104,7 @@ async def _expand(
             chunk = await expand_chunk(
                 connection, run_id, firing.meant, schemes=firing.schemes,
                 once_an_address=firing.one_an_address, limit=limit, now=now, falls=firing.falls,
+                routes=firing.routes,
             )  # fmt: skip
             if chunk is not None and chunk.skipped and services.listening.wants(workspace_id, OF_ENDS):
                 await event.of_skips(connection, run_id, now)
@@ -151,11 +153,23 @@ async def _begin(services: Services, workspace_id: UUID, run_id: UUID) -> _Firin
         definition = Announcement.read(row["definition"])
         moment = found["started_at"] or now
         meant = await whom.meant(connection, row["id"], definition, moment)
-        provider = registry.get((await channels.get(connection, row["channel_id"]))["provider"])
+        over = await route.way(connection, row["channel_id"], definition)
+        routes = await _routes(connection, row, over, definition, now)
         if row["state"] == State.SCHEDULED:
             await campaigns.set_state(connection, row["id"], State.RUNNING, now)
         one_an_address = definition.one_per == "address"
-        return _Firing(meant, provider.schemes, one_an_address, bool(definition.fallback))
+        return _Firing(meant, over.schemes, one_an_address, bool(definition.fallback), routes)
+
+
+async def _routes(
+    connection: Connection, row: Row, over: Way, definition: Announcement, now: datetime
+) -> tuple[Route, ...] | None:
+    """The pool as it is now: what came into it since the launch gets its lane, which carries nothing while
+    the campaign is paused."""
+    if not over.pooled:
+        return None
+    state = "paused" if row["state"] == State.PAUSED else "open"
+    return (await route.open_lanes(connection, row["id"], over, definition, now, state=state)).routes
 
 
 def _may_begin(state: str, found: Row, now: datetime) -> bool:

@@ -30,6 +30,7 @@ from clarion.kit.clock import Clock
 from clarion.kit.db import AWAY, Connection, Database, Row
 from clarion.kit.ids import uuid7
 from clarion.kit.log import logger
+from clarion.store import channel as channels
 from clarion.store import field as fields
 from clarion.store import imports, intake, workspace
 
@@ -288,4 +289,10 @@ async def customs_of(connection: Connection, home: dict[str, Any], options: Impo
     declared: dict[str, FieldType] = {
         key: one.type for key, one in (await fields.declared(connection)).items()
     }
-    return Customs(country=country, zone=ZoneInfo(home["timezone"]), fields=declared)
+    names = await channels.names(connection)
+    return Customs(
+        country=country,
+        zone=ZoneInfo(home["timezone"]),
+        fields=declared,
+        channels={key.casefold(): str(id) for id, name in names.items() for key in (name, str(id))},
+    )

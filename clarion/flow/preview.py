@@ -11,10 +11,12 @@ from clarion.domain.campaign import Announcement
 from clarion.domain.segment import segments
 from clarion.flow import draft, route, similar, whom
 from clarion.flow.compose import WINDOW, Composer, Unsayable
+from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.flow.similar import Similar
-from clarion.kit.db import Connection
-from clarion.providers.contract import Content, Mail, Provider, Push, Text
+from clarion.kit.db import Connection, Row
+from clarion.providers import registry
+from clarion.providers.contract import Content, Mail, Push, Text
 from clarion.store import audience as audiences
 from clarion.store import sample
 from clarion.store.queue import Waiting
@@ -50,10 +52,20 @@ class Segments:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A channel of a pool, and how many messages would go over it."""
+
+    channel_id: UUID
+    name: str
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """`counts` are `store.audience.preview`'s, with `in_window` and `outside_window` of the reachable where
-    the provider has one. `unsayable` are reasons met in a sample of the reachable, `sampled` people: those
-    would be skipped too. `similar`: what a launch would ask about."""
+    the provider has one, and of a pool `no_route`; its channels are in `channels`. `unsayable` are reasons
+    met in a sample of the reachable, `sampled` people: those would be skipped too. `similar`: what a launch
+    would ask about."""
 
     counts: dict[str, int]
     sampled: int
@@ -61,15 +73,16 @@ class Preview:
     examples: list[Example]
     segments: Segments | None
     similar: list[Similar] = field(default_factory=list)
+    channels: list[Share] = field(default_factory=list)
 
 
 async def preview(connection: Connection, services: Services, campaign_id: UUID) -> Preview:
     """Of an announcement as it is written, in whatever state. Raises NotFound, Invalid."""
     now = services.clock.now()
     row, definition = await draft.read(connection, campaign_id)
-    provider = await draft.check(connection, row["channel_id"], definition, now)
-    counts = await _counts(connection, row["channel_id"], definition, provider, now)
-    made, unsayable = await _composed(connection, services, row["channel_id"], definition, provider, now)
+    over = await draft.check(connection, row["channel_id"], definition, now)
+    counts, shares = await _counts(connection, over, definition, now)
+    made, unsayable = await _composed(connection, services, over, definition, now)
     moment = row["send_at"] or definition.send_at or now
     return Preview(
         counts=counts,
@@ -78,43 +91,77 @@ async def preview(connection: Connection, services: Services, campaign_id: UUID)
         examples=made[:SHOWN],
         segments=_segments(made, counts["reachable"]),
         similar=await similar.find(connection, campaign_id, definition, moment),
+        channels=shares,
     )
 
 
 async def _counts(
-    connection: Connection, channel_id: UUID, definition: Announcement, provider: Provider, now: datetime
-) -> dict[str, int]:
-    others, _ = await route.further(connection, channel_id, definition)
+    connection: Connection, over: Way, definition: Announcement, now: datetime
+) -> tuple[dict[str, int], list[Share]]:
+    others, _ = await route.further(connection, over.ids, definition)
+    further = [scheme for other in others for scheme in other.schemes]
     counts = await audiences.preview(
-        connection, definition.audience, provider.schemes, definition.one_per, now=now,
-        further=[scheme for other in others for scheme in other.schemes],
-    )  # fmt: skip
-    if provider.has_window:
-        meant = await whom.now_meant(connection, definition.audience, now)
-        inside = await sample.in_window(connection, meant, provider.schemes, now - WINDOW)
+        connection, definition.audience, over.schemes, definition.one_per, now=now, further=further
+    )
+    meant = await whom.now_meant(connection, definition.audience, now)
+    if (routes := over.routes(definition)) is not None:
+        found = await sample.by_channel(
+            connection, meant, over.schemes, routes, now - WINDOW,
+            once_an_address=definition.one_per == "address", further=further,
+        )  # fmt: skip
+        return _of_pool(over, definition, counts, found)
+    if over.providers[0].has_window:
+        inside = await sample.in_window(connection, meant, over.schemes, now - WINDOW)
         counts["in_window"] = min(inside, counts["reachable"])
         counts["outside_window"] = counts["reachable"] - counts["in_window"]
-    return counts
+    return counts, []
+
+
+def _of_pool(
+    over: Way, definition: Announcement, counts: dict[str, int], found: list[Row]
+) -> tuple[dict[str, int], list[Share]]:
+    """The counts of an audience over a pool, by what `store.sample.by_channel` found."""
+    once = definition.one_per == "address"
+    went = [one for one in found if one["channel_id"] is not None]
+    nowhere = [one for one in found if one["channel_id"] is None]
+    sharing = sum(one["people"] - one["addresses"] for one in went)
+    counts |= {
+        "no_route": sum(one["people"] for one in nowhere),
+        "sharing_an_address": sharing,
+        "duplicate_address": sharing if once else 0,
+        "reachable": sum(one["addresses" if once else "people"] for one in went),
+    }
+    if "by_fallback" in counts:
+        counts["by_fallback"] += sum(one["by_fallback"] for one in nowhere)
+    rows = {row["channel_id"]: row for row in over.channels}
+    shares = [
+        Share(one["channel_id"], rows[one["channel_id"]]["name"], one["addresses" if once else "people"])
+        for one in went
+    ]
+    windowed = {id for id, row in rows.items() if registry.get(row["provider"]).has_window}
+    if windowed:
+        inside = sum(one["in_window"] for one in went if one["channel_id"] in windowed)
+        counts["in_window"] = inside
+        counts["outside_window"] = sum(one.people for one in shares if one.channel_id in windowed) - inside
+    return counts, shares
 
 
 async def _composed(
-    connection: Connection,
-    services: Services,
-    channel_id: UUID,
-    definition: Announcement,
-    provider: Provider,
-    now: datetime,
+    connection: Connection, services: Services, over: Way, definition: Announcement, now: datetime
 ) -> tuple[list[Example], Counter[str]]:
     """What some of the people would read, each as the dispatch would make it."""
     meant = await whom.now_meant(connection, definition.audience, now)
-    people = await sample.some(connection, meant, provider.schemes, channel_id, SAMPLE, now)
+    people = await sample.some(
+        connection, meant, over.schemes, over.lead, SAMPLE, now, over.routes(definition)
+    )
+    by_channel = {id: registry.get(row["provider"]) for id, row in zip(over.ids, over.channels, strict=True)}
     composer = Composer(services)
-    await composer.rehearse(connection, channel_id, definition.content)
+    await composer.rehearse(connection, over.lead, definition.content)
     made: list[Example] = []
     unsayable: Counter[str] = Counter()
     for waiting in people:
         try:
-            made.append(_example(waiting, composer.say(provider, waiting, now)[0]))
+            made.append(_example(waiting, composer.say(by_channel[waiting.lane_id], waiting, now)[0]))
         except Unsayable as error:
             unsayable[error.reason] += 1
     return made, unsayable

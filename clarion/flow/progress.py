@@ -45,7 +45,7 @@ class Progress:
 
 async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> Progress:
     """Costs the same however large it is. Raises NotFound."""
-    row, definition = await draft.read(connection, campaign_id)
+    row, _ = await draft.read(connection, campaign_id)
     runs = await run.of_campaign(connection, campaign_id)
     lanes = await campaigns.lane_ids(connection, campaign_id)
     counts, reasons = await _counted(connection, runs)
@@ -54,8 +54,8 @@ async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> 
         counts.update(await _waiting(connection, lanes, ready, now))
     total = counts.total()
     rate = await _rate(connection, runs, lanes, now) if ready else 0.0
-    over = [row["channel_id"], *(further.channel_id for further in definition.fallback)]
-    kept = [waits.of_channel(await channels.get(connection, one), now) for one in over if counts["ready"]]
+    over = await campaigns.waiting_channels(connection, campaign_id) if counts["ready"] else []
+    kept = [waits.of_channel(await channels.get(connection, one), now) for one in over]
     moving = ready and rate > 0 and row["state"] == State.RUNNING
     return Progress(
         state=State(row["state"]),

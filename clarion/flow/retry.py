@@ -12,12 +12,11 @@ from clarion.errors import Conflict
 from clarion.flow import draft, route
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
-from clarion.providers import registry
 from clarion.store import campaign as campaigns
-from clarion.store import channel as channels
 from clarion.store import reopen, run
 
 CHUNK = 10_000
+_CARRIES = {State.PAUSED: "paused", State.COMPLETED: "closed"}  # what a new lane is, until `open_again`
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +88,18 @@ async def _run(
     detail: str,
     now: datetime,
 ) -> Retried:
-    provider = registry.get((await channels.get(connection, row["channel_id"]))["provider"])
-    ways = [(one["lane_id"], scheme) for scheme in provider.schemes]
-    ways += await route.onward(connection, one["lane_id"])
+    over = await route.way(connection, row["channel_id"], definition)
+    ways = [(one["lane_id"], scheme) for scheme in over.schemes]
+    first, routes = one["lane_id"], None
+    if over.pooled:
+        state = _CARRIES.get(row["state"], "open")
+        lanes = await route.open_lanes(connection, row["id"], over, definition, now, state=state)
+        ways, first, routes = [], lanes.lead, lanes.routes
+    ways += await route.onward(connection, first)
     after, ready, judged = None, 0, 0
     while True:
         chunk = await reopen.reopen_chunk(
-            connection, one, states=states, ways=ways,
+            connection, one, states=states, ways=ways, routes=routes, pool_schemes=over.schemes,
             once_an_address=definition.one_per == "address", after=after,
             expires_at=now + definition.patience, limit=CHUNK, now=now, detail=detail,
         )  # fmt: skip

@@ -17,14 +17,15 @@ from clarion.domain.campaign import KIND, LONGEST_NAME, STEP, TEST_PRIORITY, Ann
 from clarion.domain.message import cohort_of
 from clarion.domain.refusal import Refusal
 from clarion.errors import Invalid, Problem
-from clarion.flow import draft
+from clarion.flow import draft, route
+from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.kit.ids import uuid7
-from clarion.providers.contract import Provider
 from clarion.store import campaign as campaigns
 from clarion.store import named, run
 from clarion.store import workspace as workspaces
+from clarion.store.routes import Route
 
 MOST = 20
 EXPIRES = timedelta(hours=1)
@@ -59,8 +60,8 @@ async def send_test(
     """
     now = services.clock.now()
     row, definition = await draft.read(connection, campaign_id)
-    provider = await draft.check(connection, row["channel_id"], definition, now)
-    places = await _places(connection, addresses, provider)
+    over = await draft.check(connection, row["channel_id"], definition, now)
+    places = await _places(connection, addresses, over.schemes)
     audience = Audience(include=Selection(contacts=tuple(place["contact_id"] for place in places)))
     own = definition.model_copy(
         update={
@@ -69,13 +70,16 @@ async def send_test(
             "send_at": None,
             "frozen": False,
             "one_per": "person",
+            "fallback": (),
         }
     )
     trial_id = uuid7(now)
-    run_id = await _plan(connection, trial_id, row, own, now, by)
+    run_id, routes = await _plan(connection, trial_id, row["name"], over, own, now, by)
     written = {
         one["address_id"]: one
-        for one in await named.write(connection, run_id, [place["address_id"] for place in places], now)
+        for one in await named.write(
+            connection, run_id, [place["address_id"] for place in places], now, routes
+        )
     }
     return Trial(
         trial_id,
@@ -89,7 +93,7 @@ async def send_test(
     )  # fmt: skip
 
 
-async def _places(connection: Connection, addresses: Sequence[str], provider: Provider) -> list[Row]:
+async def _places(connection: Connection, addresses: Sequence[str], schemes: Sequence[str]) -> list[Row]:
     """Whose they are, in the order given. Raises Invalid with every address that will not do."""
     if not 1 <= len(addresses) <= MOST:
         raise Invalid(f"name 1 to {MOST} addresses", where="addresses")
@@ -102,7 +106,7 @@ async def _places(connection: Connection, addresses: Sequence[str], provider: Pr
             problems.append(read.at(f"addresses[{n}]"))
         else:
             values.setdefault(read.path, n)
-    found = {one["value"]: one for one in await named.whose(connection, list(values), provider.schemes)}
+    found = {one["value"]: one for one in await named.whose(connection, list(values), schemes)}
     places: dict[UUID, Row] = {}
     for value, n in values.items():
         where = f"addresses[{n}]"
@@ -119,19 +123,20 @@ async def _places(connection: Connection, addresses: Sequence[str], provider: Pr
 
 
 async def _plan(
-    connection: Connection, trial_id: UUID, row: Row, own: Announcement, now: datetime, by: str
-) -> UUID:
+    connection: Connection, trial_id: UUID, name: str, over: Way, own: Announcement, now: datetime, by: str
+) -> tuple[UUID, tuple[Route, ...] | None]:
+    """The run of the test, and its lanes where it goes over a pool."""
     content_id, run_id = uuid7(now), uuid7(now)
     await campaigns.create(
-        connection, trial_id, kind=KIND, name=f"Test of {row['name']}"[:LONGEST_NAME],
-        definition=own.stored(), channel_id=row["channel_id"], similarity_text="", created_by=by, now=now,
+        connection, trial_id, kind=KIND, name=f"Test of {name}"[:LONGEST_NAME],
+        definition=own.stored(), channel_id=over.lead, similarity_text="", created_by=by, now=now,
     )  # fmt: skip
     body = own.content.model_dump(mode="json", exclude_none=True)
     await campaigns.add_content(connection, content_id, trial_id, STEP, body, now)
-    lane_id = await campaigns.open_lane(connection, uuid7(now), row["channel_id"], trial_id, TEST_PRIORITY)
+    lanes = await route.open_lanes(connection, trial_id, over, own, now, priority=TEST_PRIORITY)
     await run.plan(
         connection, run_id, campaign_id=trial_id, iteration=1, cohort=cohort_of(now),
-        content_version_id=content_id, lane_id=lane_id, due_at=now, expires_at=now + EXPIRES,
+        content_version_id=content_id, lane_id=lanes.lead, due_at=now, expires_at=now + EXPIRES,
     )  # fmt: skip
     await campaigns.set_state(connection, trial_id, State.RUNNING, now, send_at=now)
-    return run_id
+    return run_id, lanes.routes

@@ -157,8 +157,10 @@ async def open_lane(
     *,
     onward: UUID | None = None,
     after: int | None = None,
+    state: str = "open",
 ) -> UUID:
-    """The campaign's lane on a channel at a priority, made where it is not, with its share; its id.
+    """The campaign's lane on a channel at a priority, made where it is not (in `state`), with its share;
+    its id.
 
     What does not arrive goes on in the lane `onward`, with `after` also what nobody has heard of as many
     seconds after its try.
@@ -166,12 +168,12 @@ async def open_lane(
     found = await row(
         connection,
         """INSERT INTO lane (id, workspace_id, channel_id, campaign_id, priority, weight, next_lane_id,
-             next_after)
-           VALUES (%s, clarion_workspace(), %s, %s, %s, %s, %s, %s)
+             next_after, state)
+           VALUES (%s, clarion_workspace(), %s, %s, %s, %s, %s, %s, %s)
            ON CONFLICT (channel_id, campaign_id, priority) DO UPDATE SET weight = excluded.weight,
              next_lane_id = excluded.next_lane_id, next_after = excluded.next_after
            RETURNING id""",
-        (lane_id, channel_id, campaign_id, priority, weight, onward, after),
+        (lane_id, channel_id, campaign_id, priority, weight, onward, after, state),
     )
     assert found is not None
     opened: UUID = found["id"]
@@ -182,6 +184,18 @@ async def lane_ids(connection: Connection, campaign_id: UUID) -> list[UUID]:
     """All lanes of a campaign, on whichever channels."""
     found = await rows(connection, "SELECT id FROM lane WHERE campaign_id = %s ORDER BY id", (campaign_id,))
     return [one["id"] for one in found]
+
+
+async def waiting_channels(connection: Connection, campaign_id: UUID) -> list[UUID]:
+    """The channels on which something of a campaign waits."""
+    found = await rows(
+        connection,
+        """SELECT DISTINCT l.channel_id FROM lane l
+           CROSS JOIN LATERAL (SELECT FROM queue q WHERE q.lane_id = l.id LIMIT 1) waiting
+           WHERE l.campaign_id = %s ORDER BY l.channel_id""",
+        (campaign_id,),
+    )
+    return [one["channel_id"] for one in found]
 
 
 async def set_lanes(connection: Connection, campaign_id: UUID, state: str, reason: str = "") -> list[UUID]:

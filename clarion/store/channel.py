@@ -99,6 +99,11 @@ async def page(connection: Connection, after: UUID | None, limit: int) -> list[R
     )
 
 
+async def names(connection: Connection) -> dict[UUID, str]:
+    """The name of every channel."""
+    return {one["id"]: one["name"] for one in await rows(connection, "SELECT id, name FROM channel")}
+
+
 async def change(
     connection: Connection,
     channel_id: UUID,

@@ -15,9 +15,10 @@ from clarion.kit.db import Connection, Row, row, rows
 # Everything that is shown of a contact. Lists are JSON arrays.
 _SHOWN: LiteralString = """
 SELECT c.id, c.external_id, c.name, c.language, c.country, c.timezone, c.fields, c.status, c.merged_into,
-  c.created_at, c.modified_at,
+  c.channel_id, c.created_at, c.modified_at,
   coalesce((SELECT jsonb_agg(jsonb_build_object(
       'urn', a.scheme || ':' || a.value, 'status', a.status, 'last_inbound_at', a.last_inbound_at,
+      'last_channel_id', a.last_channel_id,
       'reason', a.status_reason, 'status_at', a.status_at,
       'opted_out', EXISTS (SELECT FROM consent o WHERE o.workspace_id = a.workspace_id
                            AND o.consent_key = a.consent_key AND o.state = 'out'))
@@ -32,9 +33,9 @@ SELECT c.id, c.external_id, c.name, c.language, c.country, c.timezone, c.fields,
 
 async def get(connection: Connection, contact_id: UUID) -> Row:
     """One contact, whatever became of them: {id, external_id, name, language, country, timezone, fields,
-    status (active, merged, erased), merged_into, created_at, modified_at, addresses: [{urn, status, reason,
-    status_at, last_inbound_at, opted_out}], unreadable: [{raw, reason}], groups: [{id, name}]}. Raises
-    NotFound."""
+    status (active, merged, erased), merged_into, channel_id, created_at, modified_at, addresses: [{urn,
+    status, reason, status_at, last_inbound_at, last_channel_id, opted_out}], unreadable: [{raw, reason}],
+    groups: [{id, name}]}. Raises NotFound."""
     found = await row(connection, _SHOWN + "FROM contact c WHERE c.id = %s", (contact_id,))
     if found is None:
         raise NotFound("there is no such contact", where="contact")

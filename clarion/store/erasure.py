@@ -23,7 +23,8 @@ _STEPS: tuple[LiteralString, ...] = (
     "DELETE FROM invalid_address WHERE contact_id = ANY (%(family)s)",
     "DELETE FROM group_member WHERE contact_id = ANY (%(family)s)",
     """UPDATE contact SET status = 'erased', external_id = NULL, name = '', folded_name = '',
-         language = NULL, country = NULL, timezone = NULL, fields = '{}', modified_at = %(now)s
+         language = NULL, country = NULL, timezone = NULL, fields = '{}', channel_id = NULL,
+         modified_at = %(now)s
        WHERE id = ANY (%(family)s)""",
 )
 

@@ -20,6 +20,8 @@ from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.store import fallback, tally
 from clarion.store.cohort import within
+from clarion.store.routes import ROUTES, Route, params
+from clarion.store.routes import chosen as routed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,25 @@ FROM run WHERE id = %(run)s AND state IN ('planned', 'expanding')"""
 _NEXT_PART = """SELECT part, cursor, until FROM run_part WHERE run_id = %(run)s AND NOT done
 ORDER BY part FOR NO KEY UPDATE SKIP LOCKED LIMIT 1"""
 
-_PAGE = """
-WITH page AS MATERIALIZED (
-  SELECT c.id, c.status FROM contact c
-  WHERE c.workspace_id = clarion_workspace() AND c.id > %(cursor)s AND c.id <= %(until)s AND ("""
 
-_EXPAND = (
-    """) ORDER BY c.id LIMIT %(limit)s
+def _statement(*, pooled: bool) -> tuple[LiteralString, LiteralString]:
+    """What writes a chunk, before and after whom the run means. Of a run over a pool the lane is chosen for
+    each person (`store.routes`); the statement of one lane has nothing of that in it."""
+    routes: LiteralString = ROUTES + ", " if pooled else ""
+    own: LiteralString = ", c.channel_id" if pooled else ""
+    route: LiteralString = ", r.lane_id" if pooled else ""
+    chosen: LiteralString = f"LEFT JOIN LATERAL ({routed('p.channel_id')}) r ON true" if pooled else ""
+    told: LiteralString = ", address.value, address.last_channel_id" if pooled else ""
+    apart: LiteralString = ", r.lane_id IS NULL" if pooled else ""  # who is not sent to keeps nobody out
+    no_route: LiteralString = "WHEN r.lane_id IS NULL THEN 'no_route'" if pooled else ""
+    lane: LiteralString = "coalesce(lane_id, %(lane)s)" if pooled else "%(lane)s"
+    page: LiteralString = f"""
+WITH {routes}page AS MATERIALIZED (
+  SELECT c.id, c.status{own} FROM contact c
+  WHERE c.workspace_id = clarion_workspace() AND c.id > %(cursor)s AND c.id <= %(until)s AND ("""
+    expand: LiteralString = f""") ORDER BY c.id LIMIT %(limit)s
 ), reach AS MATERIALIZED (
-  SELECT p.id AS contact_id, a.id AS address_id, a.consent_key, row_number() OVER () AS n,
+  SELECT p.id AS contact_id, a.id AS address_id, a.consent_key, row_number() OVER () AS n{route},
     CASE WHEN p.status = 'erased' THEN 'erased'
          WHEN p.status = 'merged' THEN 'duplicate_person'
          WHEN a.id IS NULL AND EXISTS (SELECT FROM invalid_address i WHERE i.contact_id = p.id)
@@ -72,15 +84,17 @@ _EXPAND = (
          WHEN a.id IS NULL THEN 'no_address'
          WHEN EXISTS (SELECT FROM consent o WHERE o.workspace_id = clarion_workspace()
                       AND o.consent_key = a.consent_key AND o.state = 'out') THEN 'opted_out'
+         {no_route}
          WHEN %(once)s AND (
-           row_number() OVER (PARTITION BY a.consent_key ORDER BY p.id) > 1
+           row_number() OVER (PARTITION BY a.consent_key{apart} ORDER BY p.id) > 1
            OR EXISTS (SELECT FROM message m WHERE m.run_id = %(run)s AND m.once_key = a.consent_key
                       AND m.cohort = %(cohort)s)) THEN 'duplicate_address'
     END AS reason
   FROM page p LEFT JOIN LATERAL (
-    SELECT address.id, address.consent_key FROM address
+    SELECT address.id, address.consent_key{told} FROM address
     WHERE address.contact_id = p.id AND address.status = 'active' AND address.scheme = ANY (%(schemes)s)
     ORDER BY array_position(%(schemes)s, address.scheme), address.position, address.id LIMIT 1) a ON true
+  {chosen}
 ), fresh AS MATERIALIZED (
   SELECT r.*, (%(head)s || place || %(enrollments)s)::uuid AS enrollment_id,
     (%(head)s || place || %(messages)s)::uuid AS message_id
@@ -94,11 +108,11 @@ _EXPAND = (
     %(cohort)s, %(now)s
   FROM fresh
 ), moved AS (
-  INSERT INTO {message} (id, cohort, workspace_id, run_id, enrollment_id, generation, iteration, step_id,
+  INSERT INTO {{message}} (id, cohort, workspace_id, run_id, enrollment_id, generation, iteration, step_id,
     recipient_key, once_key, address_id, lane_id, content_version_id, state, reason, due_at, expires_at,
     settled_at)
   SELECT message_id, %(cohort)s, clarion_workspace(), %(run)s, enrollment_id, 1, %(iteration)s, 1,
-    contact_id, CASE WHEN %(once)s AND reason IS NULL THEN consent_key END, address_id, %(lane)s,
+    contact_id, CASE WHEN %(once)s AND reason IS NULL THEN consent_key END, address_id, {lane},
     %(content)s, CASE WHEN reason IS NULL THEN 'ready' ELSE 'skipped' END::message_state, reason,
     %(due)s, %(expires)s, CASE WHEN reason IS NOT NULL THEN %(now)s::timestamptz END
   FROM fresh
@@ -106,16 +120,17 @@ _EXPAND = (
 ), queued AS (
   INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id,
     consent_key, content_version_id, expires_at)
-  SELECT %(lane)s, %(due)s, message_id, %(cohort)s, clarion_workspace(), contact_id, address_id,
+  SELECT {lane}, %(due)s, message_id, %(cohort)s, clarion_workspace(), contact_id, address_id,
     consent_key, %(content)s, %(expires)s
   FROM fresh WHERE reason IS NULL
-), counted AS ("""
-    + tally.ADD
-    + """)
+), counted AS ({tally.ADD})
 SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM moved WHERE state = 'ready'),
   (SELECT count(*) FROM moved WHERE state = 'skipped'), (SELECT id FROM page ORDER BY id DESC LIMIT 1)
 """
-)
+    return page, expand
+
+
+_OVER_ONE, _OVER_POOL = _statement(pooled=False), _statement(pooled=True)
 
 _NOBODY = UUID(int=0)
 _EVERYBODY = UUID(int=(1 << 128) - 1)
@@ -176,11 +191,13 @@ async def expand_chunk(
     limit: int,
     now: datetime,
     falls: bool = False,
+    routes: Sequence[Route] | None = None,
 ) -> Chunk | None:
     """Write the next `limit` people of a run's next part that nobody else is at.
 
-    With `falls` who cannot be reached over the run's channel goes on over the campaign's next. None when
-    there is nothing to do here: the run is not open, or others have all that is left.
+    Given `routes`, of a run over a pool, each person's lane is chosen of these. With `falls` who cannot be
+    reached over the run's channel goes on over the campaign's next. None when there is nothing to do here:
+    the run is not open, or others have all that is left.
     """
     await cut(connection, run_id, now, parts=1 if once_an_address else None)
     async with connection.cursor(row_factory=tuple_row) as cursor:
@@ -193,10 +210,11 @@ async def expand_chunk(
             return None
         campaign, lane, content, cohort, iteration, due, expires = run
         number, place, until = part
+        before, after = _OVER_ONE if routes is None else _OVER_POOL
         await cursor.execute(
-            within(_PAGE + meant.predicate + _EXPAND, cohort),
+            within(before + meant.predicate + after, cohort),
             {
-                **meant.params,
+                **meant.params, **({} if routes is None else params(routes)),
                 "run": run_id, "campaign": campaign, "cursor": place, "until": until, "lane": lane,
                 "content": content, "cohort": cohort, "iteration": iteration, "due": due,
                 "expires": expires, "schemes": list(schemes), "once": once_an_address, "limit": limit,

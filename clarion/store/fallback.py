@@ -22,7 +22,9 @@ from clarion.store.cohort import within
 from clarion.store.ordered import keep_order
 
 # Reasons for which a person was not sent to that another channel may not have.
-UNREACHED = ("no_address", "address_gone", "invalid_number", "no_content", "outside_window", "too_long")
+UNREACHED = (
+    "no_address", "address_gone", "invalid_number", "no_route", "no_content", "outside_window", "too_long",
+)  # fmt: skip
 
 _FALLS: LiteralString = """
   SELECT m.id, m.lane_id FROM wanted w CROSS JOIN LATERAL (

@@ -56,7 +56,9 @@ WITH heard AS (
   SELECT substr(address, strpos(address, ':') + 1) AS path, max(at) AS at FROM heard
   GROUP BY 1 ORDER BY 1
 ), opened AS (
-  UPDATE address a SET last_inbound_at = greatest(a.last_inbound_at, l.at) FROM latest l
+  UPDATE address a SET last_inbound_at = greatest(a.last_inbound_at, l.at),
+    last_channel_id = CASE WHEN a.last_inbound_at > l.at THEN a.last_channel_id ELSE %(channel)s END
+  FROM latest l
   WHERE a.workspace_id = clarion_workspace() AND a.value = l.path AND a.scheme = ANY (%(schemes)s)
 )
 SELECT id, contact_id, address AS urn, provider_id, at, meaning FROM heard ORDER BY at, id
@@ -70,7 +72,7 @@ async def hear(
 
     A message told again (the same channel and provider's id) changes nothing. Its writer is the contact
     who has the address under one of the channel's `schemes`; whoever shares it, the service window of
-    all of them is opened.
+    all of them is opened, and a pool speaks to them over this channel from now on (`store.routes`).
     """
     async with connection.cursor(row_factory=class_row(Heard)) as cursor:
         await cursor.execute(

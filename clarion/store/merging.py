@@ -24,7 +24,9 @@ _STEPS: tuple[LiteralString, ...] = (
        SELECT workspace_id, campaign_id, %(winner)s FROM frozen_audience WHERE contact_id = %(loser)s
        ON CONFLICT DO NOTHING""",
     "UPDATE identity SET contact_id = %(winner)s WHERE contact_id = %(loser)s",
-    """UPDATE address w SET last_inbound_at = greatest(w.last_inbound_at, l.last_inbound_at)
+    """UPDATE address w SET last_inbound_at = greatest(w.last_inbound_at, l.last_inbound_at),
+         last_channel_id = CASE WHEN w.last_inbound_at >= l.last_inbound_at THEN w.last_channel_id
+                           ELSE l.last_channel_id END
        FROM address l WHERE w.contact_id = %(winner)s AND l.contact_id = %(loser)s
          AND l.scheme = w.scheme AND l.value = w.value AND l.last_inbound_at IS NOT NULL""",
     # An address that both have stays with the loser, retired: messages may still point to it.
@@ -49,7 +51,8 @@ _STEPS: tuple[LiteralString, ...] = (
          name = coalesce(nullif(w.name, ''), l.name),
          folded_name = coalesce(nullif(w.folded_name, ''), l.folded_name),
          language = coalesce(w.language, l.language), country = coalesce(w.country, l.country),
-         timezone = coalesce(w.timezone, l.timezone), fields = l.fields || w.fields, modified_at = %(now)s
+         timezone = coalesce(w.timezone, l.timezone), fields = l.fields || w.fields,
+         channel_id = coalesce(w.channel_id, l.channel_id), modified_at = %(now)s
        FROM contact l WHERE w.id = %(winner)s AND l.id = %(loser)s""",
     """UPDATE contact SET status = 'merged', merged_into = %(winner)s, modified_at = %(now)s
        WHERE id = %(loser)s""",

@@ -30,7 +30,7 @@ LEFT JOIN LATERAL (SELECT external_id, name, status FROM contact WHERE contact.i
 LEFT JOIN LATERAL (SELECT scheme, value FROM address WHERE address.id = m.address_id LIMIT 1) d ON true
 LEFT JOIN LATERAL (
   SELECT channel.name AS channel FROM lane JOIN channel ON channel.id = lane.channel_id
-  WHERE lane.id = m.lane_id LIMIT 1) v ON true
+  WHERE lane.id = m.lane_id AND m.reason IS DISTINCT FROM 'no_route' LIMIT 1) v ON true
 LEFT JOIN LATERAL (
   SELECT a.state, a.code, a.detail, a.provider_id FROM attempt a
   WHERE a.message_id = m.id AND a.cohort = m.cohort ORDER BY a.id DESC LIMIT 1) t ON true"""

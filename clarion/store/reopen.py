@@ -18,6 +18,7 @@ from psycopg.rows import tuple_row
 from clarion.kit.db import Connection
 from clarion.store import tally
 from clarion.store.ordered import keep_order
+from clarion.store.routes import ROUTES, Route, chosen, params
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,34 @@ class Reopened:
     last: UUID | None
 
 
-_REOPEN: LiteralString = (
-    """
-WITH page AS MATERIALIZED (
+# Of a person `k` the first way that reaches them.
+_WAY: LiteralString = """SELECT n.lane_id, address.id, address.consent_key
+    FROM unnest(%(lanes)s::uuid[], %(schemes)s::text[]) WITH ORDINALITY AS n(lane_id, scheme, place)
+    JOIN address ON address.contact_id = k.subject_id AND address.status = 'active'
+      AND address.scheme = n.scheme
+    ORDER BY n.place, address.position, address.id LIMIT 1"""
+
+# Over a pool: its channel as the expansion chooses it; where none fits, what comes after the pool.
+_WAY_OF_POOL: LiteralString = f"""SELECT f.lane_id, f.id, f.consent_key FROM (
+      SELECT 0 AS place, r.lane_id, a.id, a.consent_key FROM (
+        SELECT address.id, address.consent_key, address.value, address.last_channel_id FROM address
+        WHERE address.contact_id = k.subject_id AND address.status = 'active'
+          AND address.scheme = ANY (%(pool_schemes)s)
+        ORDER BY array_position(%(pool_schemes)s, address.scheme), address.position, address.id LIMIT 1) a
+      LEFT JOIN LATERAL ({chosen("c.channel_id")}) r ON true
+      UNION ALL (SELECT 1, w.* FROM ({_WAY}) w)
+    ) f ORDER BY f.lane_id IS NULL, f.place LIMIT 1"""
+
+
+def _statement(*, pooled: bool) -> LiteralString:
+    """What opens a chunk again; of a run over a pool the lane is chosen anew, as the expansion does."""
+    routes: LiteralString = ROUTES + ", " if pooled else ""
+    own: LiteralString = ", contact.channel_id" if pooled else ""
+    way = _WAY_OF_POOL if pooled else _WAY
+    apart: LiteralString = ", a.lane_id IS NULL" if pooled else ""
+    no_route: LiteralString = "WHEN r.lane_id IS NULL THEN 'no_route'" if pooled else ""
+    return f"""
+WITH {routes}page AS MATERIALIZED (
   SELECT e.id AS enrollment_id, e.subject_id FROM enrollment e
   WHERE e.campaign_id = %(campaign)s AND e.subject_id > %(after)s ORDER BY e.subject_id LIMIT %(limit)s
 ), picked AS MATERIALIZED (
@@ -46,16 +72,11 @@ WITH page AS MATERIALIZED (
     c.status,
     -- whether the row holds the key of this very address already
     k.once_key IS NOT DISTINCT FROM a.consent_key AS own,
-    row_number() OVER (PARTITION BY a.consent_key, k.once_key IS NOT DISTINCT FROM a.consent_key
+    row_number() OVER (PARTITION BY a.consent_key, k.once_key IS NOT DISTINCT FROM a.consent_key{apart}
                        ORDER BY k.subject_id) AS nth
   FROM picked k
-  CROSS JOIN LATERAL (SELECT contact.status FROM contact WHERE contact.id = k.subject_id LIMIT 1) c
-  LEFT JOIN LATERAL (
-    SELECT n.lane_id, address.id, address.consent_key
-    FROM unnest(%(lanes)s::uuid[], %(schemes)s::text[]) WITH ORDINALITY AS n(lane_id, scheme, place)
-    JOIN address ON address.contact_id = k.subject_id AND address.status = 'active'
-      AND address.scheme = n.scheme
-    ORDER BY n.place, address.position, address.id LIMIT 1) a ON true
+  CROSS JOIN LATERAL (SELECT contact.status{own} FROM contact WHERE contact.id = k.subject_id LIMIT 1) c
+  LEFT JOIN LATERAL ({way}) a ON true
 ), judged AS MATERIALIZED (
   SELECT r.*, CASE
     WHEN r.status = 'erased' THEN 'erased'
@@ -65,6 +86,7 @@ WITH page AS MATERIALIZED (
     WHEN r.address_id IS NULL THEN 'no_address'
     WHEN EXISTS (SELECT FROM consent o WHERE o.workspace_id = clarion_workspace()
                  AND o.consent_key = r.consent_key AND o.state = 'out') THEN 'opted_out'
+    {no_route}
     WHEN %(once)s AND NOT r.own AND (r.nth > 1 OR EXISTS (
       SELECT FROM message o WHERE o.run_id = %(run)s AND o.once_key = r.consent_key
         AND o.cohort = %(cohort)s)) THEN 'duplicate_address'
@@ -100,14 +122,14 @@ WITH page AS MATERIALIZED (
     SELECT attempt.variables FROM attempt WHERE attempt.message_id = m.id AND attempt.cohort = %(cohort)s
     ORDER BY attempt.id DESC LIMIT 1) t ON true
   WHERE m.state = 'ready'
-), counted AS ("""
-    + tally.ADD
-    + """)
+), counted AS ({tally.ADD})
 SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM moved WHERE state = 'ready'),
   (SELECT count(*) FROM moved WHERE state = 'skipped'),
   (SELECT subject_id FROM page ORDER BY subject_id DESC LIMIT 1)
 """
-)
+
+
+_OVER_ONE, _OVER_POOL = _statement(pooled=False), _statement(pooled=True)
 
 
 async def reopen_chunk(
@@ -122,19 +144,23 @@ async def reopen_chunk(
     limit: int,
     now: datetime,
     detail: str,
+    routes: Sequence[Route] | None = None,
+    pool_schemes: Sequence[str] = (),
 ) -> Reopened:
     """Open again what of an expanded run is in `states`, for the next `limit` people of its campaign.
 
     `ways` are (lane, scheme) pairs, the preferred first: it begins over the first channel that reaches the
-    person, whichever it ended on.
+    person, whichever it ended on. Given `routes`, of a run over a pool that reaches `pool_schemes`, the ways
+    are those after it.
 
     `detail` is noted at tries of which the provider said that they did not arrive.
     """
     await keep_order(connection)
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
-            _REOPEN,
+            _OVER_ONE if routes is None else _OVER_POOL,
             {
+                **params(routes or ()), "pool_schemes": list(pool_schemes),
                 "campaign": run["campaign_id"], "run": run["id"], "cohort": run["cohort"],
                 "after": after or UUID(int=0), "states": list(states),
                 "lanes": [lane for lane, _ in ways], "schemes": [scheme for _, scheme in ways],

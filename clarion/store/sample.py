@@ -9,38 +9,58 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from clarion.kit.db import Connection, row
+from clarion.kit.db import Connection, Row, row, rows
 from clarion.store.expansion import Meant
 from clarion.store.queue import Waiting
+from clarion.store.routes import ROUTES, Route, chosen, params
 
 # The person's best address, as the expansion chooses it, where it has not opted out.
-_REACHED: LiteralString = """CROSS JOIN LATERAL (
-  SELECT address.id, address.scheme, address.value, address.consent_key, address.last_inbound_at FROM address
+_BEST: LiteralString = """CROSS JOIN LATERAL (
+  SELECT address.id, address.scheme, address.value, address.consent_key, address.last_inbound_at,
+    address.last_channel_id
+  FROM address
   WHERE address.contact_id = c.id AND address.status = 'active' AND address.scheme = ANY (%(schemes)s)
-  ORDER BY array_position(%(schemes)s, address.scheme), address.position, address.id LIMIT 1) a
-WHERE c.workspace_id = clarion_workspace() AND c.status = 'active' AND NOT EXISTS (
+  ORDER BY array_position(%(schemes)s, address.scheme), address.position, address.id LIMIT 1) a """
+_WHO: LiteralString = """WHERE c.workspace_id = clarion_workspace() AND c.status = 'active' AND NOT EXISTS (
   SELECT FROM consent o WHERE o.workspace_id = c.workspace_id AND o.consent_key = a.consent_key
     AND o.state = 'out') AND ("""
+_REACHED = _BEST + _WHO
 
 
 async def some(
-    connection: Connection, meant: Meant, schemes: Sequence[str], content_id: UUID, limit: int, now: datetime
+    connection: Connection,
+    meant: Meant,
+    schemes: Sequence[str],
+    content_id: UUID,
+    limit: int,
+    now: datetime,
+    routes: Sequence[Route] | None = None,
 ) -> list[Waiting]:
-    """The first who would be reached, in the form of queue rows; nothing is queued."""
+    """The first who would be reached, in the form of queue rows; nothing is queued. Given `routes`, those
+    for whom one fits, with its lane."""
+    pooled = routes is not None
+    before: LiteralString = f"WITH {ROUTES} " if pooled else ""
+    lane: LiteralString = "r.lane_id" if pooled else "%(content)s::uuid"
+    join: LiteralString = f"CROSS JOIN LATERAL ({chosen('c.channel_id')}) r " if pooled else ""
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         await cursor.execute(
-            """SELECT %(content)s::uuid AS lane_id, %(now)s::timestamptz AS due_at, c.id AS message_id,
+            f"""{before}SELECT {lane} AS lane_id, %(now)s::timestamptz AS due_at, c.id AS message_id,
                  %(now)s::date AS cohort, c.id AS contact_id, a.id AS address_id, a.consent_key,
                  %(content)s::uuid AS content_version_id, %(now)s::timestamptz AS expires_at, 0 AS tries,
                  NULL::jsonb AS variables, a.scheme, a.value AS address, a.last_inbound_at, c.name,
                  c.language, c.country, c.timezone, c.external_id, c.fields, false AS opted_out,
                  false AS erased
                FROM contact c """
-            + _REACHED
+            + _BEST
+            + join
+            + _WHO
             + meant.predicate
             + ") ORDER BY c.id LIMIT %(limit)s",
-            {**meant.params, "schemes": list(schemes), "content": content_id, "now": now, "limit": limit},
-        )
+            {
+                **meant.params, **params(routes or ()), "schemes": list(schemes), "content": content_id,
+                "now": now, "limit": limit,
+            },
+        )  # fmt: skip
         return await cursor.fetchall()
 
 
@@ -55,3 +75,46 @@ async def in_window(connection: Connection, meant: Meant, schemes: Sequence[str]
         {**meant.params, "schemes": list(schemes), "since": since},
     )
     return int(found["n"]) if found else 0
+
+
+_BY_CHANNEL: LiteralString = """), apart AS (
+  SELECT w.*, row_number() OVER (PARTITION BY consent_key, channel_id IS NULL ORDER BY id) AS nth FROM who w
+)
+SELECT channel_id, count(*) AS people, count(*) FILTER (WHERE nth = 1) AS addresses,
+  count(*) FILTER (WHERE last_inbound_at > %(since)s AND (nth = 1 OR NOT %(once)s)) AS in_window,
+  count(*) FILTER (WHERE channel_id IS NULL AND EXISTS (
+    SELECT FROM address d WHERE d.contact_id = apart.id AND d.status = 'active'
+      AND d.scheme = ANY (%(further)s::text[]) AND NOT EXISTS (
+        SELECT FROM consent o WHERE o.consent_key = d.consent_key AND o.state = 'out'))) AS by_fallback
+FROM apart GROUP BY channel_id ORDER BY people DESC, channel_id"""
+
+
+async def by_channel(
+    connection: Connection,
+    meant: Meant,
+    schemes: Sequence[str],
+    routes: Sequence[Route],
+    since: datetime,
+    *,
+    once_an_address: bool,
+    further: Sequence[str] = (),
+) -> list[Row]:
+    """Over which channels of a pool those would hear it who have an address and have not opted out.
+
+    {channel_id, people, addresses (different ones), in_window (wrote to us after `since`), by_fallback};
+    the row without a channel is those whom none fits, with how many of these `further` schemes reach.
+    """
+    return await rows(
+        connection,
+        f"WITH {ROUTES}, who AS (SELECT c.id, a.consent_key, a.last_inbound_at, r.channel_id FROM contact c "
+        + _BEST
+        + f"LEFT JOIN LATERAL ({chosen('c.channel_id')}) r ON true "
+        + _WHO
+        + meant.predicate
+        + ")"
+        + _BY_CHANNEL,
+        {
+            **meant.params, **params(routes), "schemes": list(schemes), "since": since,
+            "once": once_an_address, "further": list(further),
+        },
+    )  # fmt: skip

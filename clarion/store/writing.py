@@ -45,6 +45,7 @@ def said(pepper: bytes, person: Person) -> Said:
         person.country,
         person.timezone,
         orjson.dumps(person.fields).decode() if person.fields else "{}",
+        person.channel,
     )
     places = [(address, "active") for address in person.addresses]
     places += [(address, "retired") for address in person.former]
@@ -158,6 +159,7 @@ async def _unreadable(connection: Connection, people: People, some_known: bool, 
 _CONTACT = {
     "id": "uuid", "fresh": "boolean", "external_id": "text", "name": "text", "folded_name": "text",
     "language": "text", "country": "text", "timezone": "text", "fields": "jsonb",
+    "channel": "text",
 }  # fmt: skip
 
 
@@ -183,10 +185,10 @@ def _address_lines(people: People, fresh: set[UUID], now: datetime) -> Iterable[
 
 _INSERT_CONTACTS: LiteralString = """
 INSERT INTO contact (id, workspace_id, external_id, name, folded_name, language, country, timezone, fields,
-  created_at, modified_at)
+  channel_id, created_at, modified_at)
 SELECT id, clarion_workspace(), external_id, coalesce(name, ''), coalesce(folded_name, ''),
   nullif(language, ''), nullif(country, ''), nullif(timezone, ''), jsonb_strip_nulls(fields),
-  %(now)s, %(now)s
+  nullif(channel, '')::uuid, %(now)s, %(now)s
 FROM staged_contact WHERE fresh"""
 
 _REVIVED: LiteralString = """
@@ -197,20 +199,21 @@ WHERE NOT s.fresh AND c.status = 'erased'"""
 # An external id that a contact has is not replaced: another one of the same person stays a key.
 _UPDATE_CONTACTS: LiteralString = """
 INSERT INTO contact AS c (id, workspace_id, external_id, name, folded_name, language, country, timezone,
-  fields, created_at, modified_at)
+  fields, channel_id, created_at, modified_at)
 SELECT s.id, clarion_workspace(), coalesce(k.external_id, s.external_id), coalesce(s.name, k.name),
   coalesce(s.folded_name, k.folded_name), nullif(coalesce(s.language, k.language), ''),
   nullif(coalesce(s.country, k.country), ''), nullif(coalesce(s.timezone, k.timezone), ''),
-  jsonb_strip_nulls(k.fields || s.fields), k.created_at, %(now)s
+  jsonb_strip_nulls(k.fields || s.fields), nullif(coalesce(s.channel, k.channel_id::text), '')::uuid,
+  k.created_at, %(now)s
 FROM staged_contact s CROSS JOIN LATERAL (SELECT * FROM contact WHERE contact.id = s.id LIMIT 1) k
 WHERE NOT s.fresh
 ON CONFLICT (id) DO UPDATE SET external_id = excluded.external_id, name = excluded.name,
   folded_name = excluded.folded_name, language = excluded.language, country = excluded.country,
   timezone = excluded.timezone, fields = excluded.fields, status = 'active',
-  modified_at = excluded.modified_at
-WHERE (c.external_id, c.name, c.language, c.country, c.timezone, c.fields, c.status)
+  channel_id = excluded.channel_id, modified_at = excluded.modified_at
+WHERE (c.external_id, c.name, c.language, c.country, c.timezone, c.fields, c.status, c.channel_id)
   IS DISTINCT FROM (excluded.external_id, excluded.name, excluded.language, excluded.country,
-    excluded.timezone, excluded.fields, 'active')
+    excluded.timezone, excluded.fields, 'active', excluded.channel_id)
 RETURNING id"""
 
 _REPLACED: LiteralString = """

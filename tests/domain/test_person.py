@@ -141,3 +141,22 @@ def test_of_two_rows_of_one_person_the_later_wins_where_it_speaks() -> None:
 def test_combining_with_nothing_new_changes_nothing() -> None:
     row = read(name="Amina", addresses=phones("0712000001", "12"), groups=["A"])
     assert combine(row, row) == row
+
+
+def test_an_own_channel_is_known_by_its_name_or_id_and_the_later_word_counts() -> None:
+    nairobi = "0190c2d4-7e00-7000-8000-000000000002"
+    customs = Customs("KE", channels={"nairobi": nairobi, nairobi: nairobi})
+
+    def said(channel: str | None) -> Person:
+        found, _ = read_person(Given(external_id="E-1", channel=channel), customs)
+        assert found is not None
+        return found
+
+    assert [said(word).channel for word in (" Nairobi", nairobi.upper(), "", None)] == [
+        nairobi, nairobi, "", None,
+    ]  # fmt: skip
+    assert combine(said("nairobi"), said(None)).channel == nairobi
+    assert combine(said("nairobi"), said("")).channel == ""
+    unknown, found = read_person(Given(external_id="E-1", channel="mombasa"), customs)
+    assert unknown is not None
+    assert (unknown.channel, [(one.field, one.severity) for one in found]) == (None, [("channel", "warning")])

@@ -12,10 +12,13 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Numeric,
+    SmallInteger,
+    Text,
     UniqueConstraint,
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from clarion.store.tables.base import (
     count,
@@ -47,6 +50,27 @@ channel = table(
     one_of("state", "active", "paused"),
     UniqueConstraint("workspace_id", "name"),
     Index("channel_account", "account_id", postgresql_where=text("account_id IS NOT NULL")),
+)
+
+pool = table(
+    "pool",
+    identifier(),
+    owner(),
+    words("name"),
+    Column("skip_paused", Boolean, nullable=False, server_default=text("false")),
+    moment("created_at"),
+    moment("modified_at"),
+    UniqueConstraint("workspace_id", "name"),
+)
+
+pool_channel = table(
+    "pool_channel",
+    owner(),
+    uuid("pool_id", key=True),
+    uuid("channel_id", key=True),
+    Column("place", SmallInteger, nullable=False),
+    Column("prefixes", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("weight", SmallInteger, nullable=False, server_default=text("1")),
 )
 
 campaign = table(

@@ -31,6 +31,7 @@ contact = table(
     uuid("merged_into", null=True),
     moment("created_at"),
     moment("modified_at"),
+    uuid("channel_id", null=True),
     one_of("status", "active", "merged", "erased"),
     Index(
         "contact_external",
@@ -72,6 +73,7 @@ address = table(
     moment("created_at"),
     words("status_reason", default=""),
     moment("status_at", null=True),
+    uuid("last_channel_id", null=True),
     one_of("status", "active", "invalid", "retired"),
     UniqueConstraint("contact_id", "scheme", "value"),
     Index("address_value", "workspace_id", "value"),
