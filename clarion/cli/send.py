@@ -174,7 +174,8 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
             if problems := await draft.content_problems(connection, content, provider):
                 raise Invalid("this cannot be said", problems=tuple(problems))
         further = [await channel_command.find(connection, each) for each in wish.fallback]
-    warn_of_the_window(over.providers, content)
+    if not wish.fallback:
+        warn_of_the_window(over.providers, content)
     now = here.now().astimezone(here.zone)
     title = wish.name or f"{wish.file.name}, {now:%Y-%m-%d %H:%M:%S}"
     # A group of its own: under a name that was used before, the people of that time would hear this too.
@@ -193,10 +194,12 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
             connection, here.services, name=title, channel_id=over.channel_id, definition=definition, by=BY
         )
         rehearsed = await preview(connection, here.services, campaign_id)
-        _refuse_unreachable(rehearsed, moment)  # the draft goes with it
+        if not wish.fallback or not rehearsed.counts["reachable"]:
+            _refuse_unreachable(rehearsed, moment)  # the draft goes with it
     terminal.say(whom(rehearsed.counts))
     for reason, n in rehearsed.unsayable.items():
-        terminal.say(f"Of {rehearsed.sampled:,} tried, {n:,} would be skipped: {why(reason)}")
+        end = "go on by a further channel" if wish.fallback else "be skipped"
+        terminal.say(f"Of {rehearsed.sampled:,} tried, {n:,} would {end}: {why(reason)}")
     try:
         if wish.ask:
             typer.confirm(_question(rehearsed.counts, moment, here), abort=True, err=True)
