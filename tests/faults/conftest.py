@@ -15,7 +15,7 @@ import pytest
 from clarion.sandbox.client import SandboxProcess
 from tests.faults.hooks import Hooks
 from tests.faults.scene import Scene
-from tests.faults.story import Story, play
+from tests.faults.story import PATIENCE, Story, play
 from tests.house import House
 
 WORLDS = 3
@@ -90,7 +90,8 @@ def play_all(worlds: list[World], stories: list[Story], mutant: str = "") -> lis
     """Play stories, as many at once as there are worlds; each with what is wrong at its end."""
 
     def one(world: World, mine: list[Story]) -> list[tuple[Story, list[str]]]:
-        return [(story, play(story, world.scene(story, mutant), mutant)) for story in mine]
+        patience = 40.0 if mutant else PATIENCE  # a mistake may keep a story from ever ending
+        return [(story, play(story, world.scene(story, mutant), mutant, patience)) for story in mine]
 
     with ThreadPoolExecutor(len(worlds)) as pool:
         shares = [stories[n :: len(worlds)] for n in range(len(worlds))]

@@ -14,7 +14,7 @@ from tests.store.ledger.transactions import Bench
 from tests.store.ledger.world import COHORT, impatient, make_partitions, own_database
 
 NORMAL = settings(
-    max_examples=200,
+    max_examples=120,
     stateful_step_count=20,
     deadline=None,
     print_blob=True,
