@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-import socket
-import struct
 from collections.abc import Callable
 from typing import Protocol, cast
+
+from clarion.sandbox.closing import Closing
 
 _LARGEST = 1 << 20
 _ADDRESS = re.compile(r"(?:FROM|TO):\s*<([^<>\s]*)>\s*(.*)", re.IGNORECASE)
@@ -24,12 +24,12 @@ class Host(Protocol):
         """A whole letter; its answer, where there is one now."""
 
 
-class Conversation(asyncio.Protocol):
+class Conversation(Closing):
     """One connection: a line, a reply; or a letter, up to its dot. Implements dialect.Caller."""
 
     def __init__(self, host: Host) -> None:
+        super().__init__()
         self._host = host
-        self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._asked: Callable[[str], bytes] | None = None  # what the next line answers
         self._letter = False
@@ -40,8 +40,8 @@ class Conversation(asyncio.Protocol):
     # --- called by the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
-        self._transport.write(b"220 mail.selam.example ESMTP\r\n")
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self.transport.write(b"220 mail.selam.example ESMTP\r\n")
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -54,23 +54,9 @@ class Conversation(asyncio.Protocol):
 
     def answer(self, raw: bytes) -> None:
         self._waiting = False
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(raw)
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(raw)
             self._advance()
-
-    def hang_up(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def reset(self) -> None:
-        if self._transport is not None:
-            sock = self._transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._transport.abort()
-
-    def half_close(self) -> None:
-        if self._transport is not None:
-            self._transport.write_eof()
 
     # --- inside
 
@@ -82,8 +68,8 @@ class Conversation(asyncio.Protocol):
             reply = self._end(raw) if self._letter else self._line(raw.decode(errors="replace"))
             if reply is None:
                 self._waiting = True
-            elif self._transport is not None:
-                self._transport.write(reply)
+            elif self.transport is not None:
+                self.transport.write(reply)
                 if reply.startswith(b"221"):
                     self.hang_up()
 

@@ -14,9 +14,9 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clarion.sandbox.course import plan
 from clarion.sandbox.dialect import Dialect, Pushing, Told, Webhook
 from clarion.sandbox.faults import Fault
+from clarion.sandbox.receipt_plan import plan
 from clarion.sandbox.record import ACCEPTED
 from clarion.sandbox.world import Inbound, Number, World
 

@@ -12,13 +12,12 @@ by `exchange.answer`, or never (`exchange.hang_up`, `reset`, `half_close`).
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Iterable
 from typing import cast
 
 import httptools
 
+from clarion.sandbox.closing import Closing
 from clarion.sandbox.head import REASONS, Collector, Head, Route, parse_head, response
 
 MAX_HEAD = 64 * 1024
@@ -72,15 +71,15 @@ class Server:
             connection.hang_up()
 
 
-class Exchange(asyncio.Protocol):
+class Exchange(Closing):
     """One connection, and the one request that is being answered on it (no pipelining: the next waits)."""
 
     __slots__ = ("_buffer", "_chunks", "_draining", "_ended", "_parser", "body", "busy", "gone", "head",
-                 "server", "since", "transport")  # fmt: skip
+                 "server", "since")  # fmt: skip
 
     def __init__(self, server: Server) -> None:
+        super().__init__()
         self.server = server
-        self.transport: asyncio.Transport | None = None
         self.head: Head = Head()
         self.body = b""
         self.busy = False
@@ -165,24 +164,10 @@ class Exchange(asyncio.Protocol):
                 await asyncio.sleep(0)
         self.answer(b"0\r\n\r\n")
 
-    def hang_up(self) -> None:
-        """Close in the orderly way (FIN) without an answer."""
-        if self.transport is not None:
-            self.transport.close()
-
-    def reset(self) -> None:
-        """Close with RST: what the caller sees as `connection reset by peer`."""
-        if self.transport is None:
-            return
-        sock = self.transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
-
     def half_close(self) -> None:
-        """Close only our sending side: the caller reads an end of file, we keep reading."""
-        if self.transport is not None:
-            self.transport.write_eof()
-            self.gone, self.busy = True, False
+        """Close only our sending side; nothing that still comes is answered."""
+        super().half_close()
+        self.gone, self.busy = True, False
 
     # --- inside
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import struct
 from dataclasses import dataclass
 from typing import Protocol, cast
+
+from clarion.sandbox.closing import Closing
 
 BIND, SUBMIT, DELIVER, UNBIND, ENQUIRE = 0x09, 0x04, 0x05, 0x06, 0x15
 RESPONSE, NACK = 0x80000000, 0x80000000
@@ -57,12 +58,12 @@ class Asked:
         self.conversation.half_close()
 
 
-class Conversation(asyncio.Protocol):
+class Conversation(Closing):
     """One connection: requests, answered in whatever order, and what the SMSC delivers."""
 
     def __init__(self, host: Host) -> None:
+        super().__init__()
         self._host = host
-        self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._sequence = 0
         self._delivering: dict[int, asyncio.Future[int]] = {}
@@ -71,7 +72,7 @@ class Conversation(asyncio.Protocol):
     # --- called by the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.bound = False
@@ -96,8 +97,8 @@ class Conversation(asyncio.Protocol):
     # --- for the twin
 
     def write(self, raw: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(raw)
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(raw)
 
     async def deliver(self, raw: bytes, timeout: float) -> bool:
         """Deliver this deliver_sm; whether it was acknowledged with a 0 in time."""
@@ -112,20 +113,6 @@ class Conversation(asyncio.Protocol):
             return False
         finally:
             del self._delivering[sequence]
-
-    def hang_up(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def reset(self) -> None:
-        if self._transport is not None:
-            sock = self._transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._transport.abort()
-
-    def half_close(self) -> None:
-        if self._transport is not None:
-            self._transport.write_eof()
 
     # --- inside
 

@@ -26,17 +26,17 @@ UNREACHED = (
     "no_address", "address_gone", "invalid_number", "no_route", "no_content", "outside_window", "too_long",
 )  # fmt: skip
 
-_FALLS: LiteralString = """
-  SELECT m.id, m.lane_id FROM wanted w CROSS JOIN LATERAL (
-    SELECT t.id, t.lane_id FROM {message} t
-    WHERE t.id = w.id AND (t.state IN ('undelivered', 'skipped')
-      AND (t.state = 'undelivered' OR t.reason = ANY (%(unreached)s))
-      OR t.state = 'failed' AND t.reason IN ('refused', 'attempts_used_up', 'address_gone')) LIMIT 1) m"""
+# Of a message `t`: known not to have arrived where it was.
+FELL: LiteralString = """(t.state = 'undelivered'
+  OR t.state = 'failed' AND t.reason IN ('refused', 'attempts_used_up', 'address_gone')
+  OR t.state = 'skipped' AND t.reason = ANY (%(unreached)s))"""
 
 _NOTE: LiteralString = (
-    """, ended AS MATERIALIZED ("""
-    + _FALLS
-    + """)
+    """, ended AS MATERIALIZED (
+  SELECT m.id, m.lane_id FROM wanted w CROSS JOIN LATERAL (
+    SELECT t.id, t.lane_id FROM {message} t WHERE t.id = w.id AND """
+    + FELL
+    + """ LIMIT 1) m)
 INSERT INTO fallback AS f (message_id, lane_id, cohort, workspace_id, due_at)
 SELECT e.id, e.lane_id, %(cohort)s, clarion_workspace(), %(now)s FROM ended e CROSS JOIN LATERAL (
   SELECT FROM lane l WHERE l.id = e.lane_id AND l.next_lane_id IS NOT NULL LIMIT 1) l
@@ -106,12 +106,11 @@ async def watch(
 
 @dataclass(frozen=True, slots=True)
 class Fallen:
-    """A message that may go on from a lane; `late`: by time alone."""
+    """A message that may go on from a lane."""
 
     message_id: UUID
     lane_id: UUID
     cohort: date
-    late: bool
 
 
 async def workspaces(connection: Connection, now: datetime) -> list[UUID]:
@@ -126,7 +125,7 @@ async def due(connection: Connection, now: datetime, limit: int) -> list[Fallen]
     await keep_order(connection)
     async with connection.cursor(row_factory=class_row(Fallen)) as cursor:
         await cursor.execute(
-            """SELECT message_id, lane_id, cohort, late FROM fallback
+            """SELECT message_id, lane_id, cohort FROM fallback
                WHERE workspace_id = clarion_workspace() AND due_at <= %s
                ORDER BY due_at, message_id LIMIT %s""",
             (now, limit),

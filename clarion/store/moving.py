@@ -21,7 +21,7 @@ from psycopg.rows import class_row, tuple_row
 from clarion.kit.db import Connection, array
 from clarion.store import tally
 from clarion.store.cohort import within
-from clarion.store.fallback import UNREACHED, Fallen
+from clarion.store.fallback import FELL, UNREACHED, Fallen
 from clarion.store.ordered import keep_order
 
 
@@ -64,13 +64,11 @@ WITH picked AS MATERIALIZED (
   SELECT m.*, m.recipient_key AS contact_id
   FROM unnest(%(id)s::uuid[]) AS s(id) CROSS JOIN LATERAL (
     SELECT t.*, t.ctid AS place FROM {message} t
-    WHERE t.id = s.id AND t.lane_id = %(lane)s AND t.expires_at > %(now)s
-      AND (t.state = 'undelivered'
-        OR t.state = 'failed' AND t.reason IN ('refused', 'attempts_used_up', 'address_gone')
-        OR t.state = 'skipped' AND t.reason = ANY (%(unreached)s)
-        OR t.state IN ('accepted', 'unknown') AND EXISTS (
-          SELECT FROM fallback f WHERE f.message_id = t.id AND f.lane_id = t.lane_id AND f.late
-            AND f.due_at <= %(now)s))
+    WHERE t.id = s.id AND t.lane_id = %(lane)s AND t.expires_at > %(now)s AND ("""
+    + FELL
+    + """ OR t.state IN ('accepted', 'unknown') AND EXISTS (
+        SELECT FROM fallback f WHERE f.message_id = t.id AND f.lane_id = t.lane_id AND f.late
+          AND f.due_at <= %(now)s))
     LIMIT 1) m
   LEFT JOIN LATERAL (
     SELECT true AS stopped FROM address a CROSS JOIN LATERAL (

@@ -52,6 +52,7 @@ def test_nobody_is_lost_or_hears_it_twice_at_a_provider(
 
 
 HOUR = 3_600
+OPENED = 4.0  # seconds in which what was under way has ended, and the breaker is open
 
 
 @pytest.mark.parametrize(
@@ -77,8 +78,10 @@ def test_a_provider_that_is_down_costs_no_tries_and_comes_back_within_the_limits
                 crew.start()
             assert scene.wait(lambda: scene.accepted() >= 30, 30, crew.supervise)
             _break(proxy, how)
+            scene.wait(lambda: False, OPENED, crew.supervise)
+            doubtful = scene.states()["unknown"]
             scene.wait(lambda: False, seconds, crew.supervise)
-            waiting = scene.states()["ready"]
+            waiting, later = scene.states()["ready"], scene.states()["unknown"]
             _mend(proxy, how)
             back = len(world.sandbox.requests())
             assert scene.wait_done(150, crew.supervise), scene.states()
@@ -93,6 +96,7 @@ def test_a_provider_that_is_down_costs_no_tries_and_comes_back_within_the_limits
 
     assert scene.judge() == []
     assert waiting > 60, "they wait"
+    assert later == doubtful, "no message is risked to find out whether somebody is there"
     assert vain[0]["n"] <= IN_FLIGHT + 20, "and are not tried one after the other"
     assert within(moments, 1.0) <= 2 * rate, "nor sent at once afterwards"
     assert scene.unknown() <= IN_FLIGHT + BREAKER

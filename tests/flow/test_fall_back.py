@@ -129,7 +129,8 @@ async def test_who_has_nothing_that_the_first_channel_reaches_goes_on_at_once(sm
     assert await told.noted() == 0
 
 
-async def test_who_has_no_mailbox_is_reached_by_sms(services: Services, workspace: UUID) -> None:
+async def mailed(services: Services, workspace: UUID) -> tuple[UUID, UUID, UUID]:
+    """(campaign, run, channel of SMS) of one by mail, then by SMS, to a cast without mailboxes."""
     await people(services, workspace)
     mail = await channel(services, workspace, "Mail", "smtp", base_url="smtp://mail.example.org")
     sms = await channel(services, workspace, "SMS", "kannel", **SMS)
@@ -142,6 +143,11 @@ async def test_who_has_no_mailbox_is_reached_by_sms(services: Services, workspac
     )
     run = await launched(services, workspace, campaign)
     await fire.fire(services, workspace, run)
+    return campaign, run, sms
+
+
+async def test_who_has_no_mailbox_is_reached_by_sms(services: Services, workspace: UUID) -> None:
+    campaign, run, sms = await mailed(services, workspace)
     assert await counted(services, workspace, run) == {"no_address": 4}
     await fire.finish(services, workspace)
     assert await state_of(services, workspace, campaign) == "running"
@@ -350,18 +356,7 @@ async def test_who_was_begun_anew_has_the_whole_time_again(sms_after: Fallback) 
 async def test_a_retry_reaches_those_too_whom_only_the_second_channel_reaches(
     services: Services, workspace: UUID
 ) -> None:
-    await people(services, workspace)
-    mail = await channel(services, workspace, "Mail", "smtp", base_url="smtp://mail.example.org")
-    sms = await channel(services, workspace, "SMS", "kannel", **SMS)
-    forms = [
-        {"channel_kind": "smtp", "content": {"kind": "email", "subject": "Closed", "text": "On Monday"}},
-        {"channel_kind": "kannel", "content": {"kind": "text", "text": "Closed on Monday"}},
-    ]
-    campaign = await written(
-        services, workspace, mail, fallback=[{"channel_id": str(sms)}], content={"variants": forms}
-    )
-    run = await launched(services, workspace, campaign)
-    await fire.fire(services, workspace, run)
+    campaign, run, sms = await mailed(services, workspace)
     assert await fall_back.fall_back(services, workspace) == 4
     second = Dispatch(services, workspace, campaign, sms)
     assert await second.all(Outcome.REFUSED) == 4

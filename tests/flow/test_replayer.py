@@ -186,6 +186,36 @@ async def test_who_owns_the_channel_no_more_asks_nothing(process: Process, sandb
     assert sandbox.summary()["people"] == 0
 
 
+async def test_a_provider_that_is_too_busy_is_asked_when_it_wishes(
+    process: Process, sandbox: SandboxProcess
+) -> None:
+    sent, desk = await unanswered(process, sandbox, "drop_before_accept")
+    sandbox.fault("throttle", count=5, parameter=3.0)
+    assert await desk.replayer.look() == 0
+    asked = len(sandbox.requests())
+    await asyncio.sleep(1.5)  # longer than without its wish
+    assert await desk.replayer.look() == 0
+    assert len(sandbox.requests()) == asked
+    await asyncio.sleep(2.0)
+    assert await desk.replayer.look() == 5
+    assert await states(process, sent) == ["accepted"] * 5
+
+
+async def test_nothing_is_asked_again_while_the_channel_holds(
+    process: Process, sandbox: SandboxProcess
+) -> None:
+    _, desk = await unanswered(process, sandbox, "drop_before_accept")
+    may_ask = desk._may_ask_again
+    ticks = process.services.clock.monotonic()
+    desk.stopping = False
+    assert may_ask(ticks)
+    desk.held_until = ticks + 10
+    assert not may_ask(ticks)
+    desk.held_until = 0.0
+    desk.breaker.hold = 1.0
+    assert not may_ask(ticks)
+
+
 async def test_after_its_lifetime_nothing_is_asked_again(process: Process, sandbox: SandboxProcess) -> None:
     sent, desk = await unanswered(process, sandbox, "drop_before_accept", replays_for=1.0)
     assert await desk.replayer.look() == 0

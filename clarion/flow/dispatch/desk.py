@@ -86,7 +86,7 @@ class Desk:
         self.lanes = Lanes(ahead=min(MOST_AHEAD, max(BATCH // 2, int(self.channel.rate))))
         self.collector = Collector(self.shared, self.channel, self.sender, self.broker, self._wake.set)
         self.replayer = Replayer(
-            self.shared, self.channel, self.sender, self.broker, self.epoch, self._may_begin
+            self.shared, self.channel, self.sender, self.broker, self.epoch, self._may_ask_again
         )
         self.admission = Admission(self.shared, self.channel, self.lanes, self.broker)
         self.leavers = Leavers(self.shared, self.channel.workspace_id, self.lanes)
@@ -275,6 +275,9 @@ class Desk:
             except Exception:
                 log.exception("a provider's code failed while it listened", channel=str(self.channel.id))
             await asyncio.sleep(HEARD_AGAIN)
+
+    def _may_ask_again(self, ticks: float) -> bool:
+        return self._may_begin(ticks) and ticks >= self.held_until and not self.breaker.open
 
     def _may_begin(self, ticks: float) -> bool:
         return ticks <= self.valid_until and not self.stopping

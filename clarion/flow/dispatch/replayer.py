@@ -142,9 +142,6 @@ class Replayer:
     async def _repeat(self, again: _Again) -> bool:
         """One call; whether its answer settled the attempt. Any other leaves it as it is."""
         call = again.call
-        times, _ = self._asked.get(call.attempt_id, (0, 0.0))
-        now = self.shared.clock.monotonic()
-        self._asked[call.attempt_id] = times + 1, now + min(LONGEST, EVERY * 2**times)
         departing.set(again)  # of this task alone
         try:
             again.check()
@@ -159,6 +156,7 @@ class Replayer:
         finally:
             again.end()
         if told.answered not in ANSWERS:
+            self._put_off(call.attempt_id, told.retry_after or 0.0)
             return False
         tried = Try(call.attempt_id, call.waiting.tries, call.waiting.expires_at)
         judgement = judge(told, tried, self.channel.config, self.shared.clock.now(), random.random())  # noqa: S311
@@ -166,6 +164,12 @@ class Replayer:
         if judgement.beyond is not None:
             self.shared.beyond(self.channel, call.waiting, judgement.beyond, told)
         return True
+
+    def _put_off(self, attempt_id: UUID, wished: float) -> None:
+        """Ask about it again later, and not sooner than the provider wishes (seconds)."""
+        times, _ = self._asked.get(attempt_id, (0, 0.0))
+        wait = max(wished, min(LONGEST, EVERY * 2**times))
+        self._asked[attempt_id] = times + 1, self.shared.clock.monotonic() + wait
 
     async def _settle(self, call: Call, judgement: Judgement) -> None:
         now, cohort = self.shared.clock.now(), call.waiting.cohort
