@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from clarion.domain.address import Address
 from clarion.domain.campaign import Fallback as Further
 from clarion.domain.identity import consent_hash
 from clarion.domain.message import Outcome
@@ -16,10 +18,11 @@ from clarion.errors import Invalid
 from clarion.flow import announce, draft, fall_back, fire, retry
 from clarion.flow.services import Services
 from clarion.kit.db import rows
-from clarion.store import consent, fallback, moving, receipt
+from clarion.store import consent, fallback, moving, queue, receipt
 from clarion.store.receipt import Said
 from tests.flow.announcing import (
     HOUR,
+    NOTICE,
     Dispatch,
     announcement,
     at,
@@ -167,6 +170,48 @@ async def test_who_opted_out_is_not_followed_to_another_channel(sms_after: Fallb
         )
     assert await told.fall() == 3
     assert await told.counted() == {"ready": 3, "refused": 1}
+
+
+async def test_a_stop_on_the_phone_is_no_invitation_to_write_a_mail(
+    services: Services, workspace: UUID
+) -> None:
+    amina = person("Amina", AMINA, external_id="E-1")
+    mailbox = Address("mailto", "amina@example.org")
+    await people(services, workspace, [replace(amina, addresses=(*amina.addresses, mailbox))])
+    whatsapp = await channel(services, workspace)
+    mail = await channel(services, workspace, "Mail", "smtp", base_url="smtp://mail.example.org")
+    said: list[dict[str, Any]] = [
+        {"channel_kind": "whatsapp", **NOTICE["variants"][0]},
+        {"channel_kind": "smtp", "content": {"kind": "email", "subject": "Closed", "text": "On Monday"}},
+    ]
+    campaign = await written(
+        services, workspace, whatsapp, fallback=[{"channel_id": str(mail)}], content={"variants": said}
+    )
+    run = await launched(services, workspace, campaign)
+    await fire.fire(services, workspace, run)
+    await Dispatch(services, workspace, campaign).all(Outcome.REFUSED)
+    async with services.db.tenant(workspace) as connection:
+        key = consent_hash(await pepper_of(connection), tel(AMINA))
+        await consent.opt_out(connection, [key], at(services).now(), how="reply", by="")
+    assert await fall_back.fall_back(services, workspace) == 0
+    async with services.db.tenant(workspace) as connection:
+        await consent.opt_in(connection, [key], at(services).now(), how="reply", by="")
+        await rows(connection, "INSERT INTO fallback SELECT id, lane_id, cohort, workspace_id, due_at FROM "
+                   "message RETURNING 1")  # fmt: skip
+    assert await fall_back.fall_back(services, workspace) == 1, "the mail would have reached her"
+
+
+async def test_what_the_first_channel_may_not_say_now_goes_on(sms_after: Fallback) -> None:
+    told = await sms_after.begin([person("Abebe", ABEBE, external_id="E-2")])
+    async with told.services.db.tenant(told.workspace) as connection:
+        waiting = [
+            (one["lane_id"], one["due_at"], one["message_id"], one["cohort"])
+            for one in await rows(connection, "SELECT * FROM queue")
+        ]
+        now = at(told.services).now()
+        assert await queue.end(connection, waiting, "skipped", "outside_window", now) == 1
+    assert await told.fall() == 1
+    assert await told.second.all() == 1
 
 
 async def test_what_nobody_knows_of_goes_on_by_no_time(sms_after: Fallback) -> None:
