@@ -15,7 +15,13 @@ from clarion.store import workspace as workspaces
 from tests.house import House
 
 # The longest first: whoever runs two files at once would else wait for the one that came last.
-FIRST = ("test_random_runs.py", "test_mutants.py", "test_crash_points.py", "test_state_machine.py")
+FIRST = (
+    "test_half_open.py",
+    "test_random_runs.py",
+    "test_mutants.py",
+    "test_crash_points.py",
+    "test_state_machine.py",
+)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

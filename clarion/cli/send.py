@@ -174,6 +174,8 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
             if problems := await draft.content_problems(connection, content, provider):
                 raise Invalid("this cannot be said", problems=tuple(problems))
         further = [await channel_command.find(connection, each) for each in wish.fallback]
+    if len({over.channel_id, *(one["id"] for one in further)}) <= len(further):
+        raise Invalid("a channel is named twice", where="--fallback", hint="Name each channel once.")
     if not wish.fallback:
         warn_of_the_window(over.providers, content)
     now = here.now().astimezone(here.zone)

@@ -54,3 +54,22 @@ def test_every_place_is_really_passed(worlds: list[World]) -> None:
         deaths[point] = crew.deaths
     missed = [point for point, died in deaths.items() if not died and not point.startswith("release")]
     assert not missed
+
+
+def test_who_leaves_while_something_is_unknown_leaves_it_to_the_next(worlds: list[World]) -> None:
+    """As at a deployment, with nothing else waiting for that channel."""
+    story = Story(
+        seed=9_500, people=20, workers=1, rate=100_000.0, look_up=False, crashes=(), keyed=True,
+        faults={"drop_after_accept": 1.0},
+    )  # fmt: skip
+    scene = worlds[0].scene(story)
+    provide(story, scene)
+    crew = Crew(scene.environment, scene.folder)
+    crew.start()
+    assert scene.wait(lambda: scene.states()["unknown"] == story.people, 60, crew.supervise)
+    assert crew.stop() == [0]
+    scene.sandbox.configure(faults=None)
+    crew.start()
+    settled = scene.wait_settled(60, crew.supervise)
+    crew.stop()
+    assert (settled, scene.judge()) == (True, [])

@@ -4,6 +4,7 @@ there at all."""
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -55,18 +56,26 @@ HOUR = 3_600
 OPENED = 4.0  # seconds in which what was under way has ended, and the breaker is open
 
 
-@pytest.mark.parametrize(
-    "seconds", [6, pytest.param(HOUR, marks=[pytest.mark.nightly, pytest.mark.timeout(2 * HOUR)])]
-)
 @pytest.mark.parametrize("how", ["refuse", "swallow"])
 def test_a_provider_that_is_down_costs_no_tries_and_comes_back_within_the_limits(
-    worlds: list[World], how: str, seconds: int
+    worlds: list[World], how: str
 ) -> None:
+    _outage(worlds[0], how, 6)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(2 * HOUR)
+def test_an_hour_of_that_costs_no_more(worlds: list[World]) -> None:
+    """Both ways beside each other: most of it is waiting."""
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(_outage, worlds[:2], ["refuse", "swallow"], [HOUR, HOUR]))
+
+
+def _outage(world: World, how: str, seconds: int) -> None:
     """Nothing is drained while it is down: a knock now and then asks whether it is there again, and however
     long that takes, no more is unknown than was under way when it went."""
     rate = 40.0
     story = Story(seed=50_001, people=160, workers=2, rate=rate, look_up=False, faults={}, crashes=())
-    world = worlds[0]
     with Proxy(world.sandbox.url) as proxy:
         world.sandbox.configure(faults=None, receipts={"mode": "none"}, callback_url=None)
         world.sandbox.reset()

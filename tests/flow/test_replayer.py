@@ -22,7 +22,7 @@ from clarion.flow.services import Services
 from clarion.flow.unknowns import As
 from clarion.sandbox.client import SandboxProcess
 from clarion.sandbox.twins.generic_http import TWIN
-from clarion.store import campaign, consent, replay
+from clarion.store import campaign, consent, owner, replay
 from tests.flow import desks
 from tests.flow.desks import Process, numbers
 from tests.store.people import pepper_of, tel
@@ -103,7 +103,10 @@ async def unanswered(
     desk = await process.work(sent)
     desk.replayer.stop()
     assert await become(process, sent, ["unknown"] * 5) == ["unknown"] * 5
-    desk.replayer = Replayer(desk.shared, desk.channel, desk.sender, desk.broker, desk.epoch, lambda _: True)
+    desk.replayer = Replayer(
+        desk.shared, desk.channel, desk.sender, desk.broker, desk.breaker, desk.knocker, desk.epoch,
+        lambda _: True,
+    )  # fmt: skip
     return sent, desk
 
 
@@ -208,12 +211,29 @@ async def test_nothing_is_asked_again_while_the_channel_holds(
     may_ask = desk._may_ask_again
     ticks = process.services.clock.monotonic()
     desk.stopping = False
-    assert may_ask(ticks)
+    allowed = may_ask(ticks)
     desk.held_until = ticks + 10
-    assert not may_ask(ticks)
-    desk.held_until = 0.0
-    desk.breaker.hold = 1.0
-    assert not may_ask(ticks)
+    assert (allowed, may_ask(ticks)) == (True, False)
+
+
+async def test_with_nothing_else_to_send_what_is_unknown_finds_out_that_the_provider_is_back(
+    process: Process, sandbox: SandboxProcess
+) -> None:
+    """The breaker opened at the last message of all: no other will ever be its probe."""
+    sent, desk = await unanswered(process, sandbox, "drop_before_accept", breaker=5)
+    assert desk.breaker.hold > 0
+    sandbox.fault("drop_before_accept", count=1)
+    assert await desk.replayer.look() == 0, "it is held for a second"
+    asked = len(sandbox.requests())
+    await asyncio.sleep(1.1)
+    assert await desk.replayer.look() == 0, "one asks, and is not answered"
+    assert len(sandbox.requests()) == asked + 1
+    working = asyncio.create_task(desk.replayer.run())
+    assert await become(process, sent, ["accepted"] * 5) == ["accepted"] * 5
+    desk.replayer.stop()
+    await working
+    assert desk.breaker.unknowns == 0
+    assert sandbox.people(more_than=1) == {}
 
 
 async def test_after_its_lifetime_nothing_is_asked_again(process: Process, sandbox: SandboxProcess) -> None:
@@ -267,3 +287,38 @@ async def test_what_happens_between_the_look_and_the_claim_is_heeded(
         worker = desk.shared.worker_id
         claimed = await replay.claim(connection, sent.channel_id, worker, desk.epoch, found, now)
     assert (len(found), claimed) == (5, set())
+
+
+async def test_whom_nobody_owns_is_due_while_something_may_be_asked_again(
+    process: Process, sandbox: SandboxProcess
+) -> None:
+    """A worker that ends with a deployment gives the account up, and nothing else may be waiting there."""
+    sent, desk = await unanswered(process, sandbox, "drop_before_accept")
+    db, clock = process.services.db, process.services.clock
+
+    async def due(later: timedelta = timedelta()) -> bool:
+        async with db.glance() as connection:
+            board = await owner.board(connection, clock.now() + later)
+        return next(one.due for one in board if one.channel_id == sent.channel_id)
+
+    assert not await due(), "it has an owner"
+    async with db.tenant(process.workspace) as connection:
+        await owner.release(connection, sent.channel_id, desk.shared.worker_id, desk.epoch)
+    assert await due()
+    assert not await due(later=HOUR), "the provider has forgotten the references"
+    async with db.tenant(process.workspace) as connection:
+        ids = [one["id"] for one in await sent.tries(connection)]
+        await unknowns.settle(connection, process.services, ids, As.SENT, by="Selam")
+    assert not await due()
+
+
+async def test_an_account_is_not_given_up_as_idle_while_something_may_be_asked_again(
+    process: Process, sandbox: SandboxProcess
+) -> None:
+    _, desk = await unanswered(process, sandbox, "drop_before_accept")
+    sandbox.fault("drop_before_accept", count=5)
+    await desk.replayer.look()
+    asked_at = desk.shared.clock.monotonic()
+    await asyncio.sleep(0.5)
+    assert desk.replayer.pending
+    assert desk.idle_since > asked_at

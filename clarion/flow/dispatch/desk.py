@@ -85,9 +85,6 @@ class Desk:
         # Read ahead what goes within a second: more would only grow old.
         self.lanes = Lanes(ahead=min(MOST_AHEAD, max(BATCH // 2, int(self.channel.rate))))
         self.collector = Collector(self.shared, self.channel, self.sender, self.broker, self._wake.set)
-        self.replayer = Replayer(
-            self.shared, self.channel, self.sender, self.broker, self.epoch, self._may_ask_again
-        )
         self.admission = Admission(self.shared, self.channel, self.lanes, self.broker)
         self.leavers = Leavers(self.shared, self.channel.workspace_id, self.lanes)
         self.breaker = Breaker(self.channel.config.breaker)
@@ -101,6 +98,10 @@ class Desk:
             self.shared, self.channel, self.epoch, self.lanes, self.broker, self.calls, self.leavers
         )
         self.knocker = Knocker(self.shared.clock, self.http, self.channel, self.breaker)
+        self.replayer = Replayer(
+            self.shared, self.channel, self.sender, self.broker, self.breaker, self.knocker, self.epoch,
+            self._may_ask_again,
+        )  # fmt: skip
         self.idle_since = self.shared.clock.monotonic()
 
     # --- the loop
@@ -174,7 +175,7 @@ class Desk:
         """One batch of at least so many; False when there is none to send now."""
         self.intents.recheck()
         ticks = self.shared.clock.monotonic()
-        if self.lanes.waiting or self.lanes.parked:
+        if self.lanes.waiting or self.lanes.parked or self.replayer.pending:
             self.idle_since = ticks  # also while it is held: whoever took it over would not know of that
         if not self._may_begin(ticks) or ticks < self.held_until:
             return False
@@ -277,7 +278,7 @@ class Desk:
             await asyncio.sleep(HEARD_AGAIN)
 
     def _may_ask_again(self, ticks: float) -> bool:
-        return self._may_begin(ticks) and ticks >= self.held_until and not self.breaker.open
+        return self._may_begin(ticks) and ticks >= self.held_until
 
     def _may_begin(self, ticks: float) -> bool:
         return ticks <= self.valid_until and not self.stopping

@@ -21,8 +21,10 @@ from clarion.flow.compose import Unsayable
 from clarion.flow.dispatch import deaths
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.admission import units_of
+from clarion.flow.dispatch.breaker import Breaker
 from clarion.flow.dispatch.broker import Broker, Out
-from clarion.flow.dispatch.judge import Judgement, Try, fitting, judge
+from clarion.flow.dispatch.judge import Judgement, Try, fitting, judge, not_begun
+from clarion.flow.dispatch.knocker import Knocker
 from clarion.flow.dispatch.recover import VANISHED
 from clarion.flow.dispatch.shared import Call, Shared
 from clarion.kit.crash import crash_point
@@ -44,14 +46,21 @@ log = logger(__name__)
 
 @dataclass(slots=True)
 class Replayer:
-    """Of one owned channel. `may_begin` says whether it is still ours to send for, at a monotonic moment."""
+    """Of one owned channel. `may_begin` says whether it is still ours to send for, at a monotonic moment.
+
+    While the breaker is open it asks nothing, but it may be the one who finds out that it can close: nothing
+    else may be waiting, and then no message would.
+    """
 
     shared: Shared
     channel: Channel
     sender: Sender
     broker: Broker
+    breaker: Breaker
+    knocker: Knocker
     epoch: int
     may_begin: Callable[[float], bool]
+    pending: bool = False  # whether there is something to ask about: its account is not given up as idle
     _asked: dict[UUID, tuple[int, float]] = field(default_factory=dict)  # how often, and when again
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -71,7 +80,10 @@ class Replayer:
 
     async def look(self) -> int:
         """Repeat what is due to, within the limits; how many were answered."""
-        due = [(one, again) for one in await self._due() if (again := self._reserved(one)) is not None]
+        found = await self._due()
+        if found:
+            await self.knocker.ask()
+        due = [(one, again) for one in found if (again := self._reserved(one)) is not None]
         claimed: set[UUID] = set()
         try:
             claimed = await self._claim([one for one, _ in due])
@@ -79,6 +91,7 @@ class Replayer:
             for one, again in due:
                 if one.attempt_id not in claimed:
                     again.end()
+                    again.never_began()
         if not claimed:
             return 0
         crash_point("replay.claimed")
@@ -88,13 +101,14 @@ class Replayer:
     def _reserved(self, one: Unanswered) -> _Again | None:
         """The same call once more, within the limits; what it holds of them already is used for it."""
         call, ticks = self._call(one), self.shared.clock.monotonic()
-        if call is None:
+        if call is None or not self.breaker.allows(ticks):
             return None
         lent = self.broker.lend(call.attempt_id)
         if self.broker.obstacle(one.waiting.consent_key, call.units, ticks) is not None:
             self.broker.give_back(call.attempt_id, lent)
             return None
         self.broker.reserve(call)
+        call.opened = self.breaker.began()
         return _Again(self, call, lent, ticks + TO_LEAVE)
 
     async def _due(self) -> list[Unanswered]:
@@ -111,6 +125,7 @@ class Replayer:
             silent = {one.worker_id for one in found if one.code == VANISHED}
             owners = await worker.some(connection, list(silent))
             ended = await deaths.ended(connection, owners.values(), now)
+        self.pending = bool(found)
         known = {one.attempt_id for one in found}
         self._asked = {id: last for id, last in self._asked.items() if id in known or last[1] > ticks}
         return [
@@ -149,17 +164,20 @@ class Replayer:
                 again.leave()
             told = fitting(await self.sender.send(call.parcel))
         except _Stays:
-            told = Told(Answered.UNKNOWN)
+            again.never_began()
+            self._put_off(call.attempt_id, 0.0)
+            return False
         except Exception as error:  # a fault of ours: nothing is known that was not known before
             log.exception("a provider's code failed", error=type(error).__name__)
             told = Told(Answered.UNKNOWN)
         finally:
             again.end()
+        tried = Try(call.attempt_id, call.waiting.tries, call.waiting.expires_at)
+        judgement = judge(told, tried, self.channel.config, self.shared.clock.now(), random.random())  # noqa: S311
+        self.breaker.heard(judgement.verdict, told, self.shared.clock.monotonic())
         if told.answered not in ANSWERS:
             self._put_off(call.attempt_id, told.retry_after or 0.0)
             return False
-        tried = Try(call.attempt_id, call.waiting.tries, call.waiting.expires_at)
-        judgement = judge(told, tried, self.channel.config, self.shared.clock.now(), random.random())  # noqa: S311
         await self._settle(call, judgement)
         if judgement.beyond is not None:
             self.shared.beyond(self.channel, call.waiting, judgement.beyond, told)
@@ -197,7 +215,8 @@ class _Again:
     def check(self) -> None:
         """Raises _Stays when it is too late."""
         ticks = self.replayer.shared.clock.monotonic()
-        if ticks > self.until or not self.replayer.may_begin(ticks):
+        stays = self.replayer.breaker.stays(self.call.opened)
+        if stays or ticks > self.until or not self.replayer.may_begin(ticks):
             raise _Stays
 
     def leave(self) -> None:
@@ -216,3 +235,9 @@ class _Again:
             broker.unreserve(self.call)
             broker.give_back(self.call.attempt_id, self.lent)
         self.until = float("-inf")
+
+    def never_began(self) -> None:
+        """Nothing was heard of the provider; it may have been the breaker's probe."""
+        breaker, clock = self.replayer.breaker, self.replayer.shared.clock
+        if not breaker.stays(self.call.opened):
+            breaker.heard(not_begun(self.call.attempt_id, clock.now(), "not_asked"), None, clock.monotonic())

@@ -7,6 +7,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -46,6 +47,7 @@ channel = table(
     moment("created_at"),
     moment("modified_at"),
     Column("account_id", Uuid, ForeignKey("channel.id")),
+    Column("replays_for", Double, nullable=False, server_default=text("0")),  # seconds, from its options
     CheckConstraint("rate > 0", name="rate"),
     one_of("state", "active", "paused"),
     UniqueConstraint("workspace_id", "name"),
