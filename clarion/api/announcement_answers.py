@@ -94,12 +94,16 @@ class ExampleAnswer(Answer):
 
     contact_id: UUID
     name: str
-    kind: Literal["text", "template", "email", "push"]
+    kind: Literal["text", "template", "email", "push", "media", "interactive"]
     text: str = Field(description="of a template, its parameters, one a line")
     subject: str | None = Field(description="of a mail")
     html: str | None = Field(description="of a mail that has it")
-    title: str | None = Field(description="of a push message")
-    url: str | None = Field(description="where a push message leads")
+    title: str | None = Field(
+        description="of a push message; elsewhere the line above the text, or a file's name"
+    )
+    url: str | None = Field(description="where a push message leads, or the file that is shown")
+    footer: str | None = Field(description="the line below the text")
+    choices: list[str] = Field(description="the replies that they may tap")
     template: str | None
     segments: int | None = Field(description="SMS that the text takes")
 

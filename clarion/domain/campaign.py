@@ -14,7 +14,16 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from clarion.domain.audience import Audience
-from clarion.domain.content import Content, Form, MailForm, MediaForm, PushForm, TemplateForm, TextForm
+from clarion.domain.content import (
+    Content,
+    Form,
+    InteractiveForm,
+    MailForm,
+    MediaForm,
+    PushForm,
+    TemplateForm,
+    TextForm,
+)
 from clarion.errors import Conflict, Invalid
 
 KIND = "announcement"
@@ -186,5 +195,7 @@ def _words(form: Form) -> Iterable[str]:
             return (form.title, form.body)
         case MediaForm():
             return (form.caption or form.url,)
+        case InteractiveForm():
+            return (form.text,)
         case _:
             return (form.model_dump_json(),)

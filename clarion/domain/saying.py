@@ -1,4 +1,7 @@
-"""From content to what one person is told: chosen and rendered; `sayable` checks it when written."""
+"""From content to what one person is told: the form that is theirs, and the values that it reads.
+
+`rendering` renders it; `sayable` checks it when it is written.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from clarion.domain.content import (
-    AVAILABLE,
     Content,
     Form,
+    InteractiveForm,
     MailForm,
+    MediaForm,
     PushForm,
     TemplateForm,
     TextForm,
@@ -26,21 +30,23 @@ LONGEST_SUBJECT = 255
 LONGEST_HTML = 64_000
 LONGEST_TITLE = 200
 LONGEST_VALUE = 1024
+# WhatsApp's: of captions, of what stands above and below a text, of texts over buttons and over a menu, and
+# of what a template's button takes, by its kind.
+LONGEST_CAPTION = 1024
+LONGEST_LINE = 60
+LONGEST_OVER_BUTTONS, LONGEST_OVER_MENU = 1024, 4096
+LONGEST_IN_BUTTON = {"url": 2000, "quick_reply": 256, "copy_code": 15}
 TEXT_LIMITS: Mapping[str, int] = {"whatsapp": 4096, "messenger": 2000, "sms": 1600}
 """Characters of one text by kind of channel; a provider's own `text_limit` goes before these."""
+
+Sources = list[tuple[str, str, int | None]]
+FREE = (TextForm, MediaForm, InteractiveForm)
+"""What a provider takes within the service window only."""
 
 NO_VARIANT = Refusal("no_content", "nothing is said on this kind of channel", "add a variant for it")
 OUTSIDE_WINDOW = Refusal(
     "outside_window", "outside the service window, and nothing is said there", "add a template for outside"
 )
-EMPTY = Refusal("empty_text", "nothing is left of the text for this person", "give its variables a default")
-EMPTY_PARAMETER = Refusal(
-    "empty_parameter", "a parameter of the template is empty for this person", "give its variables a default"
-)
-EMPTY_SUBJECT = Refusal(
-    "empty_subject", "the subject is empty for this person", "give its variables a default"
-)
-EMPTY_TITLE = Refusal("empty_title", "the title is empty for this person", "give its variables a default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,44 +55,6 @@ class Chosen:
 
     form: Form
     language: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SaidText:
-    """Free text as one person reads it."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class SaidTemplate:
-    """A provider's template with its parameters as one person reads them."""
-
-    name: str
-    language: str
-    parameters: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SaidMail:
-    """A mail as one person reads it; the subject is one line."""
-
-    subject: str
-    text: str
-    html: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SaidPush:
-    """A push message as one person reads it; the title is one line, `data` is in the order of its names."""
-
-    title: str
-    body: str
-    url: str | None
-    data: tuple[tuple[str, str], ...]
-
-
-Said = SaidText | SaidTemplate | SaidMail | SaidPush
 
 
 def choose(
@@ -152,130 +120,22 @@ def contact_values(
     return {"contact": values}
 
 
-def render(
-    form: Form,
-    values: Mapping[str, object],
-    *,
-    text_limit: int = max(TEXT_LIMITS.values()),
-    byte_limit: int | None = None,
-) -> Said | Refusal:
-    """What one person is told. Refusals: `empty_text`, `empty_subject`, `empty_title`, `empty_parameter`,
-    `too_long`, `template_failed`, `not_available`.
-
-    Raises Invalid for a template that `check_content` would refuse as broken.
-    """
-    if isinstance(form, TextForm):
-        return _fitting(_said_text(form, values, text_limit), byte_limit)
-    if isinstance(form, PushForm):
-        return _fitting(_said_push(form, values, text_limit), byte_limit)
-    if isinstance(form, TemplateForm):
-        return _said_template(form, values)
-    if isinstance(form, MailForm):
-        return _said_mail(form, values, text_limit)
-    return not_available(form)
-
-
-def _said_text(form: TextForm, values: Mapping[str, object], text_limit: int) -> SaidText | Refusal:
-    text = _text(form.text, values, text_limit)
-    return text if isinstance(text, Refusal) else SaidText(text)
-
-
-def _text(source: str, values: Mapping[str, object], limit: int, *, html: bool = False) -> str | Refusal:
-    text = compile_template(source, html=html).render(values)
-    if isinstance(text, Refusal):
-        return text
-    text = text.strip()
-    if not text:
-        return EMPTY
-    return too_long(len(text), limit) if len(text) > limit else text
-
-
-def _said_mail(form: MailForm, values: Mapping[str, object], text_limit: int) -> SaidMail | Refusal:
-    # A line break would begin a header of somebody else's making.
-    subject = _line(form.subject, values, LONGEST_SUBJECT, EMPTY_SUBJECT)
-    if isinstance(subject, Refusal):
-        return subject
-    text = _text(form.text, values, text_limit)
-    if isinstance(text, Refusal):
-        return text
-    html = None if form.html is None else _text(form.html, values, LONGEST_HTML, html=True)
-    return html if isinstance(html, Refusal) else SaidMail(subject, text, html)
-
-
-def _said_push(form: PushForm, values: Mapping[str, object], text_limit: int) -> SaidPush | Refusal:
-    title = _line(form.title, values, LONGEST_TITLE, EMPTY_TITLE)
-    if isinstance(title, Refusal):
-        return title
-    body = _text(form.body, values, text_limit)
-    if isinstance(body, Refusal):
-        return body
-    data = []
-    for key, source in sorted(form.data.items()):
-        value = _text(source, values, LONGEST_VALUE)
-        if value is EMPTY:  # nothing is known of this person there: what an app reads may say so
-            value = ""
-        if isinstance(value, Refusal):
-            return value
-        data.append((key, value))
-    return SaidPush(title, body, form.url, tuple(data))
-
-
-def _line(source: str, values: Mapping[str, object], longest: int, empty: Refusal) -> str | Refusal:
-    """One line, whatever a person is called."""
-    text = compile_template(source).render(values)
-    if isinstance(text, Refusal):
-        return text
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    if not text:
-        return empty
-    return too_long(len(text), longest) if len(text) > longest else text
-
-
-def _fitting(said: SaidText | SaidPush | Refusal, limit: int | None) -> Said | Refusal:
-    if limit is None or isinstance(said, Refusal):
-        return said
-    size = _size(said)
-    return said if size <= limit else _too_big(size, limit)
-
-
-def _size(said: SaidText | SaidPush) -> int:
-    """UTF-8 bytes of all that is said."""
-    if isinstance(said, SaidText):
-        return len(said.text.encode())
-    parts = (said.title, said.body, said.url or "", *(part for pair in said.data for part in pair))
-    return sum(len(part.encode()) for part in parts)
-
-
-def _said_template(form: TemplateForm, values: Mapping[str, object]) -> SaidTemplate | Refusal:
-    parameters = []
-    for source in form.parameters:
-        text = compile_template(source).render(values)
-        if isinstance(text, Refusal):
-            return text
-        # WhatsApp refuses the whole call for a line break, a tab or a row of spaces in a parameter
-        text = " ".join(text.split())
-        if not text:
-            return EMPTY_PARAMETER
-        if len(text) > LONGEST_PARAMETER:
-            return too_long(len(text), LONGEST_PARAMETER)
-        parameters.append(text)
-    return SaidTemplate(form.name, form.language, tuple(parameters))
-
-
 def _form(variant: Variant, *, in_window: bool) -> Form | None:
     form = variant.content or (variant.inside if in_window else variant.outside)
-    return None if isinstance(form, TextForm) and not in_window else form
+    return None if isinstance(form, FREE) and not in_window else form
 
 
-def sources(form: Form) -> list[tuple[str, str, int | None]]:
+def sources(form: Form) -> Sources:
     """The templates of a form: their place, their source, the longest that it may be (None: a text's)."""
     match form:
         case TextForm():
             return [("text", form.text, None)]
         case TemplateForm():
-            return [
-                (f"parameters[{n}]", source, LONGEST_PARAMETER) for n, source in enumerate(form.parameters)
-            ]
+            return _of_template(form)
+        case MediaForm():
+            return [] if form.caption is None else [("caption", form.caption, LONGEST_CAPTION)]
+        case InteractiveForm():
+            return _of_interactive(form)
         case MailForm():
             html = [] if form.html is None else [("html", form.html, LONGEST_HTML)]
             return [("subject", form.subject, LONGEST_SUBJECT), ("text", form.text, None), *html]
@@ -286,15 +146,17 @@ def sources(form: Form) -> list[tuple[str, str, int | None]]:
             return []
 
 
-def too_long(length: int, limit: int) -> Refusal:
-    return Refusal("too_long", f"{length:,} characters; at most {limit:,} can be sent", "shorten the text")
+def _of_template(form: TemplateForm) -> Sources:
+    found: Sources = [(f"parameters[{n}]", one, LONGEST_PARAMETER) for n, one in enumerate(form.parameters)]
+    if isinstance(form.header, str):
+        found.append(("header", form.header, LONGEST_LINE))
+    return found + [
+        (f"buttons[{n}].value", button.value, LONGEST_IN_BUTTON[button.kind])
+        for n, button in enumerate(form.buttons)
+    ]
 
 
-def _too_big(size: int, limit: int) -> Refusal:
-    what = f"{size:,} bytes, as UTF-8 counts; at most {limit:,} can be sent"
-    return Refusal("too_long", what, "shorten it; letters outside English take two to four bytes each")
-
-
-def not_available(form: Form) -> Refusal:
-    hint = "use " + " or ".join(sorted(AVAILABLE, reverse=True))
-    return Refusal("not_available", f"content of the kind {form.kind!r} is not available yet", hint)
+def _of_interactive(form: InteractiveForm) -> Sources:
+    found: Sources = [("text", form.text, LONGEST_OVER_BUTTONS if form.buttons else LONGEST_OVER_MENU)]
+    lines = (("header", form.header), ("footer", form.footer))
+    return found + [(place, line, LONGEST_LINE) for place, line in lines if isinstance(line, str)]

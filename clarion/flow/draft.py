@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -181,6 +182,7 @@ async def content_problems(connection: Connection, content: Content, provider: P
         has_window=provider.has_window,
         channel_kind=provider.name,
         kinds=provider.kinds,
+        objection=partial(registry.objection, provider),
     )
     placed = [Problem(_place(content, p.where), p.what, p.hint) for p in found]
     if not placed:

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from clarion.domain.campaign import Announcement
+from clarion.domain.part import Attachment
 from clarion.domain.segment import segments
 from clarion.flow import draft, route, similar, whom
 from clarion.flow.compose import WINDOW, Composer, Unsayable
@@ -16,7 +17,7 @@ from clarion.flow.services import Services
 from clarion.flow.similar import Similar
 from clarion.kit.db import Connection, Row
 from clarion.providers import registry
-from clarion.providers.contract import Content, Mail, Push, Text
+from clarion.providers.contract import Content, Interactive, Mail, Media, Push, Text
 from clarion.store import audience as audiences
 from clarion.store import sample
 from clarion.store.queue import Waiting
@@ -28,7 +29,9 @@ SHOWN = 3
 @dataclass(frozen=True, slots=True)
 class Example:
     """What one person would read: a text, a mail's text with its subject and HTML, a push message's body with
-    its title and link, or a template's parameters. `segments` are SMS, of a text."""
+    its title and link, a file's caption with its address, a text with the line or the file above it (`title`,
+    `url`), the line below it and the `choices` to tap, or a template's parameters with the same. `segments`
+    are SMS, of a text."""
 
     contact_id: UUID
     name: str
@@ -40,6 +43,8 @@ class Example:
     html: str | None = None
     title: str | None = None
     url: str | None = None
+    footer: str | None = None
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +183,17 @@ def _example(waiting: Waiting, said: Content) -> Example:
         )
     if isinstance(said, Push):
         return Example(waiting.contact_id, waiting.name, "push", said.body, title=said.title, url=said.url)
-    return Example(waiting.contact_id, waiting.name, "template", "\n".join(said.parameters), said.name)
+    who = (waiting.contact_id, waiting.name)
+    if isinstance(said, Media):
+        return Example(*who, "media", said.caption or "", title=said.filename, url=said.url)
+    header, file = (said.header, None) if not isinstance(said.header, Attachment) else (None, said.header.url)
+    if isinstance(said, Interactive):
+        choices = said.buttons or (said.menu.rows if said.menu else ())
+        titles = tuple(one.title for one in choices)
+        return Example(
+            *who, "interactive", said.text, title=header, url=file, footer=said.footer, choices=titles
+        )
+    return Example(*who, "template", "\n".join(said.parameters), said.name, title=header, url=file)
 
 
 def _segments(made: list[Example], reachable: int) -> Segments | None:
