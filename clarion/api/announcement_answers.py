@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -44,6 +44,7 @@ class AnnouncementAnswer(AnnouncementInList):
     expires_after: int = Field(description="seconds after its moment")
     weight: int = Field(description="its share of the channel beside other announcements")
     fallback: list[Fallback] = Field(description="further channels, in order, for whom it did not reach")
+    warnings: list[str] = Field(default=[], description="of what has not begun: what could not be checked")
 
 
 def in_list(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def _over(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"pool_id": pool_id, "channel_id": None if pool_id else row["channel_id"]}
 
 
-def answer(row: Mapping[str, Any]) -> AnnouncementAnswer:
+def answer(row: Mapping[str, Any], warnings: Sequence[str] = ()) -> AnnouncementAnswer:
     """A campaign's row with its definition's fields beside its own."""
     definition = Announcement.read(row["definition"])
     own = {
@@ -65,7 +66,13 @@ def answer(row: Mapping[str, Any]) -> AnnouncementAnswer:
         for key in ("audience", "content", "one_per", "frozen", "expires_after", "weight", "fallback")
     }
     return AnnouncementAnswer.model_validate(
-        {**row, **own, **_over(row), "send_at": row["send_at"] or definition.send_at}
+        {
+            **row,
+            **own,
+            **_over(row),
+            "send_at": row["send_at"] or definition.send_at,
+            "warnings": list(warnings),
+        }
     )
 
 
@@ -150,6 +157,7 @@ class PreviewAnswer(Answer):
     segments: SegmentsAnswer | None
     similar: list[SimilarAnswer]
     channels: list[ShareAnswer] = Field(description="of a pool: how many would hear it over each")
+    warnings: list[str] = Field(description="what could not be checked")
 
 
 class TestedAnswer(Answer):

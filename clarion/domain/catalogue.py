@@ -116,14 +116,14 @@ def _header(form: TemplateForm, where: str, shape: Shape) -> list[Problem]:
 
 def _buttons(form: TemplateForm, where: str, shape: Shape) -> list[Problem]:
     problems = []
-    for number, button in enumerate(form.buttons):
+    for number, button in enumerate(form.buttons or ()):
         takes = shape.buttons[button.index] if button.index < len(shape.buttons) else None
         if takes != button.kind:
             what = f"button {button.index} of the template {form.name!r} " + (
                 "is not there" if takes is None else f"takes {takes or 'nothing'}, not {button.kind}"
             )
             problems.append(Problem(f"{where}.buttons[{number}]", what, "Buttons are counted from 0."))
-    given = {button.index for button in form.buttons}
+    given = {button.index for button in form.buttons or ()}
     for index, takes in enumerate(shape.buttons):
         if takes in ("url", "copy_code") and index not in given:
             what = f"button {index} of the template {form.name!r} takes a parameter, and none is given"

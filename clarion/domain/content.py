@@ -52,12 +52,12 @@ class TemplateForm(Model):
     language: str = Field(pattern=r"^[a-z]{2,3}(_[A-Za-z0-9]{2,4})?$")
     parameters: tuple[Source, ...] = Field(default=(), max_length=50)
     header: Source | Attachment | None = None
-    buttons: tuple[ButtonParameter, ...] = Field(default=(), max_length=10)
+    buttons: tuple[ButtonParameter, ...] | None = Field(default=None, max_length=10)
 
     @field_validator("buttons")
     @classmethod
-    def _each_once(cls, value: tuple[ButtonParameter, ...]) -> tuple[ButtonParameter, ...]:
-        if len({button.index for button in value}) < len(value):
+    def _filled_once(cls, value: tuple[ButtonParameter, ...] | None) -> tuple[ButtonParameter, ...] | None:
+        if value and len({button.index for button in value}) < len(value):
             raise ValueError("a button is filled once")
         return value
 

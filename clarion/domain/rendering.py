@@ -196,7 +196,7 @@ def _said_template(form: TemplateForm, values: Mapping[str, object]) -> SaidTemp
             return filled
         header = filled
     buttons = []
-    for button in form.buttons:
+    for button in form.buttons or ():
         value = _parameter(button.value, values, LONGEST_IN_BUTTON[button.kind])
         if isinstance(value, Refusal):
             return value

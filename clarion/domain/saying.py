@@ -152,7 +152,7 @@ def _of_template(form: TemplateForm) -> Sources:
         found.append(("header", form.header, LONGEST_LINE))
     return found + [
         (f"buttons[{n}].value", button.value, LONGEST_IN_BUTTON[button.kind])
-        for n, button in enumerate(form.buttons)
+        for n, button in enumerate(form.buttons or ())
     ]
 
 

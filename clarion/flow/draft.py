@@ -25,7 +25,7 @@ from clarion.domain.sayable import check_content
 from clarion.domain.saying import choose
 from clarion.domain.template import known_variables
 from clarion.errors import Conflict, Invalid, NotFound, Problem
-from clarion.flow import route, similar, whom
+from clarion.flow import catalogue, route, similar, whom
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
@@ -126,6 +126,25 @@ async def duplicate(
     return copy_id
 
 
+async def freshen(
+    services: Services,
+    workspace_id: UUID,
+    campaign_id: UUID,
+    *,
+    channel_id: UUID | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> None:
+    """Before an announcement is judged (edited, launched, tried out), not within a transaction: read again
+    which templates its channels keep, where that is needed (`catalogue.freshen`)."""
+    try:
+        async with services.db.tenant(workspace_id) as connection:
+            row, definition = await read(connection, campaign_id)
+        after = definition.model_copy(update=_with_channel(channel_id, changes or {}))
+    except (NotFound, Invalid):
+        return  # whoever judges says so
+    await catalogue.freshen(services, workspace_id, channel_id or row["channel_id"], after)
+
+
 def _with_channel(channel_id: UUID | None, changes: Mapping[str, Any]) -> dict[str, Any]:
     if channel_id is None:
         return dict(changes)
@@ -160,6 +179,7 @@ async def check(
             Problem(one.where, f"over {other.name}: {one.what}", one.hint)
             for one in await content_problems(connection, definition.content, other)
         ]
+    problems += (await catalogue.judged(connection, channel_id, definition, now)).problems
     if problems or over is None:
         raise Invalid("the announcement is not right yet", problems=tuple(problems))
     return over
@@ -186,22 +206,18 @@ async def content_problems(connection: Connection, content: Content, provider: P
     )
     placed = [Problem(_place(content, p.where), p.what, p.hint) for p in found]
     if not placed:
-        chosen = choose(
-            content,
-            contact_language=None,
-            workspace_language=None,
-            channel_kind=provider.name,
-            in_window=True,
+        inside, outside = (
+            choose(
+                content,
+                contact_language=None,
+                workspace_language=None,
+                channel_kind=provider.name,
+                in_window=in_window,
+            )
+            for in_window in (True, False)
         )
-        outside = choose(
-            content,
-            contact_language=None,
-            workspace_language=None,
-            channel_kind=provider.name,
-            in_window=False,
-        )
-        if isinstance(chosen, Refusal) and isinstance(outside, Refusal):
-            placed.append(chosen.at("content"))
+        if isinstance(inside, Refusal) and isinstance(outside, Refusal):
+            placed.append(inside.at("content"))
     return placed
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from clarion.domain.campaign import Announcement
 from clarion.domain.part import Attachment
 from clarion.domain.segment import segments
-from clarion.flow import draft, route, similar, whom
+from clarion.flow import catalogue, draft, route, similar, whom
 from clarion.flow.compose import WINDOW, Composer, Unsayable
 from clarion.flow.route import Way
 from clarion.flow.services import Services
@@ -70,7 +70,7 @@ class Preview:
     """`counts` are `store.audience.preview`'s, with `in_window` and `outside_window` of the reachable where
     the provider has one, and of a pool `no_route`; its channels are in `channels`. `unsayable` are reasons
     met in a sample of the reachable, `sampled` people: those would be skipped too. `similar`: what a launch
-    would ask about."""
+    would ask about. `warnings`: what of it could not be checked."""
 
     counts: dict[str, int]
     sampled: int
@@ -79,6 +79,7 @@ class Preview:
     segments: Segments | None
     similar: list[Similar] = field(default_factory=list)
     channels: list[Share] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
 
 
 async def preview(connection: Connection, services: Services, campaign_id: UUID) -> Preview:
@@ -97,6 +98,7 @@ async def preview(connection: Connection, services: Services, campaign_id: UUID)
         segments=_segments(made, counts["reachable"]),
         similar=await similar.find(connection, campaign_id, definition, moment),
         channels=shares,
+        warnings=(await catalogue.judged(connection, row["channel_id"], definition, now)).warnings,
     )
 
 

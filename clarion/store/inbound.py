@@ -16,7 +16,7 @@ from clarion.kit.ids import uuid7
 @dataclass(frozen=True, slots=True)
 class Said:
     """A message in. `urn` is the sender's address, `path` its value; `meaning` is a
-    `domain.consent_words.Meaning`, or empty."""
+    `domain.consent_words.Meaning`, or empty; `payload` is what a reply that they tapped brings back."""
 
     provider_id: str
     urn: str
@@ -24,6 +24,7 @@ class Said:
     text: str
     at: datetime
     meaning: str
+    payload: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,12 @@ class Heard:
 _HEAR = """
 WITH heard AS (
   INSERT INTO inbound (id, workspace_id, channel_id, contact_id, address, provider_id, text, at,
-    received_at, meaning)
+    received_at, meaning, payload)
   SELECT s.id, clarion_workspace(), %(channel)s, c.contact_id, s.urn, s.provider_id, s.text, s.at, %(now)s,
-    s.meaning
+    s.meaning, s.payload
   FROM unnest(%(id)b::uuid[], %(urn)b::text[], %(path)b::text[], %(provider)b::text[], %(text)b::text[],
-    %(at)b::timestamptz[], %(meaning)b::text[]) AS s(id, urn, path, provider_id, text, at, meaning)
+    %(at)b::timestamptz[], %(meaning)b::text[], %(payload)b::text[])
+    AS s(id, urn, path, provider_id, text, at, meaning, payload)
   LEFT JOIN LATERAL (
     SELECT a.contact_id FROM address a
     WHERE a.workspace_id = clarion_workspace() AND a.value = s.path AND a.scheme = ANY (%(schemes)s)
@@ -88,6 +90,7 @@ async def hear(
                 "text": [s.text for s in said],
                 "at": [s.at for s in said],
                 "meaning": [s.meaning for s in said],
+                "payload": [s.payload for s in said],
             },
             prepare=True,
         )
@@ -129,7 +132,8 @@ async def page(
     """Messages in, newest first, before the given one, optionally of one contact."""
     return await rows(
         connection,
-        """SELECT id, channel_id, contact_id, address, provider_id, text, at, received_at, meaning
+        """SELECT id, channel_id, contact_id, address, provider_id, text, at, received_at, meaning,
+             payload
            FROM inbound
            WHERE workspace_id = clarion_workspace() AND (%(before)s::uuid IS NULL OR id < %(before)s)
              AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)

@@ -84,7 +84,8 @@ TAPPED: dict[str, tuple[Template | Interactive, str, tuple[str, str]]] = {
     "a button": (Interactive("Come?", buttons=(Button(id="y-1", title="Yes"),)), "Yes", ("Yes", "y-1")),
     "a row": (Interactive("When?", menu=MENU), "mo", ("Monday", "mo")),
     "a template's quick reply": (
-        Template("payday", "en", (), None, (SaidButton(0, "quick_reply", "p-7"),)), "Thanks", ("Thanks", "p-7"),
+        Template("payday", "en", (), None, (SaidButton(0, "quick_reply", "p-7"),)), "Thanks",
+        ("Thanks", "p-7"),
     ),
 }  # fmt: skip
 
@@ -120,7 +121,7 @@ async def test_pywa_and_we_read_the_same_of_what_a_person_taps(
         client.webhook_update_handler(call.body)
     (theirs,) = heard
     assert (theirs.title, theirs.data, theirs.id) == (title, payload, ours.provider_id)
-    assert theirs.reply_to_message.message_id == sent.provider_id
+    assert theirs.reply_to_message.id == sent.provider_id
     assert theirs.from_user.wa_id == (None if person.startswith("US.") else person[1:])
 
 

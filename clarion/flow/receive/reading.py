@@ -26,6 +26,7 @@ from clarion.store.inbox import Waiting
 from clarion.store.receipt import Said
 
 _LONGEST_CODE = 100
+_LONGEST_PAYLOAD = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,7 @@ def _inbound(said: Inbound, came: datetime, now: datetime) -> inbound.Said:
         text=text,
         at=min(said.at or came, now),
         meaning=said.meaning.value if isinstance(said.meaning, Meaning) else "",
+        payload=fit(said.payload)[:_LONGEST_PAYLOAD],
     )
 
 
