@@ -11,9 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from clarion.domain.content import AVAILABLE, Content, Form, TextForm
 from clarion.domain.field import FieldType
 from clarion.domain.refusal import Refusal
-from clarion.domain.sayable import check_content
 from clarion.domain.rendering import render
 from clarion.domain.said import SaidMail, SaidTemplate, SaidText
+from clarion.domain.sayable import check_content
 from clarion.domain.saying import Chosen, choose, contact_values, variables
 from clarion.domain.template import known_variables
 
