@@ -49,15 +49,17 @@ def _receipt(status: Mapping[str, Any], table: Table) -> Receipt:
 
 
 def _inbound(said: Mapping[str, Any]) -> Inbound:
-    sender = said.get("from")
+    # by number where people show theirs, and since 2026-04 by a user id, of which either may be missing
+    number, user = said.get("from"), said.get("from_user_id")
     text, payload = _words(said)
     return Inbound(
         provider_id=str(said["id"]),
         scheme="whatsapp",
-        address=f"+{sender}" if sender else str(said["from_user_id"]),
+        address=f"+{number}" if number else str(said["from_user_id"]),
         text=text,
         at=_moment(said["timestamp"]),
         payload=payload,
+        also=str(user) if number and user else "",
     )
 
 

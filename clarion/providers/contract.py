@@ -178,7 +178,8 @@ class Inbound:
 
     `meaning` is what the provider itself took it for, by its own list of words: it has heeded it there and
     answered the person, so that nothing of ours answers too. Of a reply that they tapped `text` is its title,
-    and `payload` what we (or the template) gave it to bring back.
+    and `payload` what we (or the template) gave it to bring back. `also` is another value of `scheme` by
+    which the provider knows the same person.
     """
 
     provider_id: str
@@ -188,6 +189,7 @@ class Inbound:
     at: datetime | None
     meaning: Meaning | None = None
     payload: str = ""
+    also: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,6 @@ from clarion.sandbox.client import SandboxProcess
 from tests.kit.wire import Line, always, answer, wire
 
 WHATSAPP = registry.get("whatsapp")
-assert isinstance(WHATSAPP, Cataloguing)
 BUSINESS = "102290129340398"
 FIELDS = "name,language,status,category,parameter_format,components"
 
@@ -26,6 +26,11 @@ FIELDS = "name,language,status,category,parameter_format,components"
 def account(base_url: str, **more: Any) -> Account:
     options = {"business_account_id": BUSINESS, **more}
     return Account(base_url, "1001", {"token": "EAAG-secret"}, options, total_timeout=1.0)
+
+
+async def read(account: Account, http: Http) -> Sequence[Kept]:
+    assert isinstance(WHATSAPP, Cataloguing)
+    return await WHATSAPP.templates(account, http)
 
 
 def page(*some: dict[str, Any], after: str = "", more: bool = False) -> bytes:
@@ -90,7 +95,7 @@ SHAPES: dict[str, tuple[dict[str, Any], Shape]] = {
 async def test_a_template_takes_what_its_components_say(http: Http, label: str) -> None:
     told, shape = SHAPES[label]
     async with wire(always(page(told))) as server:
-        (kept,) = await WHATSAPP.templates(account(server.url), http)
+        (kept,) = await read(account(server.url), http)
     assert kept == Kept("a", "en", told["category"], "APPROVED", shape)
 
 
@@ -103,7 +108,7 @@ async def test_all_pages_are_read_by_their_cursor_and_no_address_is_followed(htt
             await line.say(each)
 
     async with wire(serve) as server:
-        kept = await WHATSAPP.templates(account(server.url), http)
+        kept = await read(account(server.url), http)
     assert [one.name for one in kept] == ["a", "b"]
     path = f"/v23.0/{BUSINESS}/message_templates?fields={FIELDS}&limit=100"
     assert [(one.method, one.path) for one in server.requests] == [
@@ -137,20 +142,20 @@ async def test_why_they_cannot_be_read_is_told_without_secrets(http: Http, label
     reply, kind = FAILED[label]
     async with wire(always(reply)) as server:
         with pytest.raises(kind) as failed:
-            await WHATSAPP.templates(account(server.url), http)
+            await read(account(server.url), http)
     assert type(failed.value) is kind
     assert "EAAG" not in str(failed.value)
 
 
 async def test_pages_without_an_end_are_not_read_for_ever(http: Http) -> None:
     async with wire(always(page(template(), after="QVFI", more=True))) as server:
-        kept = await WHATSAPP.templates(account(server.url), http)
+        kept = await read(account(server.url), http)
     assert (len(kept), len(server.requests)) == (2, 2)
 
 
 async def test_nobody_there_is_told_as_that(http: Http) -> None:
     with pytest.raises(Unavailable, match="not reached"):
-        await WHATSAPP.templates(account("http://nobody.invalid"), http)
+        await read(account("http://nobody.invalid"), http)
 
 
 def test_a_channel_says_by_an_option_whose_templates_it_calls() -> None:
@@ -175,7 +180,7 @@ async def test_the_sandbox_tells_its_templates_as_the_service_does(
         templates=[*some, {"name": "zz", "language": "sw", "header": "IMAGE", "buttons": [url]}],
     )
     ours = replace(account(sandbox.url), credentials={"token": "sandbox-token"})
-    kept = await WHATSAPP.templates(ours, http)
+    kept = await read(ours, http)
     assert [one.shape.parameters for one in kept[:-1]] == [n % 3 for n in range(205)]
     assert kept[-1] == Kept("zz", "sw", "UTILITY", "APPROVED", Shape(header="image", buttons=("url",)))
     assert sandbox.summary()["listings"] == 3

@@ -201,6 +201,12 @@ def test_a_person_without_a_number_writes_under_their_user_id() -> None:
     assert found.address == "US.1349"
 
 
+def test_of_who_shows_a_number_the_user_id_is_told_too() -> None:
+    (found,) = read(webhook(messages=[said(from_user_id="US.1349", type="text", text={"body": "hello"})]))
+    assert isinstance(found, Inbound)
+    assert (found.address, found.also) == ("+254712000001", "US.1349")
+
+
 def test_many_of_both_come_in_their_order() -> None:
     one = json.loads(webhook(statuses=[status("sent"), status("read")]))
     two = json.loads(webhook(messages=[said(text={"body": "hi"})]))
