@@ -161,30 +161,6 @@ async def _edit(
 
 
 @app.command()
-def duplicate(
-    which: Which,
-    name: Annotated[str | None, typer.Option(help="What the copy is called.")] = None,
-    workspace: options.Workspace = None,
-    json: options.Json = False,
-) -> None:
-    """Make a draft that says the same to the same people. Launch it when it is right."""
-    place.run(_duplicate(which, name, workspace, json))
-
-
-async def _duplicate(which: str, name: str | None, workspace: str | None, json: bool) -> None:
-    async with place.opened(workspace) as here, here.tenant() as connection:
-        row = await announced.find(connection, which)
-        made = await draft.duplicate(
-            connection, here.services, row["id"], name=name, by="clarion announcement"
-        )
-        copy = await campaigns.get(connection, made, KIND)
-    if json:
-        terminal.json({"id": made, "name": copy["name"], "state": copy["state"]})
-    else:
-        terminal.pairs([("id", made), ("name", copy["name"]), ("state", copy["state"])])
-
-
-@app.command()
 def launch(
     which: Which,
     at: At = None,
