@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import orjson
@@ -95,30 +95,45 @@ async def lanes(connection: Connection, channel_id: UUID) -> list[Lane]:
         return await cursor.fetchall()
 
 
+# Of queue rows, each with the address and the person as they are now.
+def _reading(found: LiteralString) -> LiteralString:
+    return f"""SELECT q.lane_id, q.due_at, q.message_id, q.cohort, q.contact_id, q.address_id,
+  q.consent_key, q.content_version_id, q.expires_at, q.tries, q.variables,
+  coalesce(a.scheme, '') AS scheme, coalesce(a.value, '') AS address, a.last_inbound_at,
+  c.name, c.language, c.country, c.timezone, c.external_id, c.fields,
+  o.consent_key IS NOT NULL AS opted_out, a.id IS NULL AS erased
+FROM ({found}) q
+LEFT JOIN LATERAL (SELECT * FROM address WHERE id = q.address_id LIMIT 1) a ON true
+CROSS JOIN LATERAL (SELECT * FROM contact WHERE id = q.contact_id LIMIT 1) c
+LEFT JOIN LATERAL (SELECT consent_key FROM consent
+  WHERE workspace_id = q.workspace_id AND consent_key = q.consent_key AND state = 'out'
+    AND farewell_id IS DISTINCT FROM q.message_id
+  LIMIT 1) o ON true
+ORDER BY q.due_at, q.message_id"""
+
+
+_READ_AHEAD = _reading(
+    """SELECT * FROM queue WHERE lane_id = %s AND (due_at, message_id) > (%s, %s) AND due_at <= %s
+       ORDER BY due_at, message_id LIMIT %s"""
+)
+_READ_AGAIN = _reading(
+    "SELECT * FROM queue WHERE again = %s AND due_at <= %s ORDER BY due_at, message_id LIMIT %s"
+)
+
+
 async def read_ahead(
     connection: Connection, lane_id: UUID, after: tuple[datetime, UUID], now: datetime, limit: int
 ) -> list[Waiting]:
     """What is due in a lane after the cursor `(due_at, message_id)`, in order, at most `limit`."""
     async with connection.cursor(row_factory=args_row(Waiting)) as cursor:
-        await cursor.execute(
-            """SELECT q.lane_id, q.due_at, q.message_id, q.cohort, q.contact_id, q.address_id,
-                 q.consent_key, q.content_version_id, q.expires_at, q.tries, q.variables,
-                 coalesce(a.scheme, '') AS scheme, coalesce(a.value, '') AS address, a.last_inbound_at,
-                 c.name, c.language, c.country, c.timezone, c.external_id, c.fields,
-                 o.consent_key IS NOT NULL AS opted_out, a.id IS NULL AS erased
-               FROM (SELECT * FROM queue
-                     WHERE lane_id = %s AND (due_at, message_id) > (%s, %s) AND due_at <= %s
-                     ORDER BY due_at, message_id LIMIT %s) q
-               LEFT JOIN LATERAL (SELECT * FROM address WHERE id = q.address_id LIMIT 1) a ON true
-               CROSS JOIN LATERAL (SELECT * FROM contact WHERE id = q.contact_id LIMIT 1) c
-               LEFT JOIN LATERAL (SELECT consent_key FROM consent
-                 WHERE workspace_id = q.workspace_id AND consent_key = q.consent_key AND state = 'out'
-                   AND farewell_id IS DISTINCT FROM q.message_id
-                 LIMIT 1) o ON true
-               ORDER BY q.due_at, q.message_id""",
-            (lane_id, after[0], after[1], now, limit),
-            prepare=True,
-        )
+        await cursor.execute(_READ_AHEAD, (lane_id, after[0], after[1], now, limit), prepare=True)
+        return await cursor.fetchall()
+
+
+async def read_again(connection: Connection, lane_id: UUID, now: datetime, limit: int) -> list[Waiting]:
+    """What of a lane was put back and is due again, in order, wherever the cursor is."""
+    async with connection.cursor(row_factory=args_row(Waiting)) as cursor:
+        await cursor.execute(_READ_AGAIN, (lane_id, now, limit), prepare=True)
         return await cursor.fetchall()
 
 
