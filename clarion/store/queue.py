@@ -15,9 +15,9 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 import orjson
-from psycopg.rows import args_row, class_row, dict_row, tuple_row
+from psycopg.rows import args_row, class_row, tuple_row
 
-from clarion.kit.db import Connection, Row, array, texts
+from clarion.kit.db import Connection, array, texts
 from clarion.store import fallback, tally
 from clarion.store.cohort import within
 
@@ -86,17 +86,15 @@ class Intended:
 
 async def lanes(connection: Connection, channel_id: UUID) -> list[Lane]:
     """The channel's open lanes, most urgent first."""
+    select: LiteralString = """SELECT id, campaign_id, priority, epoch, weight, next_after FROM lane
+      WHERE channel_id = %s AND state = 'open' ORDER BY priority, id"""
     async with connection.cursor(row_factory=class_row(Lane)) as cursor:
-        await cursor.execute(
-            """SELECT id, campaign_id, priority, epoch, weight, next_after FROM lane
-               WHERE channel_id = %s AND state = 'open' ORDER BY priority, id""",
-            (channel_id,),
-        )
+        await cursor.execute(select, (channel_id,))
         return await cursor.fetchall()
 
 
-# Of queue rows, each with the address and the person as they are now.
 def _reading(found: LiteralString) -> LiteralString:
+    # each with the address and the person as they are now
     return f"""SELECT q.lane_id, q.due_at, q.message_id, q.cohort, q.contact_id, q.address_id,
   q.consent_key, q.content_version_id, q.expires_at, q.tries, q.variables,
   coalesce(a.scheme, '') AS scheme, coalesce(a.value, '') AS address, a.last_inbound_at,
@@ -295,18 +293,6 @@ async def empty_lane(connection: Connection, lane_id: UUID, state: str, now: dat
     if waiting:
         await end(connection, waiting, state, None, now)
     return len(waiting)
-
-
-async def depth(connection: Connection, channel_id: UUID, now: datetime) -> Row:
-    """How much waits on a channel and since when: {queued, due, oldest_due}."""
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            """SELECT count(*) AS queued, count(*) FILTER (WHERE q.due_at <= %(now)s) AS due,
-                 min(q.due_at) AS oldest_due
-               FROM lane l JOIN queue q ON q.lane_id = l.id WHERE l.channel_id = %(channel)s""",
-            {"channel": channel_id, "now": now},
-        )
-        return await cursor.fetchone() or {}
 
 
 def _json(value: dict[str, Any] | None) -> str | None:

@@ -158,11 +158,8 @@ class Dispatcher:
             began = services.clock.monotonic()
             async with services.db.tenant(tree.workspace_id) as connection:
                 now = services.clock.now()
-                through, sights = tree.settled_through(now), tree.sights(now)
-                asks = tree.asks_until(now)
-                ours = await owner.beat(
-                    connection, account_id, self.worker_id, tree.epoch, through, sights, asks
-                )
+                told = tree.settled_through(now), tree.sights(now), tree.asks_until(now)
+                ours = await owner.beat(connection, account_id, self.worker_id, tree.epoch, *told)
                 news = tree.news(now) if ours else []
                 for channel, health in news:
                     await self._beyonder.tell_health(connection, channel, health)
