@@ -10,8 +10,9 @@ from uuid import UUID
 from clarion.domain.campaign import Announcement
 from clarion.domain.part import Attachment
 from clarion.domain.segment import segments
-from clarion.flow import catalogue, draft, route, similar, whom
+from clarion.flow import catalogue, costing, draft, route, similar, whom
 from clarion.flow.compose import WINDOW, Composer, Unsayable
+from clarion.flow.costing import Cost, Segments
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.flow.similar import Similar
@@ -20,6 +21,7 @@ from clarion.providers import registry
 from clarion.providers.contract import Content, Interactive, Mail, Media, Push, Text
 from clarion.store import audience as audiences
 from clarion.store import sample
+from clarion.store.expansion import Meant
 from clarion.store.queue import Waiting
 
 SAMPLE = 200  # people for whom it is made in full
@@ -31,7 +33,7 @@ class Example:
     """What one person would read: a text, a mail's text with its subject and HTML, a push message's body with
     its title and link, a file's caption with its address, a text with the line or the file above it (`title`,
     `url`), the line below it and the `choices` to tap, or a template's parameters with the same. `segments`
-    are SMS, of a text."""
+    are SMS, of a text that goes as such."""
 
     contact_id: UUID
     name: str
@@ -45,15 +47,6 @@ class Example:
     url: str | None = None
     footer: str | None = None
     choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Segments:
-    """SMS that texts take: by message on average and at most, estimated for all from the sample."""
-
-    each: float
-    most: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +70,7 @@ class Preview:
     unsayable: dict[str, int]
     examples: list[Example]
     segments: Segments | None
+    costs: list[Cost] = field(default_factory=list)
     similar: list[Similar] = field(default_factory=list)
     channels: list[Share] = field(default_factory=list)
     warnings: tuple[str, ...] = ()
@@ -88,14 +82,16 @@ async def preview(connection: Connection, services: Services, campaign_id: UUID)
     row, definition = await draft.read(connection, campaign_id)
     over = await draft.check(connection, row["channel_id"], definition, now)
     counts, shares = await _counts(connection, over, definition, now)
-    made, unsayable = await _composed(connection, services, over, definition, now)
+    meant = await whom.now_meant(connection, definition.audience, now)
+    made, unsayable, taken = await _composed(connection, services, over, definition, meant, now)
     moment = row["send_at"] or definition.send_at or now
     return Preview(
         counts=counts,
         sampled=len(made) + unsayable.total(),
         unsayable=dict(unsayable),
         examples=made[:SHOWN],
-        segments=_segments(made, counts["reachable"]),
+        segments=costing.segments(taken, counts["reachable"]),
+        costs=await costing.costs(connection, over, definition, meant, taken),
         similar=await similar.find(connection, campaign_id, definition, moment),
         channels=shares,
         warnings=(await catalogue.judged(connection, row["channel_id"], definition, now)).warnings,
@@ -154,10 +150,15 @@ def _of_pool(
 
 
 async def _composed(
-    connection: Connection, services: Services, over: Way, definition: Announcement, now: datetime
-) -> tuple[list[Example], Counter[str]]:
-    """What some of the people would read, each as the dispatch would make it."""
-    meant = await whom.now_meant(connection, definition.audience, now)
+    connection: Connection,
+    services: Services,
+    over: Way,
+    definition: Announcement,
+    meant: Meant,
+    now: datetime,
+) -> tuple[list[Example], Counter[str], dict[UUID, list[int]]]:
+    """What some of the people would read, each as the dispatch would make it; why nothing can be said to
+    others; and the segments that texts take as SMS, by channel."""
     people = await sample.some(
         connection, meant, over.schemes, over.lead, SAMPLE, now, over.routes(definition)
     )
@@ -166,26 +167,29 @@ async def _composed(
     await composer.rehearse(connection, over.lead, definition.content)
     made: list[Example] = []
     unsayable: Counter[str] = Counter()
+    taken: dict[UUID, list[int]] = {}
     for waiting in people:
+        provider = by_channel[waiting.lane_id]
         try:
-            made.append(_example(waiting, composer.say(by_channel[waiting.lane_id], waiting, now)[0]))
+            said = composer.say(provider, waiting, now)[0]
         except Unsayable as error:
             unsayable[error.reason] += 1
-    return made, unsayable
+            continue
+        count = segments(said.body).count if provider.counts_segments and isinstance(said, Text) else None
+        made.append(_example(waiting, said, count))
+        if count is not None:
+            taken.setdefault(waiting.lane_id, []).append(count)
+    return made, unsayable, taken
 
 
-def _example(waiting: Waiting, said: Content) -> Example:
-    if isinstance(said, Text):
-        return Example(
-            waiting.contact_id, waiting.name, "text", said.body, segments=segments(said.body).count
-        )
-    if isinstance(said, Mail):
-        return Example(
-            waiting.contact_id, waiting.name, "email", said.text, subject=said.subject, html=said.html
-        )
-    if isinstance(said, Push):
-        return Example(waiting.contact_id, waiting.name, "push", said.body, title=said.title, url=said.url)
+def _example(waiting: Waiting, said: Content, count: int | None) -> Example:
     who = (waiting.contact_id, waiting.name)
+    if isinstance(said, Text):
+        return Example(*who, "text", said.body, segments=count)
+    if isinstance(said, Mail):
+        return Example(*who, "email", said.text, subject=said.subject, html=said.html)
+    if isinstance(said, Push):
+        return Example(*who, "push", said.body, title=said.title, url=said.url)
     if isinstance(said, Media):
         return Example(*who, "media", said.caption or "", title=said.filename, url=said.url)
     header, file = (said.header, None) if not isinstance(said.header, Attachment) else (None, said.header.url)
@@ -196,11 +200,3 @@ def _example(waiting: Waiting, said: Content) -> Example:
             *who, "interactive", said.text, title=header, url=file, footer=said.footer, choices=titles
         )
     return Example(*who, "template", "\n".join(said.parameters), said.name, title=header, url=file)
-
-
-def _segments(made: list[Example], reachable: int) -> Segments | None:
-    counts = [one.segments for one in made if one.segments is not None]
-    if not counts:
-        return None
-    each = sum(counts) / len(counts)
-    return Segments(round(each, 2), max(counts), round(each * reachable))
