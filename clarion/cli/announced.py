@@ -18,6 +18,7 @@ from clarion.domain.content import (
     TemplateForm,
     TextForm,
 )
+from clarion.domain.part import Attachment
 from clarion.domain.wording import why
 from clarion.errors import Invalid, NotFound
 from clarion.flow.preview import Preview
@@ -102,7 +103,8 @@ def _words(form: Form) -> str:
         case TextForm():
             return form.text
         case TemplateForm():
-            parameters = ", ".join(form.parameters)
+            above = form.header.url if isinstance(form.header, Attachment) else form.header
+            parameters = ", ".join([*([above] if above else []), *form.parameters])
             return f"{form.name} in {form.language}" + (f": {parameters}" if parameters else "")
         case MailForm():
             return f"{form.subject}\n{form.text}" + ("\n(and in HTML)" if form.html else "")

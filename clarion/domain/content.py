@@ -25,6 +25,7 @@ from clarion.domain.part import (
     Button,
     ButtonParameter,
     FileUrl,
+    Header,
     Key,
     Link,
     Menu,
@@ -51,7 +52,7 @@ class TemplateForm(Model):
     name: str = Field(pattern=r"^[a-z0-9_]{1,512}$")
     language: str = Field(pattern=r"^[a-z]{2,3}(_[A-Za-z0-9]{2,4})?$")
     parameters: tuple[Source, ...] = Field(default=(), max_length=50)
-    header: Source | Attachment | None = None
+    header: Header | None = None
     buttons: tuple[ButtonParameter, ...] | None = Field(default=None, max_length=10)
 
     @field_validator("buttons")
@@ -87,7 +88,7 @@ class InteractiveForm(Model):
 
     kind: Literal["interactive"]
     text: Source
-    header: Source | Attachment | None = None
+    header: Header | None = None
     footer: Source | None = None
     buttons: tuple[Button, ...] = Field(default=(), max_length=MOST_BUTTONS)
     menu: Menu | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from clarion.domain.channel import not_public
 
@@ -77,6 +77,14 @@ class Attachment(Model):
         if self.filename is not None and self.media != "document":
             raise ValueError("only a document has a filename")
         return self
+
+
+def _which(header: object) -> str:
+    return "line" if isinstance(header, str) else "file"
+
+
+Header = Annotated[Annotated[Source, Tag("line")] | Annotated[Attachment, Tag("file")], Discriminator(_which)]
+"""What stands above a text: a line with Liquid in it, or a file."""
 
 
 class Button(Model):

@@ -8,6 +8,7 @@ The provider is asked between transactions, never within one: whoever writes cal
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ from clarion.store import channel as channels
 
 FRESH = timedelta(hours=1)
 AGAIN = timedelta(minutes=1)  # after a reading that something does not fit, and after one that failed
+PATIENCE = 30.0  # seconds for all pages: whoever writes waits for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +211,13 @@ async def _ask(services: Services, workspace_id: UUID, channel_id: UUID) -> None
     try:
         ready = await account.load(services, workspace_id, channel_id)
         assert isinstance(ready.provider, Cataloguing)
-        async with Http(connections=2, allow_private=services.settings.allow_private_addresses) as http:
+        private = services.settings.allow_private_addresses
+        async with Http(connections=2, allow_private=private) as http, asyncio.timeout(PATIENCE):
             kept = await ready.provider.templates(ready.account, http)
     except (Unavailable, Misconfigured) as error:
         problem = error.what
+    except TimeoutError:
+        problem = f"it took longer than {PATIENCE:g} seconds"
     now = services.clock.now()
     async with services.db.tenant(workspace_id) as connection:
         if problem:

@@ -207,6 +207,22 @@ def test_what_no_provider_would_take_cannot_be_written(label: str) -> None:
         content(form)
 
 
+@pytest.mark.parametrize(
+    ("form", "place"),
+    [
+        (buttons(YES, header={"media": "image", "url": "https://10.0.0.1/a"}), ("header", "file", "url")),
+        (template(header=""), ("header", "line")),
+        (buttons({"id": "a", "title": "x" * 21}), ("buttons", 0, "title")),
+    ],
+)
+def test_its_place_is_told_in_the_words_of_the_form(
+    form: dict[str, Any], place: tuple[str | int, ...]
+) -> None:
+    with pytest.raises(ValidationError) as error:
+        content(form)
+    assert error.value.errors()[0]["loc"] == ("variants", 0, "content", form["kind"], *place)
+
+
 LONG = "x" * 5000
 UNSAYABLE: dict[str, tuple[dict[str, Any], str, str]] = {
     "an unknown name": (media(caption="{{ contact.nme }}"), "content.caption, line 1", "unknown variable"),

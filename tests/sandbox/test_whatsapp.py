@@ -148,6 +148,16 @@ def test_what_is_not_valid_is_refused_by_its_code(
     assert sandbox.summary()["accepted"] == 0
 
 
+def test_what_was_refused_is_on_record_also_of_who_has_no_number(
+    sandbox: SandboxProcess, caller: Caller
+) -> None:
+    refused = {**to(file("image")), "recipient": "US.13491208655302741918"}
+    del refused["to"]
+    assert caller.send(refused).code == 131008
+    (one,) = sandbox.messages(to="US.13491208655302741918")
+    assert (one["outcome"], one["reference"]) == ("invalid", "m-1")
+
+
 def test_files_and_buttons_need_an_open_window_as_texts_do(sandbox: SandboxProcess, caller: Caller) -> None:
     sandbox.configure(window="enforced")
     assert caller.send(to(file("image", link=FILE))).code == 131047

@@ -100,7 +100,8 @@ def whose(document: object) -> tuple[str, str]:
     """The person and the reference of a request that is not valid, as far as it names them."""
     if not isinstance(document, dict):
         return "", ""
-    to, reference = document.get("to"), document.get("biz_opaque_callback_data")
+    to = document.get("to") or document.get("recipient")
+    reference = document.get("biz_opaque_callback_data")
     return (to[:64] if isinstance(to, str) else ""), (
         reference[:MAX_REFERENCE] if isinstance(reference, str) else ""
     )
