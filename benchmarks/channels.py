@@ -3,7 +3,9 @@
 The limits are wide enough to stop nobody: what is measured is what it costs to ask them. One worker, since
 the floor is one process too.
 
-    python -m benchmarks.channels [--people 2500] [--pairs 3]   (a channel)
+    python -m benchmarks.channels [--people 2500] [--pairs 3] [--apart]   (a channel)
+
+All channels are of one workspace; with --apart each is of one of its own, and nothing is committed together.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=2_500)
     parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--apart", action="store_true")
     arguments = parser.parse_args()
     everybody = arguments.people * CHANNELS
     house = House(Path(tempfile.mkdtemp()))
@@ -39,13 +42,17 @@ def main() -> None:
         Path(tempfile.mkdtemp()), tokens=["sandbox"], window="open", receipts={"mode": "none"}
     ) as sandbox:
         for _ in range(arguments.pairs):
-            ours.append(workers.run(house, sandbox, 1, arguments.people, CHANNELS, **LIMITS))
+            together = not arguments.apart
+            ours.append(
+                workers.run(house, sandbox, 1, arguments.people, CHANNELS, together=together, **LIMITS)
+            )
             floor.append(raw(house, sandbox, everybody)["rate"])
     house.close()
     print(
         json.dumps(
             {
-                "benchmark": "channels", "channels": CHANNELS, "people_a_channel": arguments.people,
+                "benchmark": "channels", "apart": arguments.apart, "channels": CHANNELS,
+                "people_a_channel": arguments.people,
                 "pairs": arguments.pairs, "rate": round(statistics.median(ours), 1),
                 "floor": round(statistics.median(floor), 1),
                 "ratio": round(statistics.median(o / f for o, f in zip(ours, floor, strict=True)), 3),

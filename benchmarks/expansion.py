@@ -35,7 +35,7 @@ async def _fire(scene: Scene, pool: int) -> float:
     async with Database(scene.url, size=4) as db:
         chosen = Settings(secret_key=SECRET, state_dir=scene.folder)
         services = Services(db, Clock(), chosen, SecretBox([SECRET]))
-        await scene.launch()
+        await scene.launch(db)
         if pool:
             await _over_pool(scene, services, pool)
         began = time.perf_counter()

@@ -75,6 +75,7 @@ class Scene:
     hooks: Hooks | None = None  # where the provider tells what became of it
     keyed: bool = False  # whether the provider is an aggregator that knows a reference again
     falls: bool = False  # whether what does not arrive goes on over a second channel
+    beside: Scene | None = None  # whose workspace and people it shares, over a channel of its own
     first_number: int = field(init=False, default_factory=lambda: next(_first_numbers))
     workspace_id: UUID = field(init=False)
     campaign_id: UUID = field(init=False)
@@ -103,9 +104,9 @@ class Scene:
         """Make the world; with `launch` the announcement is expanded and due."""
         asyncio.run(self._set_up(launch=launch))
 
-    async def launch(self) -> None:
+    async def launch(self, db: Database) -> None:
         """The announcement is due from now on; a worker fires it."""
-        async with Database(self.url, size=2) as db, db.tenant(self.workspace_id) as connection:
+        async with db.tenant(self.workspace_id) as connection:
             await self._announce(connection)
 
     async def _set_up(self, *, launch: bool) -> None:
@@ -114,13 +115,15 @@ class Scene:
         async with Database(self.url, size=2) as db:
             services = Services(db, clock, chosen, SecretBox([SECRET]))
             now = clock.now()
-            self.workspace_id = uuid7(now)
+            self.workspace_id = uuid7(now) if self.beside is None else self.beside.workspace_id
             async with db.tenant(self.workspace_id) as connection:
-                await workspace.create(connection, self.workspace_id, name="Faults", now=now)
-                self.channel_id = await self._channel(connection, services, "whatsapp", SENDER)
+                if self.beside is None:
+                    await workspace.create(connection, self.workspace_id, name="Faults", now=now)
+                    await self._people(connection)
+                name = f"whatsapp {self.first_number}"
+                self.channel_id = await self._channel(connection, services, name, SENDER)
                 if self.falls:
                     self.second_id = await self._channel(connection, services, "second", SECOND)
-                await self._people(connection)
                 if launch:
                     await self._announce(connection)
                     await self._expand(connection)
