@@ -94,13 +94,14 @@ class ExampleAnswer(Answer):
 
     contact_id: UUID
     name: str
-    kind: Literal["text", "template", "email", "push"]
-    text: str = Field(description="of a template, its parameters, one a line")
+    kind: Literal["text", "template", "email", "push", "flow_start"]
+    text: str = Field(description="of a template or a flow, its parameters, one a line")
     subject: str | None = Field(description="of a mail")
     html: str | None = Field(description="of a mail that has it")
     title: str | None = Field(description="of a push message")
     url: str | None = Field(description="where a push message leads")
     template: str | None
+    flow: str | None = Field(description="which flow is started")
     segments: int | None = Field(description="SMS that the text takes")
 
 

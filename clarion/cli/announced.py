@@ -8,7 +8,7 @@ from uuid import UUID
 from clarion.cli.following import Seen
 from clarion.cli.send import whom
 from clarion.domain.campaign import KIND, State
-from clarion.domain.content import Content, Form, MailForm, PushForm, TemplateForm, TextForm
+from clarion.domain.content import Content, FlowStartForm, Form, MailForm, PushForm, TemplateForm, TextForm
 from clarion.domain.wording import why
 from clarion.errors import Invalid, NotFound
 from clarion.flow.preview import Preview
@@ -60,7 +60,8 @@ def rehearsal(made: Preview) -> list[tuple[str, object]]:
         ("would skip", f"{why(reason)} ({n} of {made.sampled} tried)") for reason, n in made.unsayable.items()
     ]
     for one in made.examples:
-        told = one.text if one.template is None else f"{one.template}: {one.text or 'no parameters'}"
+        named = one.template or one.flow
+        told = one.text if named is None else f"{named}: {one.text or 'no parameters'}"
         if heading := one.subject or one.title:
             told = f"{heading}\n{told}"
         lines.append(("reads", f"{one.name or 'somebody'}: {told}"))
@@ -93,5 +94,8 @@ def _words(form: Form) -> str:
             return f"{form.subject}\n{form.text}" + ("\n(and in HTML)" if form.html else "")
         case PushForm():
             return f"{form.title}\n{form.body}" + (f"\n{form.url}" if form.url else "")
+        case FlowStartForm():
+            params = "".join(f"\n{key}: {form.params[key]}" for key in sorted(form.params))
+            return f"flow {form.flow}{params}"
         case _:
             return form.model_dump_json(exclude={"kind"}, exclude_none=True)

@@ -88,9 +88,8 @@ async def _show(which: str, workspace: str | None, json: bool) -> None:
             async with here.tenant() as connection:
                 rehearsed = await preview(connection, here.services, row["id"])
     if json:
-        told: dict[str, Any] = {**announced.plain(row, seen), over[0]: over[1]}
         extra = {} if rehearsed is None else {"preview": asdict(rehearsed)}
-        terminal.json({**told, **definition.stored(), **extra})
+        terminal.json({**announced.plain(row, seen), over[0]: over[1], **definition.stored(), **extra})
         return
     terminal.pairs(
         [
@@ -114,6 +113,7 @@ def edit(
     subject: Annotated[str | None, typer.Option(help="The subject of a mail.")] = None,
     title: Annotated[str | None, typer.Option(help="The title of a push message.")] = None,
     link: Annotated[str | None, typer.Option(help="Where a push message leads.")] = None,
+    flow: Annotated[str | None, typer.Option(help="A flow to start there; --param NAME=VALUE.")] = None,
     template: Annotated[str | None, typer.Option(help="The provider's template.")] = None,
     param: Annotated[list[str] | None, typer.Option(help="Its parameters, in order.")] = None,
     language: Annotated[str, typer.Option(help="The template's language.")] = "en",
@@ -126,8 +126,8 @@ def edit(
 ) -> None:
     """Change an announcement that has not begun; what is not given stays."""
     content = None
-    if any(said is not None for said in (text, subject, title, link, template)) or param:
-        content = content_of(text, template, tuple(param or ()), language, subject, title, link)
+    if any(said is not None for said in (text, subject, title, link, flow, template)) or param:
+        content = content_of(text, template, tuple(param or ()), language, subject, title, link, flow)
     place.run(_edit(which, workspace, name, content, at, (channel, pool), confirm_similar, json))
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clarion.cli import terminal
-from clarion.domain.content import Content, Form, MailForm, PushForm, TemplateForm, TextForm, Variant
+from clarion.cli.given import pairs_from
+from clarion.domain.content import (
+    Content,
+    FlowStartForm,
+    Form,
+    MailForm,
+    PushForm,
+    TemplateForm,
+    TextForm,
+    Variant,
+)
 from clarion.errors import Invalid
 from clarion.providers.contract import Provider
 
@@ -18,13 +28,17 @@ def content_of(
     subject: str | None = None,
     title: str | None = None,
     link: str | None = None,
+    flow: str | None = None,
 ) -> Content:
     """A text, a template, or both: the text within 24 hours of a person's message, the template otherwise.
-    With a subject, the text is a mail; with a title, a push message, which may lead to a link.
+    With a subject, the text is a mail; with a title, a push message, which may lead to a link. Or the start
+    of a flow, whose parameters are written as NAME=VALUE.
 
-    Raises Invalid for nothing at all, for parameters without a template, for what is no template's name,
-    for a subject, a title or a link without what they belong to.
+    Raises Invalid for nothing at all, for parameters without a template or a flow, for what is no template's
+    name, for a subject, a title or a link without what they belong to.
     """
+    if flow is not None:
+        return _flow(flow, parameters, others=any((text, template, subject, title, link)))
     if title is not None or link is not None:
         return _push(title, text, link, others=template is not None or subject is not None)
     if subject is not None:
@@ -32,7 +46,7 @@ def content_of(
     said = None if text is None else _text(text)
     if template is None:
         if said is None:
-            raise Invalid("say something: --text, --template or both", where="--text")
+            raise Invalid("say something: --text, --template or both, or --flow", where="--text")
         if parameters:
             raise Invalid("parameters belong to a template", where="--param", hint="Give --template too.")
         return Content(variants=(Variant(content=said),))
@@ -72,6 +86,20 @@ def _push(title: str | None, text: str | None, link: str | None, *, others: bool
             what = "a link begins with https:// or http:// and is the same for everybody"
             raise Invalid(what, where="--link") from None
         raise Invalid("a title and a text have 1 to 10,000 characters each", where="--title") from None
+    return Content(variants=(Variant(content=form),))
+
+
+def _flow(flow: str, parameters: Sequence[str], *, others: bool) -> Content:
+    if others:
+        raise Invalid("the start of a flow says nothing else", where="--flow", hint="Give its --param alone.")
+    try:
+        form = FlowStartForm(kind="flow_start", flow=flow, params=pairs_from(parameters, "--param"))
+    except ValueError:
+        raise Invalid(
+            "a flow is its identifier or a name of at most 200 characters, with at most 20 parameters of "
+            "letters, digits and _, each with a value; `clarion` is ours",
+            where="--flow",
+        ) from None
     return Content(variants=(Variant(content=form),))
 
 

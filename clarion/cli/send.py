@@ -74,6 +74,7 @@ def send(
         str | None, typer.Option(help="The title of a push message, whose body is --text; Liquid too.")
     ] = None,
     link: Annotated[str | None, typer.Option(help="Where a push message leads: https://…")] = None,
+    flow: Annotated[str | None, typer.Option(help="A flow to start there; --param NAME=VALUE.")] = None,
     template: Annotated[
         str | None, typer.Option(help="The provider's template; with --text, for those outside the 24 hours.")
     ] = None,
@@ -117,7 +118,7 @@ def send(
     [dim]$[/] clarion send --to people.csv --text "The office is closed on Friday." --template office_closed
     [dim]$[/] clarion send --to people.xlsx --template reminder --param "{{ contact.name }}" --no-wait
     """
-    content = content_of(text, template, tuple(param or ()), language, subject, title, link)
+    content = content_of(text, template, tuple(param or ()), language, subject, title, link, flow)
     wish = Wish(
         to, at, channel, pool, tuple(fallback or ()), name, one_per_address, country, tuple(column or ()),
         confirm_similar, ask=terminal.asks() and not yes,

@@ -14,7 +14,16 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from clarion.domain.audience import Audience
-from clarion.domain.content import Content, Form, MailForm, MediaForm, PushForm, TemplateForm, TextForm
+from clarion.domain.content import (
+    Content,
+    FlowStartForm,
+    Form,
+    MailForm,
+    MediaForm,
+    PushForm,
+    TemplateForm,
+    TextForm,
+)
 from clarion.errors import Conflict, Invalid
 
 KIND = "announcement"
@@ -184,6 +193,8 @@ def _words(form: Form) -> Iterable[str]:
             return (form.subject, form.text)
         case PushForm():
             return (form.title, form.body)
+        case FlowStartForm():
+            return (form.flow, *form.params.values())
         case MediaForm():
             return (form.caption or form.url,)
         case _:

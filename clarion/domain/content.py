@@ -6,10 +6,10 @@
                                      "parameters": ["{{ contact.name | default: 'colleague' }}"]}},
       {"language": "sw", "content": {"kind": "text", "text": "Habari {{ contact.name }}"}}]}
 
-A form is one of a closed union, told apart by `kind`. `text`, `template`, `email` and `push` can be sent,
-each over the providers that carry it; the others have their shape already and are refused at creation until
-their channels exist. `inside` and `outside` are of the service window, the time after a person's own message
-in which a provider takes free text.
+A form is one of a closed union, told apart by `kind`. `text`, `template`, `email`, `push` and `flow_start`
+can be sent, each over the providers that carry it; the others have their shape already and are refused at
+creation until their channels exist. `inside` and `outside` are of the service window, the time after a
+person's own message in which a provider takes free text.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ Url = Annotated[str, Field(max_length=2000, pattern=r"^https://[!-~]+$")]
 Link = Annotated[str, Field(max_length=1000, pattern=r"^https?://[^\s/?#{}\\][!-z|~]*$")]
 """Where a person is led. The same for everybody: there is no Liquid in it."""
 Word = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_proper)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -100,6 +101,10 @@ class PushForm(_Model):
         return value
 
 
+REFERENCE_PARAM = "clarion"
+"""The parameter of a flow that holds our reference."""
+
+
 class WebCallForm(_Model):
     """A request to a program that speaks for us."""
 
@@ -109,11 +114,19 @@ class WebCallForm(_Model):
 
 
 class FlowStartForm(_Model):
-    """The start of a flow in a connected system."""
+    """The start of a flow that the provider keeps, for one person: by the flow's identifier there, or by a
+    name that the channel gives it, with values that the flow may read (strings, with Liquid in them)."""
 
     kind: Literal["flow_start"]
     flow: Word
-    parameters: tuple[tuple[Word, Source], ...] = ()
+    params: dict[Name, Source] = Field(default_factory=dict, max_length=20)
+
+    @field_validator("params")
+    @classmethod
+    def _free_names(cls, value: dict[str, str]) -> dict[str, str]:
+        if REFERENCE_PARAM in value:
+            raise ValueError(f"{REFERENCE_PARAM!r} is a name that we use ourselves")
+        return value
 
 
 class QuestionnaireForm(_Model):
@@ -135,7 +148,7 @@ Form = Annotated[
     Field(discriminator="kind"),
 ]
 
-AVAILABLE: frozenset[str] = frozenset(("text", "template", "email", "push"))
+AVAILABLE: frozenset[str] = frozenset(("text", "template", "email", "push", "flow_start"))
 """The kinds that can be sent, by some provider; which of them a provider carries is its own `kinds`."""
 
 

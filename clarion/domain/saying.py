@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 from clarion.domain.content import (
     AVAILABLE,
     Content,
+    FlowStartForm,
     Form,
     MailForm,
     PushForm,
@@ -19,6 +20,7 @@ from clarion.domain.content import (
 from clarion.domain.field import FieldType
 from clarion.domain.language import choose_language
 from clarion.domain.refusal import Refusal
+from clarion.domain.said import Said, SaidFlowStart, SaidMail, SaidPush, SaidTemplate, SaidText
 from clarion.domain.template import compile_template
 
 LONGEST_PARAMETER = 1024
@@ -26,6 +28,8 @@ LONGEST_SUBJECT = 255
 LONGEST_HTML = 64_000
 LONGEST_TITLE = 200
 LONGEST_VALUE = 1024
+LONGEST_FLOW_VALUE = 640  # what is longer RapidPro cuts off and says nothing
+LONGEST_FLOW_PARAMS = 9_000  # all of them with their names; RapidPro takes 10,000
 TEXT_LIMITS: Mapping[str, int] = {"whatsapp": 4096, "messenger": 2000, "sms": 1600}
 """Characters of one text by kind of channel; a provider's own `text_limit` goes before these."""
 
@@ -49,44 +53,6 @@ class Chosen:
 
     form: Form
     language: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SaidText:
-    """Free text as one person reads it."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class SaidTemplate:
-    """A provider's template with its parameters as one person reads them."""
-
-    name: str
-    language: str
-    parameters: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SaidMail:
-    """A mail as one person reads it; the subject is one line."""
-
-    subject: str
-    text: str
-    html: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SaidPush:
-    """A push message as one person reads it; the title is one line, `data` is in the order of its names."""
-
-    title: str
-    body: str
-    url: str | None
-    data: tuple[tuple[str, str], ...]
-
-
-Said = SaidText | SaidTemplate | SaidMail | SaidPush
 
 
 def choose(
@@ -172,6 +138,8 @@ def render(
         return _said_template(form, values)
     if isinstance(form, MailForm):
         return _said_mail(form, values, text_limit)
+    if isinstance(form, FlowStartForm):
+        return _said_flow_start(form, values)
     return not_available(form)
 
 
@@ -209,15 +177,31 @@ def _said_push(form: PushForm, values: Mapping[str, object], text_limit: int) ->
     body = _text(form.body, values, text_limit)
     if isinstance(body, Refusal):
         return body
-    data = []
-    for key, source in sorted(form.data.items()):
-        value = _text(source, values, LONGEST_VALUE)
-        if value is EMPTY:  # nothing is known of this person there: what an app reads may say so
-            value = ""
-        if isinstance(value, Refusal):
+    data = _pairs(form.data, values, LONGEST_VALUE)
+    return data if isinstance(data, Refusal) else SaidPush(title, body, form.url, data)
+
+
+def _said_flow_start(form: FlowStartForm, values: Mapping[str, object]) -> SaidFlowStart | Refusal:
+    params = _pairs(form.params, values, LONGEST_FLOW_VALUE)
+    if isinstance(params, Refusal):
+        return params
+    length = sum(len(name) + len(value) for name, value in params)
+    if length > LONGEST_FLOW_PARAMS:
+        return too_long(length, LONGEST_FLOW_PARAMS)
+    return SaidFlowStart(form.flow, params)
+
+
+def _pairs(
+    sources: Mapping[str, str], values: Mapping[str, object], longest: int
+) -> tuple[tuple[str, str], ...] | Refusal:
+    """Values for a program to read, by name. One may be empty: nothing is known of this person there."""
+    pairs = []
+    for name, source in sorted(sources.items()):
+        value = _text(source, values, longest)
+        if isinstance(value, Refusal) and value is not EMPTY:
             return value
-        data.append((key, value))
-    return SaidPush(title, body, form.url, tuple(data))
+        pairs.append((name, "" if isinstance(value, Refusal) else value))
+    return tuple(pairs)
 
 
 def _line(source: str, values: Mapping[str, object], longest: int, empty: Refusal) -> str | Refusal:
@@ -282,6 +266,8 @@ def sources(form: Form) -> list[tuple[str, str, int | None]]:
         case PushForm():
             data = [(f"data.{key}", source, LONGEST_VALUE) for key, source in sorted(form.data.items())]
             return [("title", form.title, LONGEST_TITLE), ("body", form.body, None), *data]
+        case FlowStartForm():
+            return [(f"params.{key}", form.params[key], LONGEST_FLOW_VALUE) for key in sorted(form.params)]
         case _:
             return []
 

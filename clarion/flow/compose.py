@@ -22,24 +22,16 @@ from clarion.domain.contact import ATTRIBUTES
 from clarion.domain.content import Content
 from clarion.domain.field import FieldType
 from clarion.domain.refusal import Refusal
-from clarion.domain.saying import (
-    Chosen,
-    SaidMail,
-    SaidPush,
-    SaidTemplate,
-    SaidText,
-    choose,
-    contact_values,
-    render,
-    variables,
-)
+from clarion.domain.said import Said as SaidTo
+from clarion.domain.said import SaidFlowStart, SaidMail, SaidPush, SaidText
+from clarion.domain.saying import Chosen, choose, contact_values, render, variables
 from clarion.errors import Invalid, NotFound
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.services import Services
 from clarion.kit.db import Connection
 from clarion.providers import registry
 from clarion.providers.contract import Content as Rendered
-from clarion.providers.contract import Mail, Provider, Push, Template, Text
+from clarion.providers.contract import FlowStart, Mail, Provider, Push, Template, Text
 from clarion.store import campaign as campaigns
 from clarion.store import field as fields
 from clarion.store import workspace as workspaces
@@ -157,7 +149,7 @@ class Composer:
             del self._speeches[content_id]
 
 
-def _rendered(said: SaidText | SaidTemplate | SaidMail | SaidPush) -> Rendered:
+def _rendered(said: SaidTo) -> Rendered:
     """What is said as a provider takes it."""
     if isinstance(said, SaidText):
         return Text(said.text)
@@ -165,6 +157,8 @@ def _rendered(said: SaidText | SaidTemplate | SaidMail | SaidPush) -> Rendered:
         return Mail(said.subject, said.text, said.html)
     if isinstance(said, SaidPush):
         return Push(said.title, said.body, said.url, said.data)
+    if isinstance(said, SaidFlowStart):
+        return FlowStart(said.flow, said.params)
     return Template(said.name, said.language, said.parameters)
 
 

@@ -16,7 +16,7 @@ from clarion.flow.services import Services
 from clarion.flow.similar import Similar
 from clarion.kit.db import Connection, Row
 from clarion.providers import registry
-from clarion.providers.contract import Content, Mail, Push, Text
+from clarion.providers.contract import Content, FlowStart, Mail, Push, Text
 from clarion.store import audience as audiences
 from clarion.store import sample
 from clarion.store.queue import Waiting
@@ -28,7 +28,7 @@ SHOWN = 3
 @dataclass(frozen=True, slots=True)
 class Example:
     """What one person would read: a text, a mail's text with its subject and HTML, a push message's body with
-    its title and link, or a template's parameters. `segments` are SMS, of a text."""
+    its title and link, or a template's or a flow's parameters. `segments` are SMS, of a text."""
 
     contact_id: UUID
     name: str
@@ -40,6 +40,7 @@ class Example:
     html: str | None = None
     title: str | None = None
     url: str | None = None
+    flow: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,9 @@ def _example(waiting: Waiting, said: Content) -> Example:
         )
     if isinstance(said, Push):
         return Example(waiting.contact_id, waiting.name, "push", said.body, title=said.title, url=said.url)
+    if isinstance(said, FlowStart):
+        params = "\n".join(f"{name}: {value}" for name, value in said.params)
+        return Example(waiting.contact_id, waiting.name, "flow_start", params, flow=said.flow)
     return Example(waiting.contact_id, waiting.name, "template", "\n".join(said.parameters), said.name)
 
 

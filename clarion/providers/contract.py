@@ -92,7 +92,16 @@ class Push:
     data: tuple[tuple[str, str], ...] = ()
 
 
-Content = Text | Template | Mail | Push
+@dataclass(slots=True)
+class FlowStart:
+    """The start of a flow that the provider keeps, by its identifier or by a name that the channel gives it,
+    with values as rendered, in the order of their names."""
+
+    flow: str
+    params: tuple[tuple[str, str], ...] = ()
+
+
+Content = Text | Template | Mail | Push | FlowStart
 """What a parcel may hold; `domain.content` has a form of each, whose `kind` is what providers carry."""
 
 

@@ -9,8 +9,9 @@ import pytest
 from clarion.domain.consent_rules import Courtesy, Rules
 from clarion.domain.consent_words import BUILT_IN, Meaning
 from clarion.domain.courtesy import DEFAULTS, STEPS, content
+from clarion.domain.said import SaidText
 from clarion.domain.sayable import check_content
-from clarion.domain.saying import Chosen, SaidText, choose, render
+from clarion.domain.saying import Chosen, choose, render
 from clarion.errors import Invalid
 
 LANGUAGES = sorted({one.language for one in BUILT_IN})
