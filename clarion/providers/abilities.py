@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from clarion.providers.contract import Account, Call
@@ -61,6 +62,38 @@ class Hearing(Protocol):
 
     async def listen(self, hear: Hear) -> None:
         """Stay connected until cancelled, whatever breaks; acknowledge nothing before `hear` returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """What a provider told when it was asked: `calls` as those to our hook are, for `read` to read later.
+
+    `cursor` is where the next question goes on; it is kept together with the calls, or neither is. `wait` is
+    in seconds until then, 0 where there is more at once, None where it failed and names no time; `problem` is
+    a word for why not everything was told.
+    """
+
+    calls: tuple[Call, ...]
+    cursor: str
+    wait: float | None
+    problem: str | None = None
+
+
+@runtime_checkable
+class Polled(Protocol):
+    """A provider that calls nobody: its senders are `Polling`, and are asked for as long as there is the
+    channel, by one worker at a time."""
+
+    is_polled: ClassVar[bool]
+
+
+@runtime_checkable
+class Polling(Protocol):
+    """A sender that can be asked what happened."""
+
+    async def poll(self, cursor: str) -> Reread:
+        """What happened since `cursor` ("": from now on), a bounded part of it; what was told before may be
+        told again. Changes nothing there. Does not raise for what the provider does or says."""
 
 
 @runtime_checkable

@@ -13,7 +13,8 @@ from clarion.providers.contract import Provider
 
 _OURS = {
     "abilities", "binds", "bounces", "calling", "contract", "described", "devices", "letters", "line",
-    "meta", "pdus", "registry", "replies", "service_accounts", "threads", "transactions",
+    "meta", "pdus", "registry", "replies", "rereading", "searching", "service_accounts", "threads",
+    "transactions",
 }  # fmt: skip
 
 
