@@ -23,9 +23,10 @@ from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.kit.secrets import ApiKey, binding
 from clarion.providers import registry
-from clarion.providers.abilities import Choosy, Elsewhere, Replayable
+from clarion.providers.abilities import Choosy, Elsewhere, Polled, Replayable
 from clarion.store import channel as channels
 from clarion.store import notice as notices
+from clarion.store import polling
 from clarion.store import workspace as workspaces
 
 Credentials = Mapping[str, object]
@@ -145,6 +146,8 @@ async def create_channel(
         account_id=account_id,
         replays_for=replays_for,
     )
+    if isinstance(registry.get(provider), Polled):
+        await polling.begin(connection, channel_id, now)
     return channel_id
 
 
