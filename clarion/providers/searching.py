@@ -32,8 +32,8 @@ class Search:
     def __init__(self, lists: Lists, clock: Clock) -> None:
         self._lists, self._clock = lists, clock
         self._wanted: dict[str, datetime] = {}
-        self._found: dict[str, Found | None] = {}
         self._turn = asyncio.Lock()
+        self._next: asyncio.Task[dict[str, Found | None]] | None = None
 
     async def find(self, reference: str) -> Found | None:
         """What became of this try; None where nobody can say."""
@@ -41,11 +41,17 @@ class Search:
         if began is None or self._clock.now() - began > LONGEST:
             return None
         self._wanted[reference] = began
+        if self._next is None:
+            self._next = asyncio.create_task(self._after_the_present())
+        return (await asyncio.shield(self._next))[reference]
+
+    async def _after_the_present(self) -> dict[str, Found | None]:
         async with self._turn:
-            if reference in self._wanted:
-                wanted, self._wanted = self._wanted, {}
-                self._found |= await self._search(wanted)
-            return self._found.pop(reference, None)
+            wanted, self._wanted, self._next = self._wanted, {}, None
+            try:
+                return await self._search(wanted)
+            except (TypeError, ValueError, AttributeError):  # rows of a shape that nobody has told of
+                return dict.fromkeys(wanted)
 
     async def _search(self, wanted: dict[str, datetime]) -> dict[str, Found | None]:
         since = min(wanted.values()) - SLACK
