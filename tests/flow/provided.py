@@ -14,7 +14,7 @@ from clarion.flow.services import Services
 from clarion.kit.http import Http
 from clarion.kit.ids import uuid7
 from clarion.providers import registry
-from clarion.providers.contract import Answered, Mail, Parcel, Template, Text, Told
+from clarion.providers.contract import Answered, Content, Mail, Parcel, Template, Text, Told
 from clarion.sandbox.client import SandboxProcess
 from clarion.sandbox.dialect import Example
 from clarion.store import attempt
@@ -34,7 +34,7 @@ class Provided(Receiving):
 
     sandbox: SandboxProcess
     http: Http
-    content: Text | Template | Mail = field(default_factory=lambda: Template("hello", "en"))
+    content: Content = field(default_factory=lambda: Template("hello", "en"))
 
     @classmethod
     async def make(
@@ -76,10 +76,10 @@ class Provided(Receiving):
             sent = await announce(
                 connection, workspace, services.clock.now(), numbers, channel_id, schemes=known.schemes
             )
-        callback = {"provider": provider, "callback_url": f"{hooks}/hooks/{channel_id}"}
-        sandbox.configure(numbers={example.sender: callback}, window="open")
+        callback = {"callback_url": f"{hooks}/hooks/{channel_id}"} if hooks else {}
+        sandbox.configure(numbers={example.sender: {"provider": provider, **callback}}, window="open")
         words = "The clinic is closed on Monday"
-        content = Text(words) if "text" in known.kinds else Mail("Closed", words)
+        content: Content = Text(words) if "text" in known.kinds else Mail("Closed", words)
         return cls(services, workspace, sent, sandbox, http, content)
 
     async def send(self, settle: bool = True) -> dict[UUID, Told]:

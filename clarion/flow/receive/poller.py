@@ -47,31 +47,31 @@ class Poller:
     def __init__(self, services: Services, http: Http) -> None:
         self._services, self._http = services, http
         self._known: dict[UUID, _Known] = {}
-        self._asking: dict[UUID, asyncio.Task[None]] = {}
+        self.asking: dict[UUID, asyncio.Task[None]] = {}  # by channel
 
     async def round(self) -> int:
         """Begin to ask the channels that are due, as far as there are places; how many. A slow one keeps no
         other waiting."""
-        places = AT_ONCE - len(self._asking)
+        places = AT_ONCE - len(self.asking)
         if places <= 0:
             return 0
         async with self._services.db.glance() as connection:
             due = await polling.due(connection, self._services.clock.now(), places)
-        begun = [(workspace, channel) for workspace, channel in due if channel not in self._asking]
+        begun = [(workspace, channel) for workspace, channel in due if channel not in self.asking]
         for workspace_id, channel_id in begun:
-            self._asking[channel_id] = asyncio.create_task(self._turn(workspace_id, channel_id))
+            self.asking[channel_id] = asyncio.create_task(self._turn(workspace_id, channel_id))
         return len(begun)
 
     async def settled(self) -> None:
         """Until nobody is being asked."""
-        while self._asking:
-            await asyncio.wait(list(self._asking.values()))
+        while self.asking:
+            await asyncio.wait(list(self.asking.values()))
 
     async def close(self) -> None:
         """Ask nobody any more; what was not written down is told again."""
-        for task in list(self._asking.values()):
+        for task in list(self.asking.values()):
             task.cancel()
-        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+        await asyncio.gather(*self.asking.values(), return_exceptions=True)
 
     async def _turn(self, workspace_id: UUID, channel_id: UUID) -> None:
         try:
@@ -81,7 +81,7 @@ class Poller:
         except Exception:
             log.exception("a channel cannot be polled", channel=str(channel_id))
         finally:
-            del self._asking[channel_id]
+            del self.asking[channel_id]
 
     async def poll(self, workspace_id: UUID, channel_id: UUID) -> Reread | None:
         """Ask one channel, if its turn is to be had; what was told and kept. Raises AWAY's errors."""
