@@ -134,18 +134,11 @@ async def create_channel(
             )
         _check_follower(config)
     await channels.create(
-        connection,
-        channel_id,
-        workspace_id,
-        name=_channel_name(name),
-        provider=provider,
-        config=config,
+        connection, channel_id, workspace_id, name=_channel_name(name), provider=provider, config=config,
         credentials=seal_credentials(services, workspace_id, channel_id, credentials),
-        rate=_rate(registry.get(provider).limits.rate if rate is None else rate),
-        now=now,
-        account_id=account_id,
-        replays_for=replays_for,
-    )
+        rate=_rate(registry.get(provider).limits.rate if rate is None else rate), now=now,
+        account_id=account_id, replays_for=replays_for,
+    )  # fmt: skip
     if isinstance(registry.get(provider), Polled):
         await polling.begin(connection, channel_id, now)
     return channel_id
