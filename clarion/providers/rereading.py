@@ -33,7 +33,7 @@ OVERLAP = timedelta(minutes=10)  # of the small one: copies lag, and some things
 LARGE_EVERY = timedelta(minutes=30)
 PAGES = 4  # of one list at once, 250 rows each
 THROTTLED = 60.0  # seconds, where it does not say
-MOST_KNOWN = 100_000  # rows of which it is remembered what was told
+MOST_KNOWN = 20_000  # rows of which it is remembered what was told
 
 MESSAGES: Mapping[str, Evidence] = {
     "initializing": Evidence.ACCEPTED,
@@ -121,7 +121,7 @@ class Rereader:
             await self._walk("messages", state, calls),
             await self._walk("flow_starts", state, calls),
         ]
-        state["turn"] = state.get("turn", 0) + 1
+        state["number"] = state.get("number", 0) + 1
         self._cursor = orjson.dumps(state, option=orjson.OPT_SORT_KEYS).decode()
         silent = [end for end in ends if isinstance(end, Silence)]
         if silent:

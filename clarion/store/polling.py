@@ -1,7 +1,7 @@
-"""Polling: which channels are to be asked, whose turn it is, and where the last answer ended.
+"""Polling: which channels are to be asked, who has the watch, and where the last answer ended.
 
-A turn is a claim until a moment, and a number. Whoever takes the next one makes the number grow, and from
-then on what is written under the old one is written nowhere.
+A watch is one worker's until a moment, and has a number. Whoever takes the next one makes the number grow,
+and from then on what is written under the old one is written nowhere.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from clarion.kit.db import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A claim to ask. `failures` in a row ended before it, each for a reason such as `problem`."""
+class Watch:
+    """The right to ask. So many `failures` in a row were before it, the last for the reason `problem`."""
 
-    turn: int
+    watch: int
     cursor: str
     failures: int
     problem: str
@@ -35,7 +35,7 @@ async def begin(connection: Connection, channel_id: UUID, now: datetime) -> None
 
 
 async def due(connection: Connection, now: datetime, most: int) -> list[tuple[UUID, UUID]]:
-    """(workspace, channel) of those whose turn is anybody's, the longest due first; needs no tenant."""
+    """(workspace, channel) of those whose watch is anybody's, the longest due first; needs no tenant."""
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
             "SELECT workspace_id, channel_id FROM clarion_due_polls(%s, %s)", (now, most), prepare=True
@@ -43,12 +43,12 @@ async def due(connection: Connection, now: datetime, most: int) -> list[tuple[UU
         return await cursor.fetchall()
 
 
-async def claim(connection: Connection, channel_id: UUID, now: datetime, until: datetime) -> Turn | None:
-    """Take a channel's turn until that moment; None where it is not due, or somebody has it."""
-    async with connection.cursor(row_factory=class_row(Turn)) as cursor:
+async def claim(connection: Connection, channel_id: UUID, now: datetime, until: datetime) -> Watch | None:
+    """Take a channel's watch until that moment; None where it is not due, or somebody has it."""
+    async with connection.cursor(row_factory=class_row(Watch)) as cursor:
         await cursor.execute(
-            """UPDATE polling SET turn = turn + 1, due_at = %s WHERE channel_id = %s AND due_at <= %s
-               RETURNING turn, cursor, failures, problem""",
+            """UPDATE polling SET watch = watch + 1, due_at = %s WHERE channel_id = %s AND due_at <= %s
+               RETURNING watch, cursor, failures, problem""",
             (until, channel_id, now),
             prepare=True,
         )
@@ -56,15 +56,15 @@ async def claim(connection: Connection, channel_id: UUID, now: datetime, until: 
 
 
 async def end(
-    connection: Connection, channel_id: UUID, turn: int, *, cursor: str, due_at: datetime, failures: int,
+    connection: Connection, channel_id: UUID, watch: int, *, cursor: str, due_at: datetime, failures: int,
     problem: str,
 ) -> bool:  # fmt: skip
-    """End a turn: where the answer ended, and when to ask again. False when somebody has taken the turn
-    meanwhile; then nothing else may be written either."""
+    """End a watch: where the answer ended, and when to ask again. False when somebody else has it meanwhile;
+    then nothing else may be written either."""
     done = await connection.execute(
         """UPDATE polling SET cursor = %s, due_at = %s, failures = %s, problem = %s
-           WHERE channel_id = %s AND turn = %s""",
-        (cursor, due_at, failures, problem, channel_id, turn),
+           WHERE channel_id = %s AND watch = %s""",
+        (cursor, due_at, failures, problem, channel_id, watch),
         prepare=True,
     )
     return done.rowcount == 1

@@ -91,7 +91,7 @@ class Asked(Provided):
         await asyncio.to_thread(self.sandbox.wait_for_webhooks)
 
     async def row(self) -> dict[str, Any]:
-        (found,) = await self.look("SELECT cursor, turn, due_at, failures, problem FROM polling")
+        (found,) = await self.look("SELECT cursor, watch, due_at, failures, problem FROM polling")
         return found
 
     async def bodies(self) -> int:
@@ -197,14 +197,14 @@ async def test_a_channel_that_is_paused_is_asked_all_the_same(asked: Asked) -> N
     assert await asked.consent() == [("out", "reply")]
 
 
-# --- whose turn it is, and what a death leaves
+# --- who has the watch, and what a death leaves
 
 
 async def test_it_is_asked_when_it_is_due_and_by_one_worker(asked: Asked) -> None:
     one, other = asked.poller(), asked.poller()
     assert sorted(await asyncio.gather(asked.ask(one), asked.ask(other))) == [False, True]
     row = await asked.row()
-    assert (row["turn"], row["due_at"]) == (1, asked.clock.now() + timedelta(seconds=60))
+    assert (row["watch"], row["due_at"]) == (1, asked.clock.now() + timedelta(seconds=60))
     asked.clock.advance(59)
     assert not await asked.ask()
     asked.clock.advance(1)
@@ -255,7 +255,7 @@ async def channel(services: Services, workspace: UUID, server: Wire, name: str =
         )  # fmt: skip
 
 
-async def test_who_dawdles_until_another_has_the_turn_writes_nothing(asked: Asked) -> None:
+async def test_who_dawdles_until_another_has_the_watch_writes_nothing(asked: Asked) -> None:
     slow = Slow()
     async with wire(slow) as server:
         services, workspace = asked.services, asked.workspace_id

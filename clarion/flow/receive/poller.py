@@ -1,7 +1,7 @@
 """The poller: providers that call nobody are asked, and what they tell goes into the inbox as calls do.
 
-One worker asks a channel at a time: it takes the channel's turn, asks with no connection held, and writes
-what it was told and where the answer ended in one transaction, under its turn's number. Whoever dies or
+One worker asks a channel at a time: it takes the channel's watch, asks with no connection held, and writes
+what it was told and where the answer ended in one transaction, under its watch's number. Whoever dies or
 dawdles in between has told nothing, and the next one asks from the same place.
 """
 
@@ -23,10 +23,10 @@ from clarion.kit.log import logger
 from clarion.providers.abilities import Polling, Reread
 from clarion.store import inbox, notice, polling
 from clarion.store.inbox import Body
-from clarion.store.polling import Turn
+from clarion.store.polling import Watch
 
 AT_ONCE = 20  # channels that one process asks at the same time
-LEASE = timedelta(seconds=120)  # of a turn
+LEASE = timedelta(seconds=120)  # of a watch
 PATIENCE = 90.0  # seconds for one answer, well within the lease
 FIRST_WAIT, LONGEST_WAIT = 10.0, 900.0  # seconds after failures in a row, doubled each time
 TELLING = 5  # failures in a row after which an operator is told
@@ -59,7 +59,7 @@ class Poller:
             due = await polling.due(connection, self._services.clock.now(), places)
         begun = [(workspace, channel) for workspace, channel in due if channel not in self.asking]
         for workspace_id, channel_id in begun:
-            self.asking[channel_id] = asyncio.create_task(self._turn(workspace_id, channel_id))
+            self.asking[channel_id] = asyncio.create_task(self._one(workspace_id, channel_id))
         return len(begun)
 
     async def settled(self) -> None:
@@ -73,7 +73,7 @@ class Poller:
             task.cancel()
         await asyncio.gather(*self.asking.values(), return_exceptions=True)
 
-    async def _turn(self, workspace_id: UUID, channel_id: UUID) -> None:
+    async def _one(self, workspace_id: UUID, channel_id: UUID) -> None:
         try:
             await self.poll(workspace_id, channel_id)
         except AWAY as error:
@@ -84,33 +84,33 @@ class Poller:
             del self.asking[channel_id]
 
     async def poll(self, workspace_id: UUID, channel_id: UUID) -> Reread | None:
-        """Ask one channel, if its turn is to be had; what was told and kept. Raises AWAY's errors."""
+        """Ask one channel, if its watch is to be had; what was told and kept. Raises AWAY's errors."""
         now = self._services.clock.now()
         async with self._services.db.tenant(workspace_id) as connection:
-            turn = await polling.claim(connection, channel_id, now, now + LEASE)
-        if turn is None:
+            watch = await polling.claim(connection, channel_id, now, now + LEASE)
+        if watch is None:
             return None
-        told = await self._ask(workspace_id, channel_id, turn)
+        told = await self._ask(workspace_id, channel_id, watch)
         crash_point("poll.asked")
-        kept = await self._keep(workspace_id, channel_id, turn, told)
+        kept = await self._keep(workspace_id, channel_id, watch, told)
         if kept and told.calls:
             self._services.nudge("inbox")
         return told if kept else None
 
-    async def _ask(self, workspace_id: UUID, channel_id: UUID, turn: Turn) -> Reread:
+    async def _ask(self, workspace_id: UUID, channel_id: UUID, watch: Watch) -> Reread:
         try:
             sender = await self._sender(workspace_id, channel_id)
             async with asyncio.timeout(PATIENCE):
-                return await sender.poll(turn.cursor)
+                return await sender.poll(watch.cursor)
         except TimeoutError:
-            return Reread((), turn.cursor, None, "slow")
+            return Reread((), watch.cursor, None, "slow")
         except ClarionError as error:
-            return Reread((), turn.cursor, None, error.code)
+            return Reread((), watch.cursor, None, error.code)
         except AWAY:
             raise
         except Exception:  # a provider's file that fails is asked again, ever more rarely
             log.exception("a provider could not be asked", channel=str(channel_id))
-            return Reread((), turn.cursor, None, "failed")
+            return Reread((), watch.cursor, None, "failed")
 
     async def _sender(self, workspace_id: UUID, channel_id: UUID) -> Polling:
         channel = await account.load(self._services, workspace_id, channel_id)
@@ -122,22 +122,22 @@ class Poller:
             known = self._known[channel_id] = _Known(channel.modified_at, sender)
         return known.sender
 
-    async def _keep(self, workspace_id: UUID, channel_id: UUID, turn: Turn, told: Reread) -> bool:
+    async def _keep(self, workspace_id: UUID, channel_id: UUID, watch: Watch, told: Reread) -> bool:
         """Write down what was told and where it ended, or neither; whether it was ours to write."""
         now = self._services.clock.now()
-        failures = turn.failures + 1 if told.wait is None else 0
+        failures = watch.failures + 1 if told.wait is None else 0
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures, 20)) if told.wait is None else told.wait
         async with self._services.db.tenant(workspace_id) as connection:
             ours = await polling.end(
-                connection, channel_id, turn.turn, cursor=told.cursor, due_at=now + timedelta(seconds=wait),
+                connection, channel_id, watch.watch, cursor=told.cursor, due_at=now + timedelta(seconds=wait),
                 failures=failures, problem=told.problem or "",
             )  # fmt: skip
             if not ours:
-                log.warning("a turn was taken over; what was told is told again", channel=str(channel_id))
+                log.warning("a watch was taken over; what was told is told again", channel=str(channel_id))
                 return False
             if told.calls:
                 await inbox.put(connection, _bodies(channel_id, told, now))
-            await self._tell(connection, workspace_id, channel_id, turn.failures, failures, told, now)
+            await self._tell(connection, workspace_id, channel_id, watch.failures, failures, told, now)
             crash_point("poll.before_commit")
         crash_point("poll.committed")
         return True

@@ -67,7 +67,7 @@ polling = table(
     uuid("channel_id", key=True),
     owner(checked=False),
     words("cursor", default=""),
-    Column("turn", BigInteger, nullable=False, server_default=text("0")),
+    Column("watch", BigInteger, nullable=False, server_default=text("0")),
     moment("due_at"),
     count("failures", default=0),
     words("problem", default=""),

@@ -18,8 +18,8 @@ CREATE TABLE polling (
   channel_id uuid PRIMARY KEY,
   workspace_id uuid NOT NULL,
   cursor text NOT NULL DEFAULT '',
-  turn bigint NOT NULL DEFAULT 0,              -- who has a later one may write, and nobody else
-  due_at timestamptz NOT NULL,                 -- while somebody has the turn: when it is anybody's again
+  watch bigint NOT NULL DEFAULT 0,             -- who has the latest may write, and nobody else
+  due_at timestamptz NOT NULL,                 -- while somebody has the watch: when it is anybody's again
   failures integer NOT NULL DEFAULT 0,
   problem text NOT NULL DEFAULT ''
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
