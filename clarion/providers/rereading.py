@@ -11,9 +11,10 @@ A reading goes on where the last one ended: `cursor` is kept by the caller, toge
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from secrets import token_hex
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -32,6 +33,7 @@ HOURS = 24.0  # of the large window, where the channel does not say
 OVERLAP = timedelta(minutes=10)  # of the small one: copies lag, and some things are listed late
 LARGE_EVERY = timedelta(minutes=30)
 PAGES = 4  # of one list at once, 250 rows each
+AT_MOST = 30.0  # seconds of turning pages at once, and for a page
 THROTTLED = 60.0  # seconds, where it does not say
 MOST_KNOWN = 20_000  # rows of which it is remembered what was told
 
@@ -80,7 +82,8 @@ class Lists:
     """The lists of one workspace."""
 
     def __init__(self, http: Http, account: Account, base: str, headers: Mapping[str, str]) -> None:
-        self._http, self._account, self._base, self._headers = http, account, base, headers
+        self._account = replace(account, total_timeout=min(account.total_timeout, AT_MOST))
+        self._http, self._base, self._headers = http, base, headers
 
     async def page(self, name: str, query: Pairs, cursor: str = "") -> Page | Silence:
         """One page of a list; of the address of the next one only its cursor is heeded."""
@@ -111,17 +114,17 @@ class Rereader:
         self._window = timedelta(hours=float(options.get("reread_hours", HOURS)))
         self._known: dict[str, str] = {}
         self._telling: dict[str, str] = {}
-        self._cursor = ""
+        self._cursor: str | None = None
 
     async def poll(self, cursor: str) -> Reread:
         """What is news since; a few pages at once."""
-        state = self._taken_up(cursor)
+        state, until = self._taken_up(cursor), self._clock.monotonic() + AT_MOST
         calls: list[Call] = []
         ends = [
-            await self._walk("messages", state, calls),
-            await self._walk("flow_starts", state, calls),
+            await self._walk("messages", state, calls, until),
+            await self._walk("flow_starts", state, calls, until),
         ]
-        state["number"] = state.get("number", 0) + 1
+        state["name"] = token_hex(8)  # no two cursors are equal
         self._cursor = orjson.dumps(state, option=orjson.OPT_SORT_KEYS).decode()
         silent = [end for end in ends if isinstance(end, Silence)]
         if silent:
@@ -135,15 +138,16 @@ class Rereader:
             self._known |= self._telling
             for one in list(self._known)[: max(0, len(self._known) - MOST_KNOWN)]:
                 del self._known[one]
-        self._telling = {}
+        # until this question has an end, no cursor says that anything of it was kept
+        self._telling, self._cursor = {}, None
         if cursor:
             state: Row = orjson.loads(cursor)
             return state
         now = spelled(self._clock.now())
         return {"began": now, "messages": {"since": now, "large": now}, "flow_starts": {"since": now}}
 
-    async def _walk(self, name: str, state: Row, calls: list[Call]) -> bool | Silence:
-        """Read on in a list; whether its end was reached."""
+    async def _walk(self, name: str, state: Row, calls: list[Call], until: float) -> bool | Silence:
+        """Read on in a list, one page at least; whether its end was reached."""
         part = state[name]
         walk = part.setdefault("walk", None) or self._beginning(name, state)
         query = [("after", walk["after"]), *([("reverse", "true")] if name == "flow_starts" else [])]
@@ -162,6 +166,8 @@ class Rereader:
                 if walk["large"]:
                     part["large"] = walk["began"]
                 return True
+            if self._clock.monotonic() > until:
+                break
         part["walk"] = walk
         return False
 

@@ -74,7 +74,9 @@ class Search:
                     found[str(reference)] = Found(True, row.get("uuid"), STARTS.get(str(row.get("status"))))
             changed = [last, *(str(row.get("modified_on")) for row in page.rows)]
             orderly = orderly and all(one <= other for one, other in pairwise(changed))
-            last, whole = changed[-1], orderly and not page.next and self._same_time(page)
+            # what stands on one page was seen at one moment, in whatever order
+            whole = (orderly or not last) and not page.next and self._same_time(page)
+            last = changed[-1]
             if len(found) == len(wanted):
                 break
         return whole

@@ -398,7 +398,8 @@ TWO = [f"tel:{AMINA}", "tel:+254712000002"]
     ids=["none", "to others", "on two pages"],
 )
 async def test_what_is_not_there_has_had_no_effect(http: Http, broadcasts: list[bytes]) -> None:
-    found, _ = await look_up(http, [listed([start(1, clarion="somebody else's")])], broadcasts)
+    theirs = listed([start(1, clarion="somebody else's"), start(2, at=BEGAN)])
+    found, _ = await look_up(http, [theirs], broadcasts)
     assert found == Found(False)
 
 
@@ -414,14 +415,15 @@ async def test_what_is_not_there_has_had_no_effect(http: Http, broadcasts: list[
         ([answer(200, b'{"results": [{')], [NONE]),
         ([listed([start(1)], "?cursor=2"), answer(500, b"")], [NONE]),
         ([listed([start(1)], "?cursor=2")], [NONE]),
-        ([listed([start(1), start(2, at=BEGAN)])], [NONE]),
+        ([listed([start(1), start(2, at=BEGAN)], "?cursor=2"), NONE], [NONE]),
+        ([listed([start(1)], "?cursor=2"), listed([start(2, at=BEGAN)])], [NONE]),
         ([NONE], [listed([broadcast(SINCE, None, contacts=7)])]),
         ([listed([], at=NOW + timedelta(minutes=2))], [NONE]),
         ([listed([], at=None)], [NONE]),
     ],
     ids=["it may be that text", "a hidden one", "to one contact", "not all broadcasts", "too fast", "broken",
-         "cut off", "not all starts", "too many", "in another order", "of another shape", "another time",
-         "no time"],
+         "cut off", "not all starts", "too many", "in another order", "newest page first",
+         "of another shape", "another time", "no time"],
 )  # fmt: skip
 async def test_what_is_not_seen_whole_proves_nothing(
     http: Http, starts: list[bytes], broadcasts: list[bytes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,6 +42,8 @@ class Asked:
     lists: dict[str, list[Any]]
     http: Http
     sender: Polling
+    let: asyncio.Event  # whether flow starts are told
+    held: asyncio.Event
     cursor: str = ""
 
     async def ask(self, *, keep: bool = True) -> Reread:
@@ -76,16 +79,21 @@ async def asked(http: Http) -> AsyncIterator[Asked]:
 async def asking(http: Http, **options: Any) -> AsyncIterator[Asked]:
     """Each list answers with its rows at that moment, or with the bytes that lie in front of them."""
     lists: dict[str, list[Any]] = {"messages": [], "flow_starts": []}
-    clock = FakeClock(NOW)
+    clock, let, held = FakeClock(NOW), asyncio.Event(), asyncio.Event()
+    let.set()
 
     async def behave(line: Line) -> None:
         while True:
-            rows = lists[name_of(await line.request())]
+            name = name_of(await line.request())
+            if name == "flow_starts" and not let.is_set():
+                held.set()
+                await let.wait()
+            rows = lists[name]
             odd = rows.pop(0) if rows and isinstance(rows[0], bytes) else None
             await line.say(odd or listed(rows, at=clock.now()))
 
     async with wire(behave) as server:
-        yield Asked(clock, server, lists, http, polling(clock, server, http, **options))
+        yield Asked(clock, server, lists, http, polling(clock, server, http, **options), let, held)
 
 
 def said(told: Reread) -> list[Receipt | Inbound]:
@@ -124,6 +132,21 @@ async def test_what_was_not_kept_is_told_again(asked: Asked) -> None:
     again = await asked.ask()
     assert len(said(lost)) == 1
     assert {one.evidence for one in said(again) if isinstance(one, Receipt)} >= {Evidence.FAILED}
+
+
+async def test_what_was_read_when_nobody_waited_for_it_any_more_is_told_again(asked: Asked) -> None:
+    """The second list does not answer; who asked gives up, and asks again from the same place."""
+    await asked.ask()
+    asked.lists["messages"] = [message(1, "delivered")]
+    asked.let.clear()
+    asking = asyncio.create_task(asked.sender.poll(asked.cursor))
+    await asked.held.wait()
+    asking.cancel()
+    await asyncio.wait({asking})
+    asked.let.set()
+    assert [one.evidence for one in said(await asked.ask()) if isinstance(one, Receipt)] == [
+        Evidence.DELIVERED
+    ]
 
 
 async def test_another_process_tells_the_last_minutes_again_and_misses_nothing(asked: Asked) -> None:
@@ -181,6 +204,23 @@ async def test_a_long_list_is_read_some_pages_at_once_and_goes_on_where_it_ended
     paths = [request.path for request in asked.server.requests if name_of(request) == "messages"]
     assert [path.partition("&cursor=")[2] for path in paths] == ["", "c1", "c2", "c3", "c4", "c5"]
     assert len({path.partition("&")[0] for path in paths}) == 1, "all of one window"
+
+
+class Running(FakeClock):
+    """Half a minute passes whenever somebody looks."""
+
+    def monotonic(self) -> float:
+        self.advance(30)
+        return super().monotonic()
+
+
+async def test_who_answers_slowly_is_asked_for_one_page_at_once_and_gets_there(asked: Asked) -> None:
+    pages = [listed([message(n, broadcast=n)], f"?cursor=c{n}") for n in range(1, 4)]
+    asked.lists["messages"] = [*pages, message(4, broadcast=4)]
+    asked.sender = polling(Running(NOW), asked.server, asked.http)
+    told = [await asked.ask() for _ in range(3)]
+    assert [[one.provider_id for one in said(part)] for part in told] == [["1", "2"], ["3", "4"], []]
+    assert [part.wait for part in told] == [0.0, 60.0, 60.0]
 
 
 async def test_another_process_goes_on_with_a_long_list_too(asked: Asked) -> None:

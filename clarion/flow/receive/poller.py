@@ -26,8 +26,8 @@ from clarion.store.inbox import Body
 from clarion.store.polling import Watch
 
 AT_ONCE = 20  # channels that one process asks at the same time
-LEASE = timedelta(seconds=120)  # of a watch
-PATIENCE = 90.0  # seconds for one answer, well within the lease
+LEASE = timedelta(seconds=180)  # of a watch
+PATIENCE = 150.0  # seconds for one answer, well within the lease
 FIRST_WAIT, LONGEST_WAIT = 10.0, 900.0  # seconds after failures in a row, doubled each time
 TELLING = 5  # failures in a row after which an operator is told
 log = logger(__name__)
