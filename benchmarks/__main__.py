@@ -19,6 +19,7 @@ ALL: dict[str, list[str]] = {
     "events": [],
     "channels": [],
     "fairness": [],
+    "pacing": [],
 }
 
 

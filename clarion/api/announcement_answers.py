@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
@@ -106,11 +107,19 @@ class ExampleAnswer(Answer):
 
 
 class SegmentsAnswer(Answer):
-    """SMS that texts take, estimated from the sample."""
+    """SMS that texts take where they go as such, estimated from the sample."""
 
     each: float
     most: int
     total: int
+
+
+class CostAnswer(Answer):
+    """What it would cost in one currency, by the channels' price tables; an estimate."""
+
+    currency: str = Field(description="ISO 4217", examples=["KES"])
+    amount: Decimal
+    unpriced: int = Field(description="messages for which the table has no price")
 
 
 class SimilarAnswer(Answer):
@@ -145,6 +154,7 @@ class PreviewAnswer(Answer):
     unsayable: dict[str, int] = Field(description="of those: why nothing can be said to some")
     examples: list[ExampleAnswer]
     segments: SegmentsAnswer | None
+    costs: list[CostAnswer] = Field(description="by currency; empty without price tables")
     similar: list[SimilarAnswer]
     channels: list[ShareAnswer] = Field(description="of a pool: how many would hear it over each")
 

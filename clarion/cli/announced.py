@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from clarion.cli import estimate
 from clarion.cli.following import Seen
-from clarion.cli.send import whom
 from clarion.domain.campaign import KIND, State
 from clarion.domain.content import Content, FlowStartForm, Form, MailForm, PushForm, TemplateForm, TextForm
 from clarion.domain.wording import why
@@ -54,8 +54,9 @@ def plain(row: Row, seen: Seen) -> dict[str, Any]:
 
 def rehearsal(made: Preview) -> list[tuple[str, object]]:
     """Whom it reaches if sent now, what some of them would read, and what is similar."""
-    lines: list[tuple[str, object]] = [("reaches", whom(made.counts))]
+    lines: list[tuple[str, object]] = [("reaches", estimate.whom(made.counts))]
     lines += [("over", f"{one.name}: {one.people:,}") for one in made.channels]
+    lines += [("takes", line) for line in estimate.takes(made)]
     lines += [
         ("would skip", f"{why(reason)} ({n} of {made.sampled} tried)") for reason, n in made.unsayable.items()
     ]

@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from clarion.cli import channel as channel_command
-from clarion.cli import contacts, following, options, place, pool, terminal
+from clarion.cli import contacts, estimate, following, options, place, pool, terminal
 from clarion.cli.commands import single
 from clarion.cli.contacts import Imported
 from clarion.cli.given import pairs_from
@@ -34,15 +34,6 @@ from clarion.store import group
 app = single()
 BY = "clarion send"
 PAUSED = 75  # sysexits: try again later
-LEFT_OUT = {
-    "opted_out": "opted out",
-    "no_address": "without an address",
-    "invalid_number": "with a number that is none",
-    "duplicate_address": "who share an address",
-    "duplicate_person": "twice in it",
-    "erased": "erased",
-    "no_route": "with a number that no channel of the pool takes",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +190,7 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
         rehearsed = await preview(connection, here.services, campaign_id)
         if not wish.fallback or not rehearsed.counts["reachable"]:
             _refuse_unreachable(rehearsed, moment)  # the draft goes with it
-    terminal.say(whom(rehearsed.counts))
-    for reason, n in rehearsed.unsayable.items():
-        end = "go on by a further channel" if wish.fallback else "be skipped"
-        terminal.say(f"Of {rehearsed.sampled:,} tried, {n:,} would {end}: {why(reason)}")
+    estimate.say(rehearsed, further=bool(wish.fallback))
     try:
         if wish.ask:
             typer.confirm(_question(rehearsed.counts, moment, here), abort=True, err=True)
@@ -235,20 +223,12 @@ def similar(error: Conflict, here: Place) -> Conflict:
     )
 
 
-def whom(counts: dict[str, int]) -> str:
-    """One sentence on whom it will reach."""
-    left_out = [f"{counts[key]:,} {words}" for key, words in LEFT_OUT.items() if counts.get(key)]
-    rest = f"; left out: {', '.join(left_out)}" if left_out else ""
-    further = f"; {n:,} of these by a further channel" if (n := counts.get("by_fallback")) else ""
-    return f"{counts['people']:,} people, {counts['reachable']:,} can be reached{rest}{further}"
-
-
 def _refuse_unreachable(rehearsed: Preview, moment: datetime | None) -> None:
     """Raises Invalid where nobody could hear it. Of a later moment only who has no way at all is known."""
     counts = rehearsed.counts
     if counts.get("by_fallback"):
         return
-    reasons = [f"{counts[key]:,} {words}" for key, words in LEFT_OUT.items() if counts.get(key)]
+    reasons = estimate.left_out(counts)
     everybody = rehearsed.sampled >= counts["reachable"]
     if moment is None and everybody and sum(rehearsed.unsayable.values()) == rehearsed.sampled:
         reasons += [f"{n:,} skipped, {why(reason)}" for reason, n in rehearsed.unsayable.items()]

@@ -14,7 +14,7 @@ from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.kit.http import Http
 from clarion.store import channel as channels
-from clarion.store import checkup, job, notice, queue
+from clarion.store import checkup, job, lane, notice
 
 LATE, STUCK = timedelta(seconds=60), timedelta(minutes=5)
 MANY = 1_000
@@ -71,7 +71,7 @@ async def _channel(services: Services, workspace_id: UUID, connection: Connectio
             title, Level.WARN, f"{sight['health']}: {sight['why']}",
             "Its messages wait, and it is tried again by itself. Look at the provider.",
         )  # fmt: skip
-    waiting = await queue.depth(connection, row["id"], services.clock.now())
+    waiting = await lane.depth(connection, row["id"], services.clock.now())
     since = waiting["oldest_due"]
     if waiting["due"] and since is not None and services.clock.now() - since > LATE:
         late = terminal.ago(services.clock.now() - since)

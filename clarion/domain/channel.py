@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from clarion.domain.limits import Limits
+from clarion.domain.price import Prices
 from clarion.errors import Invalid, Problem
 
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
@@ -137,6 +138,9 @@ class ChannelConfig(BaseModel):
     breaker: int = Field(
         default=20, ge=1, le=10_000, description="unknown outcomes in a row that pause the channel"
     )
+    prices: Prices | None = Field(
+        default=None, description="what a message (SMS: segment) costs, for previews"
+    )
     options: dict[str, JsonValue] = Field(
         default_factory=dict, max_length=50, description="what only this provider understands"
     )
@@ -173,7 +177,7 @@ def limits(config: ChannelConfig, rate: float, usual: Limits) -> Limits:
 
 
 # What may change while a channel is at work, without opening it anew.
-LIMITS = ("capacity", "pair_interval", "pair_burst", "uniques", "daily", "collect_after")
+LIMITS = ("capacity", "pair_interval", "pair_burst", "uniques", "daily", "collect_after", "prices")
 
 
 def read_config(

@@ -23,7 +23,7 @@ from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.kit.secrets import ApiKey, binding
 from clarion.providers import registry
-from clarion.providers.abilities import Choosy, Elsewhere, Polled, Replayable
+from clarion.providers.abilities import Choosy, Elsewhere, Polled
 from clarion.store import channel as channels
 from clarion.store import notice as notices
 from clarion.store import polling
@@ -123,7 +123,7 @@ async def create_channel(
     now = services.clock.now()
     channel_id = uuid7(now)
     check_credentials(provider, credentials)
-    replays_for = check_config(services, provider, config)
+    check_config(services, provider, config)
     if account_id is not None:
         leader = await channels.get(connection, account_id)
         if leader["account_id"] is not None or leader["provider"] != provider:
@@ -137,7 +137,7 @@ async def create_channel(
         connection, channel_id, workspace_id, name=_channel_name(name), provider=provider, config=config,
         credentials=seal_credentials(services, workspace_id, channel_id, credentials),
         rate=_rate(registry.get(provider).limits.rate if rate is None else rate), now=now,
-        account_id=account_id, replays_for=replays_for,
+        account_id=account_id,
     )  # fmt: skip
     if isinstance(registry.get(provider), Polled):
         await polling.begin(connection, channel_id, now)
@@ -156,11 +156,10 @@ async def change_channel(
     """Another name, configuration or rate. Of `config`, what is given changes and null goes back to
     the default; the rest stays. Raises Invalid, NotFound, Conflict."""
     merged: dict[str, object] | None = None
-    replays_for: float | None = None
     if config is not None:
         present = await channels.get(connection, channel_id)
         merged = {key: value for key, value in {**present["config"], **config}.items() if value is not None}
-        replays_for = check_config(services, present["provider"], merged)
+        check_config(services, present["provider"], merged)
         if present["account_id"] is not None:
             _check_follower(merged)
     await channels.change(
@@ -169,7 +168,6 @@ async def change_channel(
         name=None if name is None else _channel_name(name),
         config=merged,
         rate=None if rate is None else _rate(rate),
-        replays_for=replays_for,
         now=services.clock.now(),
     )
 
@@ -262,15 +260,13 @@ def _bound(workspace_id: UUID, channel_id: UUID) -> bytes:
     return binding("channel credentials", workspace_id, channel_id)
 
 
-def check_config(services: Services, provider: str, config: Mapping[str, object]) -> float:
-    """For how many seconds a channel so configured knows a reference again (`abilities.Replayable`). Raises
-    Invalid for a configuration that a channel of this provider cannot have."""
+def check_config(services: Services, provider: str, config: Mapping[str, object]) -> None:
+    """Raises Invalid for a configuration that a channel of this provider cannot have."""
     known, private = registry.get(provider), services.settings.allow_private_addresses
     spoken = known.protocols if isinstance(known, Elsewhere) else HTTP
     read = read_config(config, allow_private=private, protocols=spoken)
     if isinstance(known, Choosy):
         known.check_options(read.options)
-    return known.replays_for(read.options) if isinstance(known, Replayable) else 0.0
 
 
 def _check_follower(config: Mapping[str, object]) -> None:

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from clarion.domain.campaign import Announcement
 from clarion.domain.segment import segments
-from clarion.flow import draft, route, similar, whom
+from clarion.flow import costing, draft, route, similar, whom
 from clarion.flow.compose import WINDOW, Composer, Unsayable
+from clarion.flow.costing import Cost, Segments
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.flow.similar import Similar
@@ -19,6 +20,7 @@ from clarion.providers import registry
 from clarion.providers.contract import Content, FlowStart, Mail, Push, Text
 from clarion.store import audience as audiences
 from clarion.store import sample
+from clarion.store.expansion import Meant
 from clarion.store.queue import Waiting
 
 SAMPLE = 200  # people for whom it is made in full
@@ -28,7 +30,8 @@ SHOWN = 3
 @dataclass(frozen=True, slots=True)
 class Example:
     """What one person would read: a text, a mail's text with its subject and HTML, a push message's body with
-    its title and link, or a template's or a flow's parameters. `segments` are SMS, of a text."""
+    its title and link, or a template's or a flow's parameters. `segments` are SMS, of a text that goes as
+    such."""
 
     contact_id: UUID
     name: str
@@ -41,15 +44,6 @@ class Example:
     title: str | None = None
     url: str | None = None
     flow: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Segments:
-    """SMS that texts take: by message on average and at most, estimated for all from the sample."""
-
-    each: float
-    most: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +67,7 @@ class Preview:
     unsayable: dict[str, int]
     examples: list[Example]
     segments: Segments | None
+    costs: list[Cost] = field(default_factory=list)
     similar: list[Similar] = field(default_factory=list)
     channels: list[Share] = field(default_factory=list)
 
@@ -83,14 +78,16 @@ async def preview(connection: Connection, services: Services, campaign_id: UUID)
     row, definition = await draft.read(connection, campaign_id)
     over = await draft.check(connection, row["channel_id"], definition, now)
     counts, shares = await _counts(connection, over, definition, now)
-    made, unsayable = await _composed(connection, services, over, definition, now)
+    meant = await whom.now_meant(connection, definition.audience, now)
+    made, unsayable, taken = await _composed(connection, services, over, definition, meant, now)
     moment = row["send_at"] or definition.send_at or now
     return Preview(
         counts=counts,
         sampled=len(made) + unsayable.total(),
         unsayable=dict(unsayable),
         examples=made[:SHOWN],
-        segments=_segments(made, counts["reachable"]),
+        segments=costing.segments(taken, counts["reachable"]),
+        costs=await costing.costs(connection, over, definition, meant, taken),
         similar=await similar.find(connection, campaign_id, definition, moment),
         channels=shares,
     )
@@ -148,10 +145,15 @@ def _of_pool(
 
 
 async def _composed(
-    connection: Connection, services: Services, over: Way, definition: Announcement, now: datetime
-) -> tuple[list[Example], Counter[str]]:
-    """What some of the people would read, each as the dispatch would make it."""
-    meant = await whom.now_meant(connection, definition.audience, now)
+    connection: Connection,
+    services: Services,
+    over: Way,
+    definition: Announcement,
+    meant: Meant,
+    now: datetime,
+) -> tuple[list[Example], Counter[str], dict[UUID, list[int]]]:
+    """What some of the people would read, each as the dispatch would make it; why nothing can be said to
+    others; and the segments that texts take as SMS, by channel."""
     people = await sample.some(
         connection, meant, over.schemes, over.lead, SAMPLE, now, over.routes(definition)
     )
@@ -160,19 +162,24 @@ async def _composed(
     await composer.rehearse(connection, over.lead, definition.content)
     made: list[Example] = []
     unsayable: Counter[str] = Counter()
+    taken: dict[UUID, list[int]] = {}
     for waiting in people:
+        provider = by_channel[waiting.lane_id]
         try:
-            made.append(_example(waiting, composer.say(by_channel[waiting.lane_id], waiting, now)[0]))
+            said = composer.say(provider, waiting, now)[0]
         except Unsayable as error:
             unsayable[error.reason] += 1
-    return made, unsayable
+            continue
+        count = segments(said.body).count if provider.counts_segments and isinstance(said, Text) else None
+        made.append(_example(waiting, said, count))
+        if count is not None:
+            taken.setdefault(waiting.lane_id, []).append(count)
+    return made, unsayable, taken
 
 
-def _example(waiting: Waiting, said: Content) -> Example:
+def _example(waiting: Waiting, said: Content, count: int | None) -> Example:
     if isinstance(said, Text):
-        return Example(
-            waiting.contact_id, waiting.name, "text", said.body, segments=segments(said.body).count
-        )
+        return Example(waiting.contact_id, waiting.name, "text", said.body, segments=count)
     if isinstance(said, Mail):
         return Example(
             waiting.contact_id, waiting.name, "email", said.text, subject=said.subject, html=said.html
@@ -183,11 +190,3 @@ def _example(waiting: Waiting, said: Content) -> Example:
         params = "\n".join(f"{name}: {value}" for name, value in said.params)
         return Example(waiting.contact_id, waiting.name, "flow_start", params, flow=said.flow)
     return Example(waiting.contact_id, waiting.name, "template", "\n".join(said.parameters), said.name)
-
-
-def _segments(made: list[Example], reachable: int) -> Segments | None:
-    counts = [one.segments for one in made if one.segments is not None]
-    if not counts:
-        return None
-    each = sum(counts) / len(counts)
-    return Segments(round(each, 2), max(counts), round(each * reachable))

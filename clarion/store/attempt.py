@@ -77,9 +77,9 @@ WITH said AS (
     j.lane_id, j.address_id, j.variables, j.number, j.retry_at, j.counts, j.contact_id, j.consent_key
 ), again AS (
   INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id,
-    consent_key, content_version_id, expires_at, tries, variables)
+    consent_key, content_version_id, expires_at, tries, variables, again)
   SELECT lane_id, retry_at, id, %(cohort)s, clarion_workspace(), contact_id, address_id, consent_key,
-    content_version_id, expires_at, CASE WHEN counts THEN number ELSE number - 1 END, variables
+    content_version_id, expires_at, CASE WHEN counts THEN number ELSE number - 1 END, variables, lane_id
   FROM moved WHERE state = 'ready'
   ON CONFLICT DO NOTHING
 ), counted AS ("""

@@ -29,15 +29,13 @@ async def create(
     rate: Decimal,
     now: datetime,
     account_id: UUID | None = None,
-    replays_for: float = 0.0,
 ) -> None:
     """Add a channel. `credentials` are sealed, `rate` is messages a second, `account_id` the channel that
-    leads its account where that is another, `replays_for` for how many seconds its service knows a reference
-    again. Raises Conflict on the name."""
+    leads its account where that is another. Raises Conflict on the name."""
     done = await connection.execute(
         """INSERT INTO channel (id, workspace_id, name, provider, config, credentials, rate,
-             created_at, modified_at, account_id, replays_for)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (workspace_id, name) DO NOTHING""",
+             created_at, modified_at, account_id)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (workspace_id, name) DO NOTHING""",
         (
             channel_id,
             workspace_id,
@@ -49,7 +47,6 @@ async def create(
             now,
             now,
             account_id,
-            replays_for,
         ),
     )  # fmt: skip
     if done.rowcount == 0:
@@ -114,17 +111,14 @@ async def change(
     name: str | None,
     config: Mapping[str, object] | None,
     rate: Decimal | None,
-    replays_for: float | None,
     now: datetime,
 ) -> None:
-    """Another name, configuration (whole, with its `replays_for`) or rate; None leaves it. Raises NotFound,
-    Conflict."""
+    """Another name, configuration (whole) or rate; None leaves it. Raises NotFound, Conflict."""
     try:
         done = await connection.execute(
             """UPDATE channel SET name = coalesce(%s, name), config = coalesce(%s, config),
-                 rate = coalesce(%s, rate), replays_for = coalesce(%s, replays_for), modified_at = %s
-               WHERE id = %s""",
-            (name, None if config is None else Jsonb(dict(config)), rate, replays_for, now, channel_id),
+                 rate = coalesce(%s, rate), modified_at = %s WHERE id = %s""",
+            (name, None if config is None else Jsonb(dict(config)), rate, now, channel_id),
         )
     except UniqueViolation:
         raise Conflict(_NAME_TAKEN, where="name") from None

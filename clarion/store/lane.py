@@ -1,13 +1,13 @@
-"""What waits in one lane, beside what the dispatch does with it."""
+"""What waits in a lane or on a channel, beside what the dispatch does with it."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from uuid import UUID
 
-from psycopg.rows import tuple_row
+from psycopg.rows import dict_row, tuple_row
 
-from clarion.kit.db import Connection
+from clarion.kit.db import Connection, Row
 from clarion.store import event, queue
 
 
@@ -36,3 +36,15 @@ async def first(connection: Connection, lane_id: UUID, limit: int) -> list[tuple
             (lane_id, limit),
         )
         return await cursor.fetchall()
+
+
+async def depth(connection: Connection, channel_id: UUID, now: datetime) -> Row:
+    """How much waits on a channel and since when: {queued, due, oldest_due}."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """SELECT count(*) AS queued, count(*) FILTER (WHERE q.due_at <= %(now)s) AS due,
+                 min(q.due_at) AS oldest_due
+               FROM lane l JOIN queue q ON q.lane_id = l.id WHERE l.channel_id = %(channel)s""",
+            {"channel": channel_id, "now": now},
+        )
+        return await cursor.fetchone() or {}

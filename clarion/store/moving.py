@@ -40,20 +40,23 @@ class Moved:
 
 
 # In the order of settling and of receipts: by attempt, each with its message. What waits is left
-# alone, and not waited for.
-_LOCK_TRIED: LiteralString = """
+# alone, and not waited for; so is what is being tried, though it had ended: a second row of the queue, of a
+# retry pressed twice, may have begun meanwhile.
+_ENDED: LiteralString = """t.state <> 'ready' AND NOT EXISTS (
+    SELECT FROM {attempt} f WHERE f.message_id = t.id AND f.effective AND f.state = 'in_flight')"""
+_LOCK_TRIED: LiteralString = f"""
 SELECT DISTINCT m.id FROM (
   SELECT a.id, a.message_id FROM unnest(%(id)s::uuid[]) AS s(id) CROSS JOIN LATERAL (
-    SELECT t.id, t.message_id FROM {attempt} t WHERE t.message_id = s.id OFFSET 0) a ORDER BY a.id) w
-CROSS JOIN LATERAL (SELECT t.id FROM {attempt} t WHERE t.id = w.id LIMIT 1 FOR NO KEY UPDATE) a
+    SELECT t.id, t.message_id FROM {{attempt}} t WHERE t.message_id = s.id OFFSET 0) a ORDER BY a.id) w
+CROSS JOIN LATERAL (SELECT t.id FROM {{attempt}} t WHERE t.id = w.id LIMIT 1 FOR NO KEY UPDATE) a
 CROSS JOIN LATERAL (
-  SELECT t.id FROM {message} t WHERE t.id = w.message_id AND t.state <> 'ready'
+  SELECT t.id FROM {{message}} t WHERE t.id = w.message_id AND {_ENDED}
   LIMIT 1 FOR NO KEY UPDATE) m
 """
-_LOCK_UNTRIED: LiteralString = """
+_LOCK_UNTRIED: LiteralString = f"""
 SELECT m.id FROM (SELECT id FROM unnest(%(id)s::uuid[]) AS s(id) ORDER BY id) w
 CROSS JOIN LATERAL (
-  SELECT t.id FROM {message} t WHERE t.id = w.id AND t.state <> 'ready' LIMIT 1 FOR NO KEY UPDATE) m
+  SELECT t.id FROM {{message}} t WHERE t.id = w.id AND {_ENDED} LIMIT 1 FOR NO KEY UPDATE) m
 """
 
 # Of each message the first address that a lane further on reaches, where its person wants to hear there. Who
@@ -106,11 +109,13 @@ WITH picked AS MATERIALIZED (
   RETURNING m.id, m.run_id, m.was, m.was_reason, m.state, m.reason, m.lane_id, m.content_version_id,
     m.expires_at, m.address_id, g.contact_id, g.consent_key, g.variables
 ), freed AS (
-  -- that try stands no longer: the provider says that it did not arrive, or the campaign allows two
+  -- that try stands no longer: the provider says that it did not arrive, or the campaign allows two;
+  -- one that has just begun does, and lets no other begin beside it
   UPDATE {attempt} a SET effective = false, unknown_since = NULL, detail = %(detail)s,
     state = CASE WHEN m.was = 'accepted' THEN a.state ELSE 'settled_not_sent' END
   FROM moved m CROSS JOIN LATERAL (
-    SELECT t.ctid AS place FROM {attempt} t WHERE t.message_id = m.id AND t.effective LIMIT 1) t
+    SELECT t.ctid AS place FROM {attempt} t
+    WHERE t.message_id = m.id AND t.effective AND t.state <> 'in_flight' LIMIT 1) t
   WHERE a.ctid = t.place
 ), queued AS (
   INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id,

@@ -52,8 +52,8 @@ class Sight:
 async def board(connection: Connection, now: datetime, heard: Sequence[str] = ()) -> list[Holding]:
     """Every account with an active channel or an owner, over all workspaces; `due` only without an owner.
 
-    Due is what has something to send now, and what must be listened to: an active channel of the providers
-    `heard`.
+    Due is what has something to send now; what must be listened to: an active channel of the providers
+    `heard`; and where the owner of before left something unknown that may be asked again.
     """
     async with connection.cursor(row_factory=class_row(Holding)) as cursor:
         await cursor.execute("SELECT * FROM clarion_board(%s, %s)", (now, list(heard)), prepare=True)
@@ -101,24 +101,28 @@ async def beat(
     epoch: int,
     settled_through: datetime | None,
     sights: Mapping[UUID, Sight] | None = None,
+    asks_until: datetime | None = None,
 ) -> bool:
-    """Say that the owner lives, how far it has settled and how its channels do; False when it owns the
-    account no longer."""
+    """Say that the owner lives, how far it has settled, how its channels do, and until when it asks again
+    what is unknown; False when it owns the account no longer."""
     told = {str(id): asdict(sight) for id, sight in (sights or {}).items()}
     cursor = await connection.execute(
-        """UPDATE channel_owner SET beat = beat + 1, sights = %s,
+        """UPDATE channel_owner SET beat = beat + 1, sights = %s, asks_until = %s,
              settled_through = greatest(settled_through, coalesce(%s, settled_through))
            WHERE channel_id = %s AND worker_id = %s AND epoch = %s""",
-        (orjson.dumps(told).decode(), settled_through, channel_id, worker_id, epoch),
+        (orjson.dumps(told).decode(), asks_until, settled_through, channel_id, worker_id, epoch),
         prepare=True,
     )
     return cursor.rowcount == 1
 
 
-async def release(connection: Connection, channel_id: UUID, worker_id: UUID, epoch: int) -> None:
-    """Give the channel up, with nothing in flight; the next owner need not wait."""
+async def release(
+    connection: Connection, channel_id: UUID, worker_id: UUID, epoch: int, asks_until: datetime | None = None
+) -> None:
+    """Give the account up, with nothing in flight; the next owner need not wait. Until `asks_until` it is
+    due though nothing waits."""
     await connection.execute(
-        """UPDATE channel_owner SET worker_id = NULL, sights = '{}'
+        """UPDATE channel_owner SET worker_id = NULL, sights = '{}', asks_until = %s
            WHERE channel_id = %s AND worker_id = %s AND epoch = %s""",
-        (channel_id, worker_id, epoch),
+        (asks_until, channel_id, worker_id, epoch),
     )

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import orjson
-from psycopg.rows import args_row, class_row, dict_row, tuple_row
+from psycopg.rows import args_row, class_row, tuple_row
 
-from clarion.kit.db import Connection, Row, array, texts
+from clarion.kit.db import Connection, array, texts
 from clarion.store import fallback, tally
 from clarion.store.cohort import within
 
@@ -86,13 +86,37 @@ class Intended:
 
 async def lanes(connection: Connection, channel_id: UUID) -> list[Lane]:
     """The channel's open lanes, most urgent first."""
+    select: LiteralString = """SELECT id, campaign_id, priority, epoch, weight, next_after FROM lane
+      WHERE channel_id = %s AND state = 'open' ORDER BY priority, id"""
     async with connection.cursor(row_factory=class_row(Lane)) as cursor:
-        await cursor.execute(
-            """SELECT id, campaign_id, priority, epoch, weight, next_after FROM lane
-               WHERE channel_id = %s AND state = 'open' ORDER BY priority, id""",
-            (channel_id,),
-        )
+        await cursor.execute(select, (channel_id,))
         return await cursor.fetchall()
+
+
+def _reading(found: LiteralString) -> LiteralString:
+    # each with the address and the person as they are now
+    return f"""SELECT q.lane_id, q.due_at, q.message_id, q.cohort, q.contact_id, q.address_id,
+  q.consent_key, q.content_version_id, q.expires_at, q.tries, q.variables,
+  coalesce(a.scheme, '') AS scheme, coalesce(a.value, '') AS address, a.last_inbound_at,
+  c.name, c.language, c.country, c.timezone, c.external_id, c.fields,
+  o.consent_key IS NOT NULL AS opted_out, a.id IS NULL AS erased
+FROM ({found}) q
+LEFT JOIN LATERAL (SELECT * FROM address WHERE id = q.address_id LIMIT 1) a ON true
+CROSS JOIN LATERAL (SELECT * FROM contact WHERE id = q.contact_id LIMIT 1) c
+LEFT JOIN LATERAL (SELECT consent_key FROM consent
+  WHERE workspace_id = q.workspace_id AND consent_key = q.consent_key AND state = 'out'
+    AND farewell_id IS DISTINCT FROM q.message_id
+  LIMIT 1) o ON true
+ORDER BY q.due_at, q.message_id"""
+
+
+_READ_AHEAD = _reading(
+    """SELECT * FROM queue WHERE lane_id = %s AND (due_at, message_id) > (%s, %s) AND due_at <= %s
+       ORDER BY due_at, message_id LIMIT %s"""
+)
+_READ_AGAIN = _reading(
+    "SELECT * FROM queue WHERE again = %s AND due_at <= %s ORDER BY due_at, message_id LIMIT %s"
+)
 
 
 async def read_ahead(
@@ -100,25 +124,14 @@ async def read_ahead(
 ) -> list[Waiting]:
     """What is due in a lane after the cursor `(due_at, message_id)`, in order, at most `limit`."""
     async with connection.cursor(row_factory=args_row(Waiting)) as cursor:
-        await cursor.execute(
-            """SELECT q.lane_id, q.due_at, q.message_id, q.cohort, q.contact_id, q.address_id,
-                 q.consent_key, q.content_version_id, q.expires_at, q.tries, q.variables,
-                 coalesce(a.scheme, '') AS scheme, coalesce(a.value, '') AS address, a.last_inbound_at,
-                 c.name, c.language, c.country, c.timezone, c.external_id, c.fields,
-                 o.consent_key IS NOT NULL AS opted_out, a.id IS NULL AS erased
-               FROM (SELECT * FROM queue
-                     WHERE lane_id = %s AND (due_at, message_id) > (%s, %s) AND due_at <= %s
-                     ORDER BY due_at, message_id LIMIT %s) q
-               LEFT JOIN LATERAL (SELECT * FROM address WHERE id = q.address_id LIMIT 1) a ON true
-               CROSS JOIN LATERAL (SELECT * FROM contact WHERE id = q.contact_id LIMIT 1) c
-               LEFT JOIN LATERAL (SELECT consent_key FROM consent
-                 WHERE workspace_id = q.workspace_id AND consent_key = q.consent_key AND state = 'out'
-                   AND farewell_id IS DISTINCT FROM q.message_id
-                 LIMIT 1) o ON true
-               ORDER BY q.due_at, q.message_id""",
-            (lane_id, after[0], after[1], now, limit),
-            prepare=True,
-        )
+        await cursor.execute(_READ_AHEAD, (lane_id, after[0], after[1], now, limit), prepare=True)
+        return await cursor.fetchall()
+
+
+async def read_again(connection: Connection, lane_id: UUID, now: datetime, limit: int) -> list[Waiting]:
+    """What of a lane was put back and is due again, in order, wherever the cursor is."""
+    async with connection.cursor(row_factory=args_row(Waiting)) as cursor:
+        await cursor.execute(_READ_AGAIN, (lane_id, now, limit), prepare=True)
         return await cursor.fetchall()
 
 
@@ -280,18 +293,6 @@ async def empty_lane(connection: Connection, lane_id: UUID, state: str, now: dat
     if waiting:
         await end(connection, waiting, state, None, now)
     return len(waiting)
-
-
-async def depth(connection: Connection, channel_id: UUID, now: datetime) -> Row:
-    """How much waits on a channel and since when: {queued, due, oldest_due}."""
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            """SELECT count(*) AS queued, count(*) FILTER (WHERE q.due_at <= %(now)s) AS due,
-                 min(q.due_at) AS oldest_due
-               FROM lane l JOIN queue q ON q.lane_id = l.id WHERE l.channel_id = %(channel)s""",
-            {"channel": channel_id, "now": now},
-        )
-        return await cursor.fetchone() or {}
 
 
 def _json(value: dict[str, Any] | None) -> str | None:

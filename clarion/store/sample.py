@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
@@ -75,6 +75,46 @@ async def in_window(connection: Connection, meant: Meant, schemes: Sequence[str]
         {**meant.params, "schemes": list(schemes), "since": since},
     )
     return int(found["n"]) if found else 0
+
+
+async def by_prefix(
+    connection: Connection,
+    meant: Meant,
+    schemes: Sequence[str],
+    prefixes: Mapping[UUID, Sequence[str]],
+    *,
+    once_an_address: bool,
+    lead: UUID,
+    routes: Sequence[Route] | None = None,
+) -> list[Row]:
+    """How many messages would go over each channel to the numbers that begin with each of its `prefixes`:
+    {channel_id, prefix (the longest; None: none fits), messages}. Without `routes` all go over the `lead`;
+    whom no route fits is in no row."""
+    pooled = routes is not None
+    before: LiteralString = f"WITH {ROUTES} " if pooled else ""
+    over: LiteralString = "r.channel_id" if pooled else "%(lead)s::uuid"
+    join: LiteralString = f"CROSS JOIN LATERAL ({chosen('c.channel_id')}) r " if pooled else ""
+    flat = [(channel, prefix) for channel, some in prefixes.items() for prefix in some]
+    return await rows(
+        connection,
+        f"""{before}SELECT channel_id, prefix,
+              CASE WHEN %(once)s THEN count(DISTINCT consent_key) ELSE count(*) END AS messages
+            FROM (SELECT {over} AS channel_id, a.consent_key, (
+                SELECT n.prefix FROM unnest(%(channels)s::uuid[], %(prefixes)s::text[]) AS n(channel, prefix)
+                WHERE n.channel = {over} AND starts_with(a.value, n.prefix)
+                ORDER BY length(n.prefix) DESC LIMIT 1) AS prefix
+              FROM contact c """
+        + _BEST
+        + join
+        + _WHO
+        + meant.predicate
+        + ")) told GROUP BY channel_id, prefix",
+        {
+            **meant.params, **params(routes or ()), "schemes": list(schemes), "lead": lead,
+            "once": once_an_address, "channels": [channel for channel, _ in flat],
+            "prefixes": [prefix for _, prefix in flat],
+        },
+    )  # fmt: skip
 
 
 _BY_CHANNEL: LiteralString = """), apart AS (

@@ -377,6 +377,29 @@ async def test_a_try_that_is_still_under_way_when_its_time_is_over_goes_on_once_
     assert await told.fall() == 4
 
 
+@pytest.mark.parametrize("end", [Outcome.ACCEPTED, Outcome.REFUSED])
+async def test_what_is_being_tried_a_second_time_goes_on_only_once_that_has_ended(
+    sms_after: Fallback, end: Outcome
+) -> None:
+    """Its queue row was written twice: the first try was refused, the second is under way."""
+    told = await sms_after.begin([person("Amina", AMINA, external_id="E-1")])
+    async with told.services.db.tenant(told.workspace) as connection:
+        await connection.execute(
+            """INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id,
+                 consent_key, content_version_id, expires_at)
+               SELECT lane_id, due_at - interval '1 ms', message_id, cohort, workspace_id, contact_id,
+                 address_id, consent_key, content_version_id, expires_at FROM queue"""
+        )
+    await told.first.end(await told.first.begin(1), Outcome.REFUSED)
+    again = await told.first.begin()
+    assert await told.fall() == 0
+    await told.first.end(again, end)
+    at(told.services).advance(61)
+    assert await told.fall() == (0 if end is Outcome.ACCEPTED else 1)
+    await told.second.all(Outcome.ACCEPTED)
+    assert await told.counted() == {"accepted": 1}
+
+
 async def test_who_was_begun_anew_has_the_whole_time_again(sms_after: Fallback) -> None:
     """What was found to be due may be so no longer when it is its turn."""
     told = await sms_after.begin(how={"after": 4 * 3600, "may_arrive_twice": True})

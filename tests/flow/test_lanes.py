@@ -70,6 +70,15 @@ class Line:
             )  # fmt: skip
         return ids
 
+    async def put_back(self, waiting: Waiting, due: datetime) -> None:
+        """As settling does, when a try came to nothing."""
+        (again,) = await self.queue(waiting.lane_id, 1, due)
+        async with self.db.tenant(self.workspace) as connection:
+            await connection.execute(
+                "UPDATE queue SET message_id = %s, again = lane_id WHERE message_id = %s",
+                (waiting.message_id, again),
+            )
+
     async def send(self, taken: Sequence[Waiting]) -> None:
         """Their rows leave the queue, and the desk forgets them."""
         async with self.db.tenant(self.workspace) as connection:
@@ -125,6 +134,26 @@ async def test_what_is_not_yet_due_is_not_read(line: Line) -> None:
     assert await line.drain() == [due]
     line.clock.advance(10)
     assert await line.drain() == [later]
+
+
+async def test_what_was_put_back_waits_for_its_moment_and_not_behind_everybody(
+    line: Line, few_ahead: None
+) -> None:
+    lane = await line.lane()
+    everybody = await line.queue(lane, 100)
+    first, second, *others = await line.take(10)
+    await line.send([first, second, *others])
+    await line.put_back(first, NOW + timedelta(seconds=3))
+    await line.put_back(second, NOW + timedelta(seconds=60))
+    sent: list[UUID] = []
+    for _ in range(4):  # a second each
+        taken = await line.take(10)
+        await line.send(taken)
+        sent += ids(taken)
+    assert sent.index(first.message_id) <= 20
+    assert sorted([*sent, *await line.drain(10)]) == sorted([*everybody[10:], first.message_id])
+    line.clock.advance(60)
+    assert await line.drain() == [second.message_id]
 
 
 async def test_what_is_held_is_not_read_again(line: Line) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from copy import deepcopy
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -301,24 +302,43 @@ async def test_whom_nobody_owns_is_due_while_something_may_be_asked_again(
             board = await owner.board(connection, clock.now() + later)
         return next(one.due for one in board if one.channel_id == sent.channel_id)
 
+    async def left(asks_until: datetime | None) -> None:
+        async with db.tenant(process.workspace) as connection:
+            await owner.release(
+                connection, sent.channel_id, desk.shared.worker_id, desk.epoch, asks_until
+            )  # fmt: skip
+
     assert not await due(), "it has an owner"
-    async with db.tenant(process.workspace) as connection:
-        await owner.release(connection, sent.channel_id, desk.shared.worker_id, desk.epoch)
+    until = desk.replayer.asks_until(clock.now())
+    assert until is not None
+    await left(until)
     assert await due()
     assert not await due(later=HOUR), "the provider has forgotten the references"
-    async with db.tenant(process.workspace) as connection:
-        ids = [one["id"] for one in await sent.tries(connection)]
-        await unknowns.settle(connection, process.services, ids, As.SENT, by="Selam")
-    assert not await due()
 
 
-async def test_an_account_is_not_given_up_as_idle_while_something_may_be_asked_again(
+async def test_where_nothing_is_unknown_any_more_nothing_is_due(
     process: Process, sandbox: SandboxProcess
 ) -> None:
     _, desk = await unanswered(process, sandbox, "drop_before_accept")
-    sandbox.fault("drop_before_accept", count=5)
+    now = process.services.clock.now()
+    assert (desk.replayer.asks_until(now) is not None, await desk.replayer.look()) == (True, 5)
+    assert (await desk.replayer.look(), desk.replayer.asks_until(now)) == (0, None)
+    desk.replayer.some = True
+    desk.channel = desk.replayer.channel = replace(
+        desk.channel, account=replace(desk.channel.account, options=description(0.0))
+    )
+    assert desk.replayer.asks_until(now) is None, "a provider that knows no reference again is not asked"
+
+
+async def test_an_account_is_kept_though_nothing_waits_while_something_may_be_asked_again(
+    process: Process, sandbox: SandboxProcess
+) -> None:
+    sent = await told(process, sandbox)
+    sandbox.fault("drop_before_accept", count=10)  # as often when they are asked again
+    tree = await process.own(sent)
+    assert await become(process, sent, ["unknown"] * 5) == ["unknown"] * 5
+    (desk,) = (one.desk for one in tree.working.values())
+    assert (tree.in_flight, tree.busy) == (0, True)
+    assert await become(process, sent, ["accepted"] * 5) == ["accepted"] * 5
     await desk.replayer.look()
-    asked_at = desk.shared.clock.monotonic()
-    await asyncio.sleep(0.5)
-    assert desk.replayer.pending
-    assert desk.idle_since > asked_at
+    assert not tree.busy

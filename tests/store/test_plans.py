@@ -265,6 +265,19 @@ async def test_settling_is_by_key(db: Database, scene: Scene) -> None:
             _by_key(plans, BATCH)
 
 
+async def test_what_was_put_back_is_found_by_key_among_all_who_wait(db: Database, scene: Scene) -> None:
+    async with db.tenant(scene.workspace) as connection:
+        begun = await scene.intend(connection, await scene.read(connection))
+        assert await queue.read_again(connection, scene.lanes[0], NOW, BATCH) == []
+        await attempt.settle(connection, COHORT, _verdicts(begun), NOW)
+        for _ in range(4):
+            with heard(connection) as plans:
+                found = await queue.read_again(connection, scene.lanes[0], NOW, BATCH)
+                await connection.execute("SHOW server_version")
+            assert len(found) == len(begun) // 3
+            _by_key(plans, BATCH)
+
+
 async def test_receipts_are_applied_by_key(db: Database, scene: Scene) -> None:
     async with db.tenant(scene.workspace) as connection:
         for n in range(4):

@@ -15,6 +15,7 @@ from datetime import datetime
 from functools import partial
 
 from clarion.domain.limits import Limiter
+from clarion.domain.message import Outcome
 from clarion.domain.pace import SLICE
 from clarion.flow.dispatch import history
 from clarion.flow.dispatch.account import Channel
@@ -175,7 +176,7 @@ class Desk:
         """One batch of at least so many; False when there is none to send now."""
         self.intents.recheck()
         ticks = self.shared.clock.monotonic()
-        if self.lanes.waiting or self.lanes.parked or self.replayer.pending:
+        if self.lanes.waiting or self.lanes.parked:
             self.idle_since = ticks  # also while it is held: whoever took it over would not know of that
         if not self._may_begin(ticks) or ticks < self.held_until:
             return False
@@ -293,6 +294,8 @@ class Desk:
 
     def _heard(self, waiting: Waiting, judgement: Judgement, told: Told | None) -> None:
         """A pause, an opt-out: what the answer means beyond its message."""
+        if judgement.verdict.outcome is Outcome.UNKNOWN:
+            self.replayer.some = True
         if told is not None:
             self.health.heard(told)
         if judgement.beyond is Beyond.HOLD:

@@ -158,8 +158,8 @@ class Dispatcher:
             began = services.clock.monotonic()
             async with services.db.tenant(tree.workspace_id) as connection:
                 now = services.clock.now()
-                through, sights = tree.settled_through(now), tree.sights(now)
-                ours = await owner.beat(connection, account_id, self.worker_id, tree.epoch, through, sights)
+                told = tree.settled_through(now), tree.sights(now), tree.asks_until(now)
+                ours = await owner.beat(connection, account_id, self.worker_id, tree.epoch, *told)
                 news = tree.news(now) if ours else []
                 for channel, health in news:
                     await self._beyonder.tell_health(connection, channel, health)
@@ -197,7 +197,7 @@ class Dispatcher:
         share = self._watch.share(board, self._alive)
         staying = [tree for tree in self.held.values() if tree.leaving is None]
         for tree in staying:
-            idle = ticks - tree.idle_since > IDLE and not tree.in_flight and not tree.hears
+            idle = ticks - tree.idle_since > IDLE and not tree.busy
             if idle or not await self._unchanged(tree):
                 self._give_up(tree, ours=True)
         if len(staying) > share:
@@ -268,7 +268,8 @@ class Dispatcher:
             ended = await tree.end(self.services.settings.drain if ours else 0.0, SETTLED_WITHIN)
             if ours and ended:
                 async with self.services.db.tenant(tree.workspace_id) as connection:
-                    await owner.release(connection, tree.account_id, self.worker_id, tree.epoch)
+                    asks = tree.asks_until(self.services.clock.now())
+                    await owner.release(connection, tree.account_id, self.worker_id, tree.epoch, asks)
                     crash_point("release.before_commit")
                 crash_point("release.committed")
         except AWAY as error:  # its beat stops here, so another worker takes it over after a lease

@@ -3,7 +3,8 @@
 The cursor only moves forward, so that reading stays as cheap behind a million sent messages as at
 the start. Rows may appear behind it (a chunk of an expansion that committed late): when a lane is
 read to its end, the cursor goes back by `LOOK_BACK`, and now and then to the very start; the longer
-a look takes, the more seldom it is taken.
+a look takes, the more seldom it is taken. While there is no end in sight, what was put back is read by
+itself and goes first: it was its turn before.
 """
 
 from __future__ import annotations
@@ -60,21 +61,28 @@ class LaneReader:
         began = clock.monotonic()
         if not self.low(began):
             return
-        asked = self.asked
-        found = await queue.read_ahead(connection, self.lane.id, self.cursor, clock.now(), self.ahead)
+        asked, now = self.asked, clock.now()
+        found = await queue.read_ahead(connection, self.lane.id, self.cursor, now, self.ahead)
+        behind: list[Waiting] = []
+        if len(found) == self.ahead:  # what was put back lies behind very many
+            behind = await queue.read_again(connection, self.lane.id, now, self.ahead)
         crash_point("refill.read")
         if prepare is not None and found:
-            await prepare(connection, {waiting.content_version_id for waiting in found})
-        for waiting in found:
-            if waiting.message_id not in self.held:
-                self.held.add(waiting.message_id)
-                self.buffer.append(waiting)
+            await prepare(connection, {waiting.content_version_id for waiting in (*found, *behind)})
+        self.buffer.extendleft(reversed(self._new(behind)))
+        self.buffer.extend(self._new(found))
         if self.asked != asked:
             return
         if len(found) == self.ahead:
             self.cursor = (found[-1].due_at, found[-1].message_id)
             return
         self._turn_back(found, began, clock.monotonic())
+
+    def _new(self, found: Iterable[Waiting]) -> list[Waiting]:
+        """Those that we do not hold yet; we do now."""
+        fresh = [waiting for waiting in found if waiting.message_id not in self.held]
+        self.held.update(waiting.message_id for waiting in fresh)
+        return fresh
 
     def _turn_back(self, found: list[Waiting], began: float, ended: float) -> None:
         """At the lane's end: look again from a little before it, not too often."""

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from clarion.domain.event import OF_ATTEMPTS
@@ -60,13 +60,31 @@ class Replayer:
     knocker: Knocker
     epoch: int
     may_begin: Callable[[float], bool]
-    pending: bool = False  # whether there is something to ask about: its account is not given up as idle
+    some: bool = True  # whether anything may be unknown; who is new here cannot tell yet
     _asked: dict[UUID, tuple[int, float]] = field(default_factory=dict)  # how often, and when again
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:
         """Ask no more."""
         self._over.set()
+
+    def asks_until(self, now: datetime) -> datetime | None:
+        """When the last of what is unknown is forgotten by the provider, at most; None where there is nothing
+        to ask about."""
+        return now + timedelta(seconds=self._lifetime) if self.asking else None
+
+    @property
+    def asking(self) -> bool:
+        """Whether there is something to ask about."""
+        return self.some and self._lifetime > 0.0
+
+    @property
+    def _lifetime(self) -> float:
+        """For how many seconds from its beginning a call may be made once more: what of ours arrives after
+        that would be a message of its own."""
+        if self.channel.replays_for <= 0.0:
+            return 0.0
+        return 0.9 * self.channel.replays_for - self.channel.config.total_timeout - TO_LEAVE
 
     async def run(self) -> None:
         """Look now and then until stopped; nothing at all where the provider knows no reference again."""
@@ -115,7 +133,7 @@ class Replayer:
         """What may be repeated now: nobody else will speak of its call, and it is not forgotten before ours
         arrives."""
         now, ticks = self.shared.clock.now(), self.shared.clock.monotonic()
-        lifetime = 0.9 * self.channel.replays_for - self.channel.config.total_timeout - TO_LEAVE
+        lifetime = self._lifetime
         if lifetime <= 0.0:
             return []
         async with self.shared.db.tenant(self.channel.workspace_id) as connection:
@@ -125,7 +143,7 @@ class Replayer:
             silent = {one.worker_id for one in found if one.code == VANISHED}
             owners = await worker.some(connection, list(silent))
             ended = await deaths.ended(connection, owners.values(), now)
-        self.pending = bool(found)
+        self.some = bool(found)
         known = {one.attempt_id for one in found}
         self._asked = {id: last for id, last in self._asked.items() if id in known or last[1] > ticks}
         return [

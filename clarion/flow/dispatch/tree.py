@@ -127,9 +127,13 @@ class Tree:
         return max((one.desk.idle_since for one in self.working.values()), default=0.0)
 
     @property
-    def hears(self) -> bool:
-        """Whether a provider may tell something over a connection of ours at any time."""
-        return any(isinstance(one.desk.sender, Hearing) for one in self.working.values())
+    def busy(self) -> bool:
+        """Whether it is needed though nothing waits: for calls under way, for what is unknown and may be
+        asked again, for a provider that may tell something over a connection of ours at any time."""
+        desks = [one.desk for one in self.working.values()]
+        return bool(self.in_flight) or any(
+            isinstance(desk.sender, Hearing) or desk.replayer.asking for desk in desks
+        )
 
     @property
     def failed(self) -> bool:
@@ -146,6 +150,11 @@ class Tree:
         """Those of whose health an operator should hear now."""
         desks = [one.desk for one in self.working.values()]
         return [(desk.channel, desk.health) for desk in desks if desk.health.news(now)]
+
+    def asks_until(self, now: datetime) -> datetime | None:
+        """Until when something that is unknown may be asked again; None where there is nothing."""
+        asked = [one.desk.replayer.asks_until(now) for one in self.working.values()]
+        return max((moment for moment in asked if moment is not None), default=None)
 
     def settled_through(self, now: datetime) -> datetime:
         """Every attempt of ours that began before this is settled, durably."""

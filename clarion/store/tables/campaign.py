@@ -7,7 +7,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
-    Double,
     ForeignKey,
     Index,
     Integer,
@@ -47,7 +46,6 @@ channel = table(
     moment("created_at"),
     moment("modified_at"),
     Column("account_id", Uuid, ForeignKey("channel.id")),
-    Column("replays_for", Double, nullable=False, server_default=text("0")),  # seconds, from its options
     CheckConstraint("rate > 0", name="rate"),
     one_of("state", "active", "paused"),
     UniqueConstraint("workspace_id", "name"),

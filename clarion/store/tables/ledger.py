@@ -84,6 +84,7 @@ channel_owner = table(
     Column("beat", BigInteger, nullable=False, server_default=text("0")),
     moment("settled_through", null=True),
     document("sights", default="{}"),
+    moment("asks_until", null=True),
     storage={"fillfactor": 20},
 )
 
@@ -171,6 +172,8 @@ queue = table(
     moment("expires_at"),
     Column("tries", SmallInteger, nullable=False, server_default=text("0")),
     document("variables", null=True),
+    uuid("again", null=True),  # its lane, where it was put back
+    Index("queue_again", "again", "due_at", "message_id", postgresql_where=text("again IS NOT NULL")),
     storage={"autovacuum_vacuum_scale_factor": 0.05, "autovacuum_vacuum_cost_delay": 0},
 )
 

@@ -1,14 +1,14 @@
 """Channels whose provider calls nobody: when each is asked next, and where the last answer ended.
 
-Revision ID: 0017
+Revision ID: 0018
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
