@@ -24,7 +24,7 @@ from clarion.domain.sayable import check_content
 from clarion.domain.saying import choose
 from clarion.domain.template import known_variables
 from clarion.errors import Conflict, Invalid, NotFound, Problem
-from clarion.flow import route, similar, whom
+from clarion.flow import route, similar, startable, whom
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
@@ -154,6 +154,8 @@ async def check(
         others = []
     further, wrong = await route.further(connection, over.ids if over else (), definition)
     problems += wrong
+    ids = (*(over.ids if over else ()), *(other.channel_id for other in definition.fallback if not wrong))
+    problems += await startable.problems(connection, ids, definition.content)
     for other in (*others, *further):
         problems += [
             Problem(one.where, f"over {other.name}: {one.what}", one.hint)

@@ -20,6 +20,14 @@ class Choosy(Protocol):
 
 
 @runtime_checkable
+class Starting(Protocol):
+    """A provider that starts flows, which its channels may give names."""
+
+    def knows_flow(self, options: Mapping[str, Any], flow: str) -> bool:
+        """Whether a channel with these options can say which flow is meant."""
+
+
+@runtime_checkable
 class Weighed(Protocol):
     """A provider that takes so many bytes, whatever the characters are."""
 

@@ -214,6 +214,9 @@ class RapidPro:
         if problems:
             raise Invalid("the channel's options are not right", problems=tuple(problems))
 
+    def knows_flow(self, options: Mapping[str, Any], flow: str) -> bool:
+        return flow_of(options, flow) is not None
+
     def verified(self, account: Account, call: Call) -> bool:
         return False  # RapidPro reports nothing to anybody
 

@@ -36,6 +36,7 @@ async def test_a_flow_start_is_kept_as_written_and_previewed(selam: Api) -> None
     ("provider", "content", "what"),
     [
         ("twilio", START, "a channel of twilio does not carry content of the kind 'flow_start'"),
+        ("rapidpro", {**START, "flow": "Welcom"}, "the channel 'rapidpro' knows no flow 'Welcom'"),
         ("rapidpro", {"kind": "push", "title": "a", "body": "b"}, "it carries text and flow_start"),
         ("rapidpro", {**START, "params": {"clarion": "x"}}, "'clarion' is a name that we use ourselves"),
         ("rapidpro", {**START, "params": {"a": "{{ contact.nam }}"}}, "content.params.a, line 1 column 4"),
@@ -61,3 +62,19 @@ async def test_wrong_options_of_a_channel_are_refused_with_their_place(selam: Ap
     places = json.dumps(refused.json)
     assert "config.options.flows" in places
     assert "config.options.poll_every" in places
+
+
+async def test_a_flow_by_name_goes_over_a_channel_that_names_it_and_no_other(selam: Api) -> None:
+    config = {**RAPIDPRO["config"], "options": {"flows": {"Welcome": WELCOME}}}
+    named = await selam.post(
+        "/api/v1/channels", {"name": "named", "provider": "rapidpro", **RAPIDPRO, "config": config}
+    )
+    unnamed = await channel(selam, "rapidpro", **RAPIDPRO)
+    start = {"kind": "flow_start", "flow": "Welcome"}
+    taken = await selam.post(PATH, announcement(named.json["id"], start))
+    refused = await selam.post(
+        PATH, {**announcement(named.json["id"], start), "fallback": [{"channel_id": unnamed}]}
+    )
+    assert (taken.status, refused.status) == (201, 422)
+    assert "the channel 'rapidpro' knows no flow 'Welcome'" in json.dumps(refused.json)
+    assert "content.variants[0].content.flow" in json.dumps(refused.json)
