@@ -24,7 +24,7 @@ from clarion.domain.message import Outcome, State, Verdict
 from clarion.kit.clock import Clock
 from clarion.kit.db import Database
 from clarion.kit.ids import uuid7
-from clarion.store import attempt, owner, queue
+from clarion.store import attempt, intent, owner, queue
 from clarion.store.queue import PLANNER
 from tests.faults.scene import Scene
 from tests.house import House
@@ -50,12 +50,10 @@ async def _send(scene: Scene, messages: int, cursor: list[Any]) -> float:
                 rows = await queue.read_ahead(connection, lane.id, (cursor[0], cursor[1]), clock.now(), BATCH)
             assert rows, "the queue is empty"
             cursor[:] = rows[-1].due_at, rows[-1].message_id
-            tries = [queue.Intended(row, lane.epoch, uuid7(clock.now()), None) for row in rows]
+            tries = [intent.Intended(row, lane.epoch, uuid7(clock.now()), None) for row in rows]
             async with db.tenant(scene.workspace_id) as connection:
-                granted = await queue.intend(
-                    connection, channel_id=scene.channel_id, worker_id=worker, epoch=taken[0], tries=tries,
-                    now=clock.now(),
-                )  # fmt: skip
+                wanted = [intent.Intent(scene.channel_id, taken[0], tries)]
+                granted = await intent.intend(connection, worker_id=worker, intents=wanted, now=clock.now())
             assert len(granted) == len(rows)
             verdicts = [
                 Verdict(t.attempt_id, Outcome.ACCEPTED, State.ACCEPTED, provider_id="x") for t in tries

@@ -1,9 +1,7 @@
 """The queue: what waits, and nothing else; small and hot.
 
 A channel's owner reads ahead along each lane by a cursor, which needs no claim. What makes a try
-ours alone is the intent: one statement that deletes the queue row and inserts the attempt, after
-checking the owner's epoch, the lane, the expiry and the consent (DESIGN, ledger rule 3). An opt-out lets
-one message pass: the one that confirms it, named in its own row (`consent.let_pass`).
+ours alone is the intent (`store.intent`).
 """
 
 from __future__ import annotations
@@ -14,10 +12,9 @@ from datetime import date, datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
-import orjson
 from psycopg.rows import args_row, class_row, tuple_row
 
-from clarion.kit.db import Connection, array, texts
+from clarion.kit.db import Connection, array
 from clarion.store import fallback, tally
 from clarion.store.cohort import within
 
@@ -73,17 +70,6 @@ class Waiting:
     erased: bool
 
 
-@dataclass(slots=True)
-class Intended:
-    """One try about to be made: which queue row it takes, and the attempt that it becomes."""
-
-    waiting: Waiting
-    lane_epoch: int
-    attempt_id: UUID
-    variables: dict[str, Any] | None
-    units: int = 1  # of the channel's limits
-
-
 async def lanes(connection: Connection, channel_id: UUID) -> list[Lane]:
     """The channel's open lanes, most urgent first."""
     select: LiteralString = """SELECT id, campaign_id, priority, epoch, weight, next_after FROM lane
@@ -133,84 +119,6 @@ async def read_again(connection: Connection, lane_id: UUID, now: datetime, limit
     async with connection.cursor(row_factory=args_row(Waiting)) as cursor:
         await cursor.execute(_READ_AGAIN, (lane_id, now, limit), prepare=True)
         return await cursor.fetchall()
-
-
-_INTEND = """
-WITH owner AS MATERIALIZED (
-  SELECT c.id FROM channel c JOIN channel_owner o ON o.channel_id = coalesce(c.account_id, c.id)
-  WHERE c.id = %(channel)s AND o.epoch = %(epoch)s AND o.worker_id = %(worker)s
-    AND c.state = 'active'
-  FOR KEY SHARE
-), allowed AS MATERIALIZED (
-  SELECT l.id FROM owner, unnest(%(lanes)s::uuid[], %(lane_epochs)s::int[]) AS x(id, epoch)
-  CROSS JOIN LATERAL (
-    SELECT lane.id FROM lane WHERE lane.id = x.id AND lane.epoch = x.epoch AND lane.state = 'open'
-    LIMIT 1 FOR KEY SHARE) l
-), taken AS MATERIALIZED (
-  SELECT q.place, q.message_id, q.cohort, q.lane_id, q.address_id, q.tries, w.attempt_id, w.said, w.units
-  FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[], %(attempt)s::uuid[],
-              %(said)s::jsonb[], %(units)s::smallint[])
-    AS w(lane_id, due_at, message_id, attempt_id, said, units)
-  CROSS JOIN LATERAL (
-    SELECT queue.ctid AS place, queue.message_id, queue.cohort, queue.lane_id, queue.address_id, queue.tries
-    FROM queue
-    WHERE queue.lane_id = w.lane_id AND queue.due_at = w.due_at AND queue.message_id = w.message_id
-      AND queue.due_at <= %(now)s AND queue.expires_at > %(now)s
-      AND NOT EXISTS (SELECT FROM consent c WHERE c.workspace_id = queue.workspace_id
-                      AND c.consent_key = queue.consent_key AND c.state = 'out'
-                      AND c.farewell_id IS DISTINCT FROM queue.message_id)
-    LIMIT 1 FOR NO KEY UPDATE) q
-  WHERE w.lane_id IN (SELECT id FROM allowed)
-), gone AS (
-  DELETE FROM queue USING taken t WHERE queue.ctid = t.place
-  RETURNING t.attempt_id, t.cohort, t.message_id, t.lane_id, t.tries, t.address_id, t.said, t.units
-)
-INSERT INTO attempt (id, cohort, workspace_id, message_id, channel_id, lane_id, worker_id, epoch, number,
-  state, effective, address_id, variables, units)
-SELECT attempt_id, cohort, clarion_workspace(), message_id, %(channel)s, lane_id, %(worker)s,
-  %(epoch)s, tries + 1, 'in_flight', true, address_id, said, units
-FROM gone
-ON CONFLICT DO NOTHING
-RETURNING id
-"""
-
-
-async def intend(
-    connection: Connection,
-    *,
-    channel_id: UUID,
-    worker_id: UUID,
-    epoch: int,
-    tries: Sequence[Intended],
-    now: datetime,
-) -> set[UUID]:
-    """Commit to trying: those attempts that are now ours, by id. The others must not be sent.
-
-    Left out are rows that somebody withdrew, a lane paused since, an address that opted out, what
-    has expired, and everything when this worker no longer owns the channel. The caller commits
-    before the first byte leaves.
-    """
-    epochs = {t.waiting.lane_id: t.lane_epoch for t in tries}
-    async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(
-            _INTEND,
-            {
-                "channel": channel_id,
-                "worker": worker_id,
-                "epoch": epoch,
-                "now": now,
-                "lanes": array(lane.hex for lane in epochs),
-                "lane_epochs": array(map(str, epochs.values())),
-                "lane": array(t.waiting.lane_id.hex for t in tries),
-                "due": array(f'"{t.waiting.due_at.isoformat()}"' for t in tries),
-                "message": array(t.waiting.message_id.hex for t in tries),
-                "attempt": array(t.attempt_id.hex for t in tries),
-                "said": texts([_json(t.variables) for t in tries]),
-                "units": array(str(t.units) for t in tries),
-            },
-            prepare=True,
-        )
-        return {found[0] for found in await cursor.fetchall()}
 
 
 _LOCK_WAITING = """
@@ -293,7 +201,3 @@ async def empty_lane(connection: Connection, lane_id: UUID, state: str, now: dat
     if waiting:
         await end(connection, waiting, state, None, now)
     return len(waiting)
-
-
-def _json(value: dict[str, Any] | None) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()

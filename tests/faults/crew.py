@@ -13,8 +13,11 @@ from pathlib import Path
 
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(
-    ["clarion.cli.running", "uvloop", "tests.faults.mutants", "tests.faults.crew", "tests.faults.hooks"]
-)
+    [
+        "clarion.cli.running", "uvloop", "tests.faults.mutants", "tests.faults.crew", "tests.faults.hooks",
+        "tests.faults.warm",
+    ]
+)  # fmt: skip
 
 
 def prepare(environment: dict[str, str], log: str) -> None:

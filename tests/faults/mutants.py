@@ -11,20 +11,20 @@ from typing import Any
 def _late_commit() -> None:
     """The call is made first, its intent is committed a moment later."""
     from clarion.flow.dispatch import intents
-    from clarion.store import queue
+    from clarion.store import intent
 
     async def intend(self: Any, calls: Any, now: Any) -> Any:
         tries = [
-            queue.Intended(c.waiting, self.lanes.epoch(c.waiting.lane_id), c.attempt_id, c.said)
+            intent.Intended(c.waiting, self.lanes.epoch(c.waiting.lane_id), c.attempt_id, c.said)
             for c in calls
         ]
 
         async def commit() -> None:
             async with self.shared.db.tenant(self.channel.workspace_id) as connection:
                 await asyncio.sleep(0.15)
-                await queue.intend(
-                    connection, channel_id=self.channel.id, worker_id=self.shared.worker_id,
-                    epoch=self.epoch, tries=tries, now=now,
+                await intent.intend(
+                    connection, worker_id=self.shared.worker_id, now=now,
+                    intents=[intent.Intent(self.channel.id, self.epoch, tries)],
                 )  # fmt: skip
 
         _kept.append(asyncio.create_task(commit()))

@@ -18,9 +18,10 @@ from clarion.flow.services import Services
 from clarion.kit.clock import FakeClock
 from clarion.kit.db import Connection, rows
 from clarion.kit.ids import uuid7
-from clarion.store import attempt, event, fallback, owner, queue, run
+from clarion.store import attempt, event, fallback, intent, owner, queue, run
+from clarion.store.intent import Intended, Intent
 from clarion.store.owner import Holding
-from clarion.store.queue import Intended, Waiting
+from clarion.store.queue import Waiting
 from tests.store.announced import outcomes
 from tests.store.people import ABEBE, AMINA, JOHN, ROSA, person, store
 
@@ -144,12 +145,10 @@ class Dispatch:
                 for waiting in await queue.read_ahead(connection, lane.id, start, now, limit):
                     said = waiting.variables or {"contact": {"name": waiting.name}}
                     tries.append(Intended(waiting, lane.epoch, uuid7(now), said))
-            ours = await queue.intend(
+            ours = await intent.intend(
                 connection,
-                channel_id=channel_id,
                 worker_id=self.worker,
-                epoch=self.epoch,
-                tries=tries,
+                intents=[Intent(channel_id, self.epoch, tries)],
                 now=now,
             )
             if self.watching is not None:

@@ -1,7 +1,9 @@
-"""For tests of the flow: a second tenant, to be a stranger."""
+"""For tests of the flow: a second tenant, to be a stranger; and a database where nobody else is."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +17,7 @@ from clarion.kit.secrets import SecretBox
 from clarion.settings import Settings
 from clarion.store import workspace as workspaces
 from tests.flow.announcing import NOON
+from tests.house import House
 
 
 @pytest.fixture
@@ -30,3 +33,17 @@ def services(db: Database, tmp_path: Path) -> Services:
     """Parts of a process whose clock the test moves; it begins at noon."""
     settings = Settings(state_dir=tmp_path, allow_private_addresses=True)
     return Services(db, FakeClock(NOON), settings, SecretBox.from_settings(settings))
+
+
+@pytest.fixture
+async def alone(house: House, services: Services) -> AsyncIterator[tuple[Services, UUID]]:
+    """A database of its own, whose channels nobody else takes; its time is the machine's."""
+    name = house.new_database()
+    async with Database(house.url(name), size=8, name="alone") as db:
+        await db.wait_ready()
+        present = replace(services, db=db, clock=Clock())
+        workspace = uuid7(present.clock.now())
+        async with db.tenant(workspace) as connection:
+            await workspaces.create(connection, workspace, name="Selam", now=present.clock.now())
+        yield present, workspace
+    house.drop(name)

@@ -20,9 +20,11 @@ from clarion.flow.compose import Composer
 from clarion.flow.dispatch import account
 from clarion.flow.dispatch.account import Siblings
 from clarion.flow.dispatch.desk import Desk
+from clarion.flow.dispatch.dispatcher import Dispatcher
 from clarion.flow.dispatch.settler import Settler
 from clarion.flow.dispatch.shared import Shared
 from clarion.flow.dispatch.tree import Tree
+from clarion.flow.receive import Ear
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock
 from clarion.kit.flight import FlightRecorder
@@ -219,3 +221,16 @@ async def process(services: Services, workspace: UUID, flight: Path) -> AsyncIte
         await here.leave()
         settler.close()
         await settling
+
+
+@asynccontextmanager
+async def dispatching(services: Services) -> AsyncIterator[Dispatcher]:
+    """A worker's dispatch at work, private addresses allowed."""
+    async with Http(allow_private=True) as http:
+        dispatcher = Dispatcher(services, http, Ear(services).hear)
+        working = asyncio.create_task(dispatcher.run())
+        try:
+            yield dispatcher
+        finally:
+            dispatcher.stop()
+            await working

@@ -4,8 +4,6 @@ send, and what comes over it is kept like a call to our hook."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID
 
@@ -13,18 +11,14 @@ import pytest
 
 from clarion.errors import Unavailable
 from clarion.flow import configure
-from clarion.flow.dispatch.dispatcher import Dispatcher
 from clarion.flow.receive import Ear, Receiver
 from clarion.flow.services import Services
-from clarion.kit.clock import Clock
 from clarion.kit.db import Database, rows
-from clarion.kit.http import Http
 from clarion.kit.ids import uuid7
 from clarion.providers import registry
 from clarion.providers.contract import Call
 from clarion.store import owner
-from clarion.store import workspace as workspaces
-from tests.house import House
+from tests.flow.desks import dispatching
 from tests.providers.smsc import BIND, DELIVER, RESPONSE, UNBIND, Smsc, pdu, smsc
 from tests.providers.test_pdus import delivery
 
@@ -79,32 +73,6 @@ async def test_what_cannot_be_stored_is_not_said_to_be(services: Services, works
 
 
 # --- a worker's dispatch, an SMSC, and nothing to send
-
-
-@pytest.fixture
-async def alone(house: House, services: Services) -> AsyncIterator[tuple[Services, UUID]]:
-    """A database of its own, whose channels nobody else takes; its time is the machine's."""
-    name = house.new_database()
-    async with Database(house.url(name), size=8, name="alone") as db:
-        await db.wait_ready()
-        present = replace(services, db=db, clock=Clock())
-        workspace = uuid7(present.clock.now())
-        async with db.tenant(workspace) as connection:
-            await workspaces.create(connection, workspace, name="Selam", now=present.clock.now())
-        yield present, workspace
-    house.drop(name)
-
-
-@asynccontextmanager
-async def dispatching(services: Services) -> AsyncIterator[Dispatcher]:
-    async with Http() as http:
-        dispatcher = Dispatcher(services, http, Ear(services).hear)
-        working = asyncio.create_task(dispatcher.run())
-        try:
-            yield dispatcher
-        finally:
-            dispatcher.stop()
-            await working
 
 
 async def said(services: Services, workspace: UUID, server: Smsc, sequence: int, text: str) -> list[str]:

@@ -21,12 +21,12 @@ from clarion.flow.receive import Receiver
 from clarion.flow.services import Services
 from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
-from clarion.store import attempt, campaign, courtesy, inbox, queue, withdraw
+from clarion.store import attempt, campaign, courtesy, inbox, intent, queue, withdraw
 from clarion.store import consent as consents
 from clarion.store import contact as contacts
 from clarion.store import workspace as workspaces
 from clarion.store.inbox import Body
-from clarion.store.queue import Intended
+from clarion.store.intent import Intended, Intent
 from tests.flow.announcing import at
 from tests.flow.receiving import Receiving, message, webhook
 from tests.store.ledger.meeting import meet
@@ -69,9 +69,9 @@ async def intended(receiving: Receiving, lane_id: UUID) -> list[Intended]:
             return []
         waiting = await queue.read_ahead(connection, lane_id, _START, now, 100)
         tries = [Intended(one, lanes[lane_id].epoch, uuid7(now), one.variables) for one in waiting]
-        granted = await queue.intend(
-            connection, channel_id=receiving.channel_id, worker_id=receiving.sent.worker_id,
-            epoch=receiving.sent.epoch, tries=tries, now=now,
+        granted = await intent.intend(
+            connection, worker_id=receiving.sent.worker_id, now=now,
+            intents=[Intent(receiving.channel_id, receiving.sent.epoch, tries)],
         )  # fmt: skip
     return [one for one in tries if one.attempt_id in granted]
 
@@ -363,11 +363,11 @@ async def test_a_rule_that_lets_everything_of_that_person_pass_is_found(
     receiving: Receiving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mistake that is near: whoever was sent a confirmation may be sent the rest as well."""
-    wider = queue._INTEND.replace(
+    wider = intent._INTEND.replace(
         "AND c.farewell_id IS DISTINCT FROM queue.message_id", "AND c.farewell_id IS NULL"
     )
-    assert wider != queue._INTEND
-    monkeypatch.setattr(queue, "_INTEND", wider)
+    assert wider != intent._INTEND
+    monkeypatch.setattr(intent, "_INTEND", wider)
 
     async def nothing(*_: object) -> int:
         return 0
@@ -401,9 +401,9 @@ def _intend(receiving: Receiving, waiting: list[Any]) -> Any:
     tries = [Intended(one, 1, uuid7(now), one.variables) for one in waiting]
 
     async def intend(connection: Connection) -> set[UUID]:
-        return await queue.intend(
-            connection, channel_id=receiving.channel_id, worker_id=receiving.sent.worker_id,
-            epoch=receiving.sent.epoch, tries=tries, now=now,
+        return await intent.intend(
+            connection, worker_id=receiving.sent.worker_id, now=now,
+            intents=[Intent(receiving.channel_id, receiving.sent.epoch, tries)],
         )  # fmt: skip
 
     return intend

@@ -14,10 +14,10 @@ from uuid import UUID
 from clarion.domain.message import Outcome, State, Verdict, cohort_of, reference
 from clarion.kit.db import Connection, Database, rows
 from clarion.kit.ids import uuid7
-from clarion.store import attempt, campaign, expansion, owner, queue, run, tally
+from clarion.store import attempt, campaign, expansion, intent, owner, queue, run, tally
 from clarion.store.expansion import Meant
+from clarion.store.intent import Intended, Intent
 from clarion.store.owner import Holding
-from clarion.store.queue import Intended
 from tests.store.people import AMINA, person, store
 
 _START = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
@@ -43,9 +43,9 @@ class Sent:
         waiting = await queue.read_ahead(connection, self.lane_id, _START, now, 100_000)
         (lane,) = await queue.lanes(connection, self.channel_id)
         tries = [Intended(one, lane.epoch, uuid7(now), one.variables) for one in waiting]
-        granted = await queue.intend(
-            connection, channel_id=self.channel_id, worker_id=self.worker_id, epoch=self.epoch,
-            tries=tries, now=now,
+        granted = await intent.intend(
+            connection, worker_id=self.worker_id, now=now,
+            intents=[Intent(self.channel_id, self.epoch, tries)],
         )  # fmt: skip
         begun = [t.attempt_id for t in tries if t.attempt_id in granted]
         self.attempts += begun

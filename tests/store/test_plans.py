@@ -24,6 +24,7 @@ from clarion.store import (
     event,
     fallback,
     inbox,
+    intent,
     moving,
     owner,
     queue,
@@ -36,8 +37,9 @@ from clarion.store import workspace as workspaces
 from clarion.store.alias import Alias
 from clarion.store.expansion import Meant, expand_chunk
 from clarion.store.inbox import Body
+from clarion.store.intent import Intended, Intent
 from clarion.store.owner import Holding
-from clarion.store.queue import PLANNER, Intended, Waiting
+from clarion.store.queue import PLANNER, Waiting
 from clarion.store.receipt import Said
 from tests.house import House
 from tests.store.plans import Plan, heard, tell
@@ -77,8 +79,8 @@ class Scene:
 
     async def intend(self, connection: Connection, waiting: list[Waiting]) -> list[UUID]:
         tries = [Intended(one, 1, uuid7(NOW), {"name": "Amina"}) for one in waiting]
-        granted = await queue.intend(
-            connection, channel_id=self.channel, worker_id=self.worker, epoch=1, tries=tries, now=NOW
+        granted = await intent.intend(
+            connection, worker_id=self.worker, intents=[Intent(self.channel, 1, tries)], now=NOW
         )
         assert len(granted) == len(waiting)
         self.begun += granted

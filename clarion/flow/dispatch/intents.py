@@ -17,8 +17,8 @@ from clarion.flow.dispatch.leavers import Leavers
 from clarion.flow.dispatch.shared import Call, Shared
 from clarion.kit.crash import crash_point
 from clarion.kit.db import AWAY
-from clarion.store import queue
-from clarion.store.queue import Intended, Waiting
+from clarion.store.intent import Intended, Intent
+from clarion.store.queue import Waiting
 
 
 @dataclass(slots=True)
@@ -65,13 +65,10 @@ class Intents:
             for c in calls
         ]
         try:
-            async with self.shared.db.tenant(self.channel.workspace_id) as connection:
-                granted = await queue.intend(
-                    connection, channel_id=self.channel.id, worker_id=self.shared.worker_id,
-                    epoch=self.epoch, tries=tries, now=now,
-                )  # fmt: skip
-                await self.lanes.watch(connection, granted, tries, now)
-                crash_point("intent.before_commit")
+            intent = Intent(self.channel.id, self.epoch, tries)
+            granted = await self.shared.committer.intend(
+                self.channel.workspace_id, intent, lambda c, ours: self.lanes.watch(c, ours, tries, now)
+            )
         except (*AWAY, asyncio.CancelledError):
             self._doubtful += [(call.waiting, call.attempt_id) for call in calls]
             raise

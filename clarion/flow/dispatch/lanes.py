@@ -23,7 +23,8 @@ from clarion.kit.clock import Clock
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
 from clarion.store import fallback, queue
-from clarion.store.queue import Intended, Lane, Waiting
+from clarion.store.intent import Intended
+from clarion.store.queue import Lane, Waiting
 
 LOOK_BACK = timedelta(seconds=30)
 FROM_THE_START = 300.0

@@ -11,6 +11,7 @@ from uuid import UUID
 from clarion.errors import Unavailable
 from clarion.flow.compose import Composer
 from clarion.flow.dispatch.account import Channel
+from clarion.flow.dispatch.committer import Committer
 from clarion.flow.dispatch.judge import Beyond
 from clarion.flow.dispatch.settler import Settler
 from clarion.flow.tell.listening import Listening
@@ -49,9 +50,11 @@ class Shared:
     ear: Ear = deaf
     busy: set[UUID] = field(default_factory=set)  # channels with something intended and not yet durable
     gate: asyncio.Semaphore = field(init=False)
+    committer: Committer = field(init=False)
 
     def __post_init__(self) -> None:
         self.gate = asyncio.Semaphore(self.places)
+        self.committer = Committer(self.db, self.clock, self.worker_id)
 
     def share(self, channel_id: UUID) -> int:
         """The places of one channel while others are busy: equal shares, so that a slow provider's

@@ -13,7 +13,7 @@ from functools import partial
 from uuid import UUID
 
 from clarion.domain.message import Outcome, State, Verdict, raised
-from clarion.store.queue import Intended
+from clarion.store.intent import Intended
 from tests.store.ledger.world import LASTS, Campaign, Person, World
 
 Effect = Callable[[], None]

@@ -11,8 +11,9 @@ from hypothesis.stateful import precondition, rule
 
 from clarion.domain.message import Outcome, Verdict
 from clarion.kit.db import Connection
-from clarion.store import attempt, queue, receipt
-from clarion.store.queue import Intended, Waiting
+from clarion.store import attempt, intent, queue, receipt
+from clarion.store.intent import Intended, Intent
+from clarion.store.queue import Waiting
 from clarion.store.receipt import Said
 from tests.store.ledger.base import AGAIN, SLOW, WHICH, Base, gives_way
 from tests.store.ledger.model import CODE, EVIDENCE, Owed, Tried, all_of
@@ -90,25 +91,22 @@ class Sending(Base):
     def intend(
         self, worker: Worker, count: int, *, keep: bool = False, slow: bool = False, again: bool = False
     ) -> None:
-        """By the owner, or by one that believes to be; of rows read just now, or long ago. One channel's."""
+        """By the owner, or by one that believes to be; of rows read just now, or long ago."""
         assert worker.epoch is not None
         now, epoch = self.clock.now(), worker.epoch
         onward = {one.further for one in self.world.campaigns}
-        further = worker.buffer[0].lane_id in onward
-        taken = [w for w in worker.buffer if (w.lane_id in onward) == further][:count]
+        taken = worker.buffer[:count]
         some = {w.message_id: w for w in taken}.values()
         tries = [Intended(w, worker.lanes.get(w.lane_id, 0), self.new_id(), w.variables) for w in some]
         expected, effect = self.model.intend(worker.id, epoch, tries)
+        intents = [
+            Intent(channel, epoch, theirs)
+            for channel, further in ((self.world.channel, False), (self.world.sms, True))
+            if (theirs := [one for one in tries if (one.waiting.lane_id in onward) == further])
+        ]
 
         async def work(connection: Connection) -> set[UUID]:
-            return await queue.intend(
-                connection,
-                channel_id=self.world.sms if further else self.world.channel,
-                worker_id=worker.id,
-                epoch=epoch,
-                tries=tries,
-                now=now,
-            )
+            return await intent.intend(connection, worker_id=worker.id, intents=intents, now=now)
 
         def done(granted: set[UUID]) -> None:
             effect()

@@ -10,9 +10,10 @@ import pytest
 from clarion.domain.message import Outcome
 from clarion.kit.db import Connection, Database
 from clarion.kit.ids import uuid7
-from clarion.store import attempt, campaign, channel, consent, owner, queue, receipt
+from clarion.store import attempt, campaign, channel, consent, intent, owner, queue, receipt
+from clarion.store.intent import Intended, Intent
 from clarion.store.owner import Holding
-from clarion.store.queue import Intended, Waiting
+from clarion.store.queue import Waiting
 from clarion.store.receipt import Contended, Said
 from tests.store.ledger.meeting import meet
 from tests.store.ledger.transactions import Crash
@@ -32,10 +33,8 @@ class Scene:
     async def intend(self, connection: Connection) -> set[UUID]:
         """Commit to trying everybody, as read when the scene was set."""
         tries = [Intended(one, 1, uuid7(NOW), None) for one in self.waiting]
-        return await queue.intend(
-            connection, channel_id=self.sent.channel_id, worker_id=self.sent.worker_id,
-            epoch=self.sent.epoch, tries=tries, now=NOW,
-        )  # fmt: skip
+        wanted = [Intent(self.sent.channel_id, self.sent.epoch, tries)]
+        return await intent.intend(connection, worker_id=self.sent.worker_id, intents=wanted, now=NOW)
 
     async def take(self, connection: Connection) -> int | None:
         """Another worker takes the channel over from what the board shows."""
@@ -307,10 +306,8 @@ async def test_nothing_is_granted_before_it_is_due_or_once_it_has_expired(
 ) -> None:
     tries = [Intended(one, 1, uuid7(NOW), None) for one in scene.waiting]
     async with db.tenant(scene.workspace) as connection:
-        got = await queue.intend(
-            connection, channel_id=scene.sent.channel_id, worker_id=scene.sent.worker_id,
-            epoch=1, tries=tries, now=NOW + moment,
-        )  # fmt: skip
+        wanted, now = [Intent(scene.sent.channel_id, 1, tries)], NOW + moment
+        got = await intent.intend(connection, worker_id=scene.sent.worker_id, intents=wanted, now=now)
     assert len(got) == granted
 
 
