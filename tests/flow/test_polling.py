@@ -21,16 +21,12 @@ from clarion.flow.receive import poller as polls
 from clarion.flow.receive.poller import LEASE, Poller
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock, FakeClock
-from clarion.kit.db import Database
 from clarion.kit.http import Http
-from clarion.kit.ids import uuid7
 from clarion.providers.contract import Answered, FlowStart, Told
 from clarion.sandbox.client import SandboxProcess
 from clarion.sandbox.twins.rapidpro import TWIN, WELCOME, WORKSPACE
 from clarion.store import polling
-from clarion.store import workspace as workspaces
 from tests.flow.provided import OUTCOMES, Provided
-from tests.house import House
 from tests.kit.wire import Line, Wire, wire
 from tests.providers.test_rapidpro import listed, message
 from tests.store.people import ABEBE, AMINA, JOHN, ROSA
@@ -44,7 +40,6 @@ from uuid import UUID
 from clarion.flow.receive.poller import Poller
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock
-from clarion.kit.db import Database
 from clarion.kit.http import Http
 from clarion.kit.secrets import SecretBox
 from clarion.settings import Settings
@@ -273,24 +268,11 @@ async def test_who_dawdles_until_another_has_the_watch_writes_nothing(asked: Ask
     assert await asked.bodies() == 1
 
 
-@pytest.fixture
-async def alone(house: House, services: Services) -> AsyncIterator[tuple[Services, UUID]]:
-    """A database of its own, in which nobody else's channels are due."""
-    name = house.new_database()
-    async with Database(house.url(name), size=8, name="alone") as db:
-        await db.wait_ready()
-        present = replace(services, db=db)
-        workspace = uuid7(present.clock.now())
-        async with db.tenant(workspace) as connection:
-            await workspaces.create(connection, workspace, name="Selam", now=present.clock.now())
-        yield present, workspace
-    house.drop(name)
-
-
 async def test_every_channel_is_asked_in_its_turn_and_a_slow_one_keeps_no_other_waiting(
     alone: tuple[Services, UUID], http: Http
 ) -> None:
-    services, workspace = alone
+    clock = FakeClock(Clock().now())
+    services, workspace = replace(alone[0], clock=clock), alone[1]
     slow, quick = Slow(), Slow()
     quick.go.set()
     async with wire(slow) as one, wire(quick) as other:
@@ -303,8 +285,7 @@ async def test_every_channel_is_asked_in_its_turn_and_a_slow_one_keeps_no_other_
         async with services.db.tenant(workspace) as connection:
             read = await polling.due(connection, services.clock.now(), 10)
         assert (read, await poller.round()) == ([], 0)
-        assert isinstance(services.clock, FakeClock)
-        services.clock.advance(60)
+        clock.advance(60)
         assert await poller.round() == 1, "the quick one again"
         slow.go.set()
         await poller.settled()
