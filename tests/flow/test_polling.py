@@ -40,6 +40,7 @@ from uuid import UUID
 from clarion.flow.receive.poller import Poller
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock
+from clarion.kit.db import Database
 from clarion.kit.http import Http
 from clarion.kit.secrets import SecretBox
 from clarion.settings import Settings
