@@ -37,9 +37,11 @@ test-external: setup ## the suite on Debian's PostgreSQL (or CLARION_TEST_DATABA
 test-kannel: setup ## our provider against a real Kannel (Debian's, fetched where it is not installed)
 	@$(BIN)/python -m tests.kannel $(ARGS)
 
-# Three at once, since one waits for an hour to pass; the random runs are shared among them.
+# The random runs fill two cores, so they go first, beside what mostly waits for an hour to pass.
+HOUR := tests/faults/test_random_runs.py tests/faults/test_half_open.py
 nightly: setup   ## the long suites: 2,000 fault runs, long state machines, an hour without a provider
-	@CLARION_NIGHTLY=1 $(PYTEST) -n 3 --dist loadgroup -m "nightly or not nightly" $(ARGS)
+	@CLARION_NIGHTLY=1 $(PYTEST) -m "nightly or not nightly" $(HOUR) $(ARGS)
+	@CLARION_NIGHTLY=1 $(PYTEST) -m "nightly or not nightly" $(HOUR:%=--ignore=%) $(ARGS)
 
 check: setup     ## ruff, mypy --strict, import rules
 	@$(BIN)/ruff check .

@@ -23,8 +23,6 @@ FIRST = (
     "test_state_machine.py",
 )
 
-NIGHTLY_AT_ONCE = 3  # see the Makefile; a file stays in one process but for what is marked as `apart`
-
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
@@ -32,11 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     yield
     place = {name: number for number, name in enumerate(FIRST)}
     items.sort(key=lambda item: place.get(item.path.name, len(FIRST)))
-    for number, item in enumerate(items):
-        group = str(item.path)
-        if item.get_closest_marker("apart") is not None:
-            group += str(number % NIGHTLY_AT_ONCE)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -28,8 +28,6 @@ LONGEST = 300  # lines of a module
 LONG = {
     "clarion/flow/dispatch/desk.py": 350,
     "clarion/flow/ingest.py": 400,
-    "clarion/sandbox/control.py": 350,
-    "clarion/sandbox/twins/whatsapp.py": 420,
     "clarion/store/intake.py": 350,
 }
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)

@@ -38,7 +38,7 @@ from clarion.api.routers import new_router
 from clarion.domain.campaign import KIND
 from clarion.domain.message import State
 from clarion.domain.scope import Scope
-from clarion.flow import announce, draft, preview, progress, results, retry, trial
+from clarion.flow import announce, catalogue, draft, preview, progress, results, retry, trial
 from clarion.kit.db import Connection
 from clarion.store import campaign as campaigns
 from clarion.store import message as messages
@@ -62,17 +62,19 @@ _FILE: dict[int | str, dict[str, Any]] = {
 @router.post("", status_code=201, summary="Write an announcement", responses=responses(409))
 async def create(body: AnnouncementBody, edge: Writer) -> AnnouncementAnswer:
     """Everything that is wrong with it is told at once. With `launch` it is scheduled or sent as well."""
+    definition = body.definition()
+    await catalogue.freshen(edge.apart, edge.workspace_id, body.channel_id, definition)
     async with edge.transaction() as connection:
         campaign_id = await draft.create(
             connection, edge.services, name=body.name, channel_id=body.channel_id,
-            definition=body.definition(), by=edge.caller.name,
+            definition=definition, by=edge.caller.name,
         )  # fmt: skip
         if body.launch:
             await announce.launch(
                 connection, edge.services, campaign_id,
                 confirm_similar=body.confirm_similar, confirm_empty=body.confirm_empty,
             )  # fmt: skip
-        return await _shown(connection, campaign_id)
+        return await _shown(connection, campaign_id, edge)
 
 
 @router.get("", summary="List announcements, newest first")
@@ -85,18 +87,22 @@ async def listed(edge: Reader, ask: Annotated[Ask, asked()]) -> Page[Announcemen
 @router.get("/{announcement_id}", summary="Show an announcement", responses=responses(404))
 async def show(announcement_id: UUID, edge: Reader) -> AnnouncementAnswer:
     async with edge.transaction() as connection:
-        return await _shown(connection, announcement_id)
+        return await _shown(connection, announcement_id, edge)
 
 
 @router.patch("/{announcement_id}", summary="Edit or reschedule", responses=responses(404, 409))
 async def change(announcement_id: UUID, body: AnnouncementChange, edge: Writer) -> AnnouncementAnswer:
     """While it has not begun. What is scheduled stays scheduled, for its new moment."""
+    changes = body.changes()
+    await draft.freshen(
+        edge.apart, edge.workspace_id, announcement_id, channel_id=body.channel_id, changes=changes
+    )
     async with edge.transaction() as connection:
         await draft.edit(
             connection, edge.services, announcement_id, name=body.name, channel_id=body.channel_id,
-            changes=body.changes(), confirm_similar=body.confirm_similar,
+            changes=changes, confirm_similar=body.confirm_similar,
         )  # fmt: skip
-        return await _shown(connection, announcement_id)
+        return await _shown(connection, announcement_id, edge)
 
 
 @router.post("/{announcement_id}/duplicate", status_code=201, summary="Copy it", responses=responses(404))
@@ -108,7 +114,7 @@ async def duplicate(
         copy_id = await draft.duplicate(
             connection, edge.services, announcement_id, name=body.name if body else None, by=edge.caller.name
         )
-        return await _shown(connection, copy_id)
+        return await _shown(connection, copy_id, edge)
 
 
 @router.get("/{announcement_id}/preview", summary="What sending would come to", responses=responses(404))
@@ -121,6 +127,7 @@ async def previewed(announcement_id: UUID, edge: Reader) -> PreviewAnswer:
 @router.post("/{announcement_id}/test", status_code=201, summary="Send a test", responses=responses(404))
 async def test(announcement_id: UUID, body: TestBody, edge: Writer) -> TrialAnswer:
     """Send it to a few addresses now. Whoever had the test still receives the announcement itself."""
+    await draft.freshen(edge.apart, edge.workspace_id, announcement_id)
     async with edge.transaction() as connection:
         made = await trial.send_test(
             connection, edge.services, announcement_id, body.addresses, by=edge.caller.name
@@ -135,9 +142,10 @@ async def launch(announcement_id: UUID, edge: Writer, body: LaunchBody | None = 
     """409 with `similar` when another one says about the same to some of the same people at about the same
     moment: look at it, then give `confirm_similar`."""
     body = body or LaunchBody()
+    await draft.freshen(edge.apart, edge.workspace_id, announcement_id)
     async with edge.transaction() as connection:
         await announce.launch(connection, edge.services, announcement_id, **body.model_dump())
-        return await _shown(connection, announcement_id)
+        return await _shown(connection, announcement_id, edge)
 
 
 @router.post("/{announcement_id}/pause", summary="Pause it", responses=responses(404, 409))
@@ -145,7 +153,7 @@ async def pause(announcement_id: UUID, edge: Writer, body: PauseBody | None = No
     """Nothing more is sent; calls under way end by themselves. Pausing again changes nothing."""
     async with edge.transaction() as connection:
         await announce.pause(connection, edge.services, announcement_id, reason=body.reason if body else "")
-        return await _shown(connection, announcement_id)
+        return await _shown(connection, announcement_id, edge)
 
 
 @router.post("/{announcement_id}/resume", summary="Resume it", responses=responses(404, 409))
@@ -153,7 +161,7 @@ async def resume(announcement_id: UUID, edge: Writer) -> AnnouncementAnswer:
     """What waits is sent, unless it has expired meanwhile."""
     async with edge.transaction() as connection:
         await announce.resume(connection, edge.services, announcement_id)
-        return await _shown(connection, announcement_id)
+        return await _shown(connection, announcement_id, edge)
 
 
 @router.post("/{announcement_id}/cancel", summary="Cancel it", responses=responses(404, 409))
@@ -162,7 +170,7 @@ async def cancel(announcement_id: UUID, edge: Writer) -> AnnouncementAnswer:
     its own evidence. For good."""
     async with edge.transaction() as connection:
         await announce.cancel(connection, edge.services, announcement_id)
-        return await _shown(connection, announcement_id)
+        return await _shown(connection, announcement_id, edge)
 
 
 @router.post("/{announcement_id}/retry", summary="Try again what did not go", responses=responses(404, 409))
@@ -228,5 +236,9 @@ async def download(
     )
 
 
-async def _shown(connection: Connection, announcement_id: UUID) -> AnnouncementAnswer:
-    return answer(await campaigns.get(connection, announcement_id, KIND))
+async def _shown(connection: Connection, announcement_id: UUID, edge: Edge) -> AnnouncementAnswer:
+    row, definition = await draft.read(connection, announcement_id)
+    if row["state"] not in ("draft", "scheduled"):
+        return answer(row)
+    judged = await catalogue.judged(connection, row["channel_id"], definition, edge.now())
+    return answer(row, judged.warnings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -45,6 +45,7 @@ class AnnouncementAnswer(AnnouncementInList):
     expires_after: int = Field(description="seconds after its moment")
     weight: int = Field(description="its share of the channel beside other announcements")
     fallback: list[Fallback] = Field(description="further channels, in order, for whom it did not reach")
+    warnings: list[str] = Field(default=[], description="of what has not begun: what could not be checked")
 
 
 def in_list(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def _over(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"pool_id": pool_id, "channel_id": None if pool_id else row["channel_id"]}
 
 
-def answer(row: Mapping[str, Any]) -> AnnouncementAnswer:
+def answer(row: Mapping[str, Any], warnings: Sequence[str] = ()) -> AnnouncementAnswer:
     """A campaign's row with its definition's fields beside its own."""
     definition = Announcement.read(row["definition"])
     own = {
@@ -66,7 +67,13 @@ def answer(row: Mapping[str, Any]) -> AnnouncementAnswer:
         for key in ("audience", "content", "one_per", "frozen", "expires_after", "weight", "fallback")
     }
     return AnnouncementAnswer.model_validate(
-        {**row, **own, **_over(row), "send_at": row["send_at"] or definition.send_at}
+        {
+            **row,
+            **own,
+            **_over(row),
+            "send_at": row["send_at"] or definition.send_at,
+            "warnings": list(warnings),
+        }
     )
 
 
@@ -95,12 +102,16 @@ class ExampleAnswer(Answer):
 
     contact_id: UUID
     name: str
-    kind: Literal["text", "template", "email", "push", "flow_start"]
+    kind: Literal["text", "template", "email", "push", "media", "interactive", "flow_start"]
     text: str = Field(description="of a template or a flow, its parameters, one a line")
     subject: str | None = Field(description="of a mail")
     html: str | None = Field(description="of a mail that has it")
-    title: str | None = Field(description="of a push message")
-    url: str | None = Field(description="where a push message leads")
+    title: str | None = Field(
+        description="of a push message; elsewhere the line above the text, or a file's name"
+    )
+    url: str | None = Field(description="where a push message leads, or the file that is shown")
+    footer: str | None = Field(description="the line below the text")
+    choices: list[str] = Field(description="the replies that they may tap")
     template: str | None
     flow: str | None = Field(description="which flow is started")
     segments: int | None = Field(description="SMS that the text takes")
@@ -157,6 +168,7 @@ class PreviewAnswer(Answer):
     costs: list[CostAnswer] = Field(description="by currency; empty without price tables")
     similar: list[SimilarAnswer]
     channels: list[ShareAnswer] = Field(description="of a pool: how many would hear it over each")
+    warnings: list[str] = Field(description="what could not be checked")
 
 
 class TestedAnswer(Answer):

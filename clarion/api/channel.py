@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
+from fastapi import Query
 from pydantic import ConfigDict, Field, JsonValue
 from pydantic.config import JsonDict
 
@@ -16,7 +17,7 @@ from clarion.api.pages import Ask, Page, asked
 from clarion.api.problems import responses
 from clarion.api.routers import new_router
 from clarion.domain.scope import Scope
-from clarion.flow import configure
+from clarion.flow import catalogue, configure
 from clarion.store import channel as channels
 
 router = new_router("channels", "Accounts at providers: where they are, how fast, paused or not.")
@@ -110,6 +111,37 @@ class Channel(Answer):
     modified_at: datetime
 
 
+class ShapeAnswer(Answer):
+    """What a template takes."""
+
+    parameters: int = Field(description="of its body")
+    named: bool = Field(description="they have names in place of numbers: those cannot be filled")
+    header: str = Field(description="what stands above: nothing (empty), text, image, video, document …")
+    header_parameters: int
+    buttons: list[str] = Field(description="by index, what each is filled with; empty for nothing")
+    beyond: str = Field(description="parts that cannot be filled, such as a carousel")
+
+
+class TemplateAnswer(Answer):
+    """A template as the provider keeps it."""
+
+    name: str
+    language: str
+    category: str = Field(examples=["UTILITY"])
+    status: str = Field(examples=["APPROVED"])
+    shape: ShapeAnswer
+
+
+class CatalogueAnswer(Answer):
+    """The templates of a channel, as they were at `read_at`."""
+
+    channel_id: UUID
+    told: bool = Field(description="whether the channel's options say whose templates it calls")
+    read_at: datetime | None = Field(description="null where they were never read")
+    problem: str = Field(description="why the last try brought none")
+    templates: list[TemplateAnswer]
+
+
 @router.post("", status_code=201, summary="Make a channel", responses=responses(404, 409))
 async def create(body: ChannelBody, edge: Writer) -> Channel:
     async with edge.transaction() as connection:
@@ -129,6 +161,19 @@ async def listed(edge: Reader, ask: Annotated[Ask, asked()]) -> Page[Channel]:
 async def show(channel_id: UUID, edge: Reader) -> Channel:
     async with edge.transaction() as connection:
         return Channel.model_validate(await channels.get(connection, channel_id))
+
+
+@router.get("/{channel_id}/templates", summary="List its templates", responses=responses(404))
+async def templates(
+    channel_id: UUID,
+    edge: Reader,
+    refresh: Annotated[bool, Query(description="ask the provider now")] = False,
+) -> CatalogueAnswer:
+    """Those that the provider keeps, where the channel's options name its `business_account_id`. The provider
+    is asked where the last reading is older than an hour; where it cannot be reached, that reading is given
+    with the `problem`."""
+    found = await catalogue.read(edge.services, edge.workspace_id, channel_id, refresh=refresh)
+    return CatalogueAnswer.model_validate(found)
 
 
 @router.patch("/{channel_id}", summary="Configure a channel", responses=responses(404, 409))

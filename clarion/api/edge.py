@@ -29,7 +29,7 @@ class OneTransaction(Database):
         """It is committed when `until` closes, and undone when an exception closes it."""
         self.url = whole.url
         self.pool = whole.pool
-        self._whole = whole
+        self.whole = whole
         self._workspace_id = workspace_id
         self._until = until
         self._connection: Connection | None = None
@@ -38,11 +38,11 @@ class OneTransaction(Database):
     async def tenant(self, workspace_id: UUID) -> AsyncIterator[Connection]:
         """A part of the one transaction."""
         if workspace_id != self._workspace_id:
-            async with self._whole.tenant(workspace_id) as other:
+            async with self.whole.tenant(workspace_id) as other:
                 yield other
             return
         if self._connection is None:
-            self._connection = await self._until.enter_async_context(self._whole.tenant(workspace_id))
+            self._connection = await self._until.enter_async_context(self.whole.tenant(workspace_id))
         async with self._connection.transaction():
             yield self._connection
 
@@ -61,6 +61,13 @@ class Edge:
 
     def now(self) -> datetime:
         return self.services.clock.now()
+
+    @property
+    def apart(self) -> Services:
+        """The services outside of the request's transaction: for what is asked of a provider before it
+        begins, since nobody waits for a provider within one."""
+        db = self.services.db
+        return replace(self.services, db=db.whole) if isinstance(db, OneTransaction) else self.services
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -1,4 +1,4 @@
-"""What is done with an announcement beside sending it: results, trying again, a test beforehand."""
+"""What is done with an announcement beside sending it: a copy, results, trying again, a test beforehand."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import Annotated
 import typer
 
 from clarion.cli import announced, following, options, place, terminal
+from clarion.domain.campaign import KIND
 from clarion.domain.message import State
 from clarion.errors import Conflict
+from clarion.flow import draft, trial
 from clarion.flow import results as result_files
 from clarion.flow import retry as retries
-from clarion.flow import trial
+from clarion.store import campaign as campaigns
 
 Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="Which announcement.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the end.")]
@@ -23,9 +25,33 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the end
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to `clarion announcement`."""
+    app.command()(duplicate)
     app.command()(results)
     app.command()(retry)
     app.command("test")(try_out)
+
+
+def duplicate(
+    which: Which,
+    name: Annotated[str | None, typer.Option(help="What the copy is called.")] = None,
+    workspace: options.Workspace = None,
+    json: options.Json = False,
+) -> None:
+    """Make a draft that says the same to the same people. Launch it when it is right."""
+    place.run(_duplicate(which, name, workspace, json))
+
+
+async def _duplicate(which: str, name: str | None, workspace: str | None, json: bool) -> None:
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        row = await announced.find(connection, which)
+        made = await draft.duplicate(
+            connection, here.services, row["id"], name=name, by="clarion announcement"
+        )
+        copy = await campaigns.get(connection, made, KIND)
+    if json:
+        terminal.json({"id": made, "name": copy["name"], "state": copy["state"]})
+    else:
+        terminal.pairs([("id", made), ("name", copy["name"]), ("state", copy["state"])])
 
 
 def results(

@@ -8,7 +8,18 @@ from uuid import UUID
 from clarion.cli import estimate
 from clarion.cli.following import Seen
 from clarion.domain.campaign import KIND, State
-from clarion.domain.content import Content, FlowStartForm, Form, MailForm, PushForm, TemplateForm, TextForm
+from clarion.domain.content import (
+    Content,
+    FlowStartForm,
+    Form,
+    InteractiveForm,
+    MailForm,
+    MediaForm,
+    PushForm,
+    TemplateForm,
+    TextForm,
+)
+from clarion.domain.part import Attachment
 from clarion.domain.wording import why
 from clarion.errors import Invalid, NotFound
 from clarion.flow.preview import Preview
@@ -65,11 +76,16 @@ def rehearsal(made: Preview) -> list[tuple[str, object]]:
         told = one.text if named is None else f"{named}: {one.text or 'no parameters'}"
         if heading := one.subject or one.title:
             told = f"{heading}\n{told}"
+        if one.url and one.kind != "push":
+            told = f"{one.url}\n{told}".rstrip()
+        told = "\n".join(
+            [told, *([one.footer] if one.footer else []), *(f"[{each}]" for each in one.choices)]
+        )
         lines.append(("reads", f"{one.name or 'somebody'}: {told}"))
     lines += [
         ("similar", f"{one.name} ({one.state}), {one.people:,} of the same people") for one in made.similar
     ]
-    return lines
+    return [*lines, *(("note", warning) for warning in made.warnings)]
 
 
 WHEN = {"content": "", "inside": ", within 24 hours of a message of theirs", "outside": ", otherwise"}
@@ -89,10 +105,16 @@ def _words(form: Form) -> str:
         case TextForm():
             return form.text
         case TemplateForm():
-            parameters = ", ".join(form.parameters)
+            above = form.header.url if isinstance(form.header, Attachment) else form.header
+            parameters = ", ".join([*([above] if above else []), *form.parameters])
             return f"{form.name} in {form.language}" + (f": {parameters}" if parameters else "")
         case MailForm():
             return f"{form.subject}\n{form.text}" + ("\n(and in HTML)" if form.html else "")
+        case MediaForm():
+            return f"{form.media} at {form.url}" + (f"\n{form.caption}" if form.caption else "")
+        case InteractiveForm():
+            choices = form.buttons or (form.menu.rows if form.menu else ())
+            return "\n".join([form.text, *(f"[{one.title}]" for one in choices)])
         case PushForm():
             return f"{form.title}\n{form.body}" + (f"\n{form.url}" if form.url else "")
         case FlowStartForm():

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import typer
 
-from clarion.cli import afterwards, announced, following, options, place, terminal
+from clarion.cli import afterwards, announced, following, options, place, saying, terminal
 from clarion.cli import pool as pools
 from clarion.cli.commands import group
 from clarion.cli.moment import parse_moment
 from clarion.cli.place import Place
-from clarion.cli.saying import content_of
+from clarion.cli.saying import Words, content_of
 from clarion.cli.send import finish, gone_on, similar
 from clarion.domain.campaign import KIND, Announcement
 from clarion.domain.content import Content
@@ -109,14 +109,17 @@ async def _show(which: str, workspace: str | None, json: bool) -> None:
 def edit(
     which: Which,
     name: Annotated[str | None, typer.Option(help="Another name.")] = None,
-    text: Annotated[str | None, typer.Option(help="Say this instead; Liquid.")] = None,
-    subject: Annotated[str | None, typer.Option(help="The subject of a mail.")] = None,
-    title: Annotated[str | None, typer.Option(help="The title of a push message.")] = None,
-    link: Annotated[str | None, typer.Option(help="Where a push message leads.")] = None,
-    flow: Annotated[str | None, typer.Option(help="A flow to start there; --param NAME=VALUE.")] = None,
-    template: Annotated[str | None, typer.Option(help="The provider's template.")] = None,
-    param: Annotated[list[str] | None, typer.Option(help="Its parameters, in order.")] = None,
-    language: Annotated[str, typer.Option(help="The template's language.")] = "en",
+    text: saying.Text = None,
+    subject: saying.Subject = None,
+    title: saying.Title = None,
+    link: saying.Link = None,
+    file: saying.File = None,
+    button: saying.Tap = None,
+    flow: saying.Flow = None,
+    template: saying.Called = None,
+    param: saying.Param = None,
+    header: saying.Header = None,
+    language: saying.Language = "en",
     at: At = None,
     channel: Annotated[str | None, typer.Option(help="Over this channel instead.")] = None,
     pool: Annotated[str | None, typer.Option(help="Over this pool instead.")] = None,
@@ -125,9 +128,11 @@ def edit(
     json: options.Json = False,
 ) -> None:
     """Change an announcement that has not begun; what is not given stays."""
-    content = None
-    if any(said is not None for said in (text, subject, title, link, flow, template)) or param:
-        content = content_of(text, template, tuple(param or ()), language, subject, title, link, flow)
+    words = Words(
+        text, subject, title, link, file, tuple(button or ()), flow, template, tuple(param or ()), header,
+        language,
+    )  # fmt: skip
+    content = None if words.nothing else content_of(words)
     place.run(_edit(which, workspace, name, content, at, (channel, pool), confirm_similar, json))
 
 
@@ -135,46 +140,25 @@ async def _edit(
     which: str, workspace: str | None, name: str | None, content: Content | None, at: str | None,
     over: tuple[str | None, str | None], confirm_similar: bool, json: bool,
 ) -> None:  # fmt: skip
-    async with place.opened(workspace) as here, here.tenant() as connection:
-        row = await announced.find(connection, which)
-        channel_id, pool_id = await pools.identified(connection, *over)
+    async with place.opened(workspace) as here:
+        async with here.tenant() as connection:
+            row = await announced.find(connection, which)
+            channel_id, pool_id = await pools.identified(connection, *over)
         given = {"content": content, "pool_id": pool_id}
         changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         if at is not None:
             changes["send_at"] = None if at == "now" else parse_moment(at, here.zone, here.now())
-        try:
-            await draft.edit(
-                connection, here.services, row["id"], name=name, channel_id=channel_id, changes=changes,
-                confirm_similar=confirm_similar,
-            )  # fmt: skip
-        except Conflict as error:
-            raise similar(error, here) from None
-        row = await campaigns.get(connection, row["id"], KIND)
+        await draft.freshen(here.services, here.id, row["id"], channel_id=channel_id, changes=changes)
+        async with here.tenant() as connection:
+            try:
+                await draft.edit(
+                    connection, here.services, row["id"], name=name, channel_id=channel_id, changes=changes,
+                    confirm_similar=confirm_similar,
+                )  # fmt: skip
+            except Conflict as error:
+                raise similar(error, here) from None
+            row = await campaigns.get(connection, row["id"], KIND)
     _done(row, "Changed.", json)
-
-
-@app.command()
-def duplicate(
-    which: Which,
-    name: Annotated[str | None, typer.Option(help="What the copy is called.")] = None,
-    workspace: options.Workspace = None,
-    json: options.Json = False,
-) -> None:
-    """Make a draft that says the same to the same people. Launch it when it is right."""
-    place.run(_duplicate(which, name, workspace, json))
-
-
-async def _duplicate(which: str, name: str | None, workspace: str | None, json: bool) -> None:
-    async with place.opened(workspace) as here, here.tenant() as connection:
-        row = await announced.find(connection, which)
-        made = await draft.duplicate(
-            connection, here.services, row["id"], name=name, by="clarion announcement"
-        )
-        copy = await campaigns.get(connection, made, KIND)
-    if json:
-        terminal.json({"id": made, "name": copy["name"], "state": copy["state"]})
-    else:
-        terminal.pairs([("id", made), ("name", copy["name"]), ("state", copy["state"])])
 
 
 @app.command()
@@ -199,6 +183,8 @@ async def _launch(
     async with place.opened(workspace) as here:
         async with here.tenant() as connection:
             row = await announced.find(connection, which)
+        await draft.freshen(here.services, here.id, row["id"])
+        async with here.tenant() as connection:
             moment = None if at in (None, "now") else parse_moment(str(at), here.zone, here.now())
             try:
                 launched = await announce.launch(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from clarion.cli import options, place, terminal
+from clarion.cli import options, place, templates, terminal
 from clarion.cli.commands import group
 from clarion.cli.given import credentials_from, settings_from
 from clarion.cli.place import Place
@@ -285,3 +285,6 @@ def _show(here: Place, row: Row, json: bool) -> None:
             _receipts(here, row),
         ]
     )  # fmt: skip
+
+
+templates.add_to(app, find)

@@ -38,6 +38,7 @@ WORKERS = 2
 RATE = 300.0  # messages a second
 SETTLE, RECEIPTS = timedelta(seconds=20), timedelta(seconds=3)
 SENDER = "106540352242922"
+OPTIONS: dict[str, object] = {"look_up": True, "business_account_id": "100000000000001"}
 CREDENTIALS = {  # the sandbox's own, as docs/sandbox.md tells them
     "token": "sandbox-token", "app_secret": "sandbox-secret", "verify_token": "sandbox-verify",
 }  # fmt: skip
@@ -153,7 +154,7 @@ async def _workspace(house: House, pretender: SandboxProcess, api: str) -> tuple
         await fields.declare(connection, Field("start_date", "Start date", FieldType.DATE))
         channel_id = await configure.create_channel(
             connection, services, made.workspace_id, name="staff", provider="whatsapp", rate=RATE,
-            config={"base_url": pretender.url, "sender": SENDER, "options": {"look_up": True}, **PATIENCE},
+            config={"base_url": pretender.url, "sender": SENDER, "options": OPTIONS, **PATIENCE},
             credentials=CREDENTIALS,
         )  # fmt: skip
     await asyncio.to_thread(pretender.configure, callback_url=f"{api}/hooks/{channel_id}")

@@ -173,10 +173,11 @@ async def find(connection: Connection, named: str) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """One of a channel and a pool, and who carries its messages."""
+    """One of a channel and a pool, its channels, and who carries its messages."""
 
     channel_id: UUID | None
     pool_id: UUID | None
+    channel_ids: tuple[UUID, ...]
     providers: tuple[Provider, ...]
 
 
@@ -188,11 +189,12 @@ async def over(connection: Connection, channel: str | None, pool: str | None) ->
     if pool is not None or (channel is None and pool_id is not None):
         found = await find(connection, pool or str(pool_id))
         names = dict.fromkeys(one["provider"] for one in found["channels"])
-        return Over(None, found["id"], tuple(registry.get(name) for name in names))
+        ids = tuple(one["channel_id"] for one in found["channels"])
+        return Over(None, found["id"], ids, tuple(registry.get(name) for name in names))
     if channel is None and channel_id is not None:
         channel = str(channel_id)
     row = await channels.only(connection, channel)
-    return Over(row["id"], None, (registry.get(row["provider"]),))
+    return Over(row["id"], None, (row["id"],), (registry.get(row["provider"]),))
 
 
 async def named(connection: Connection, campaign: Row) -> tuple[str, str]:

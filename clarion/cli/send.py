@@ -11,13 +11,13 @@ from uuid import UUID
 import typer
 
 from clarion.cli import channel as channel_command
-from clarion.cli import contacts, estimate, following, options, place, pool, terminal
+from clarion.cli import contacts, estimate, following, options, place, pool, saying, terminal
 from clarion.cli.commands import single
 from clarion.cli.contacts import Imported
 from clarion.cli.given import pairs_from
 from clarion.cli.moment import parse_moment
 from clarion.cli.place import Place
-from clarion.cli.saying import content_of, warn_of_the_window
+from clarion.cli.saying import Words, content_of, warn_of_the_window
 from clarion.domain.audience import Audience, Selection
 from clarion.domain.campaign import Announcement, Fallback
 from clarion.domain.content import Content
@@ -56,23 +56,17 @@ class Wish:
 @app.command()
 def send(
     to: Annotated[Path, typer.Option("--to", help="The people: CSV, XLSX or JSON.", show_default=False)],
-    text: Annotated[
-        str | None,
-        typer.Option(help="What is said; Liquid, as in {{ contact.name | default: 'colleague' }}."),
-    ] = None,
-    subject: Annotated[str | None, typer.Option(help="The subject of a mail; Liquid too.")] = None,
-    title: Annotated[
-        str | None, typer.Option(help="The title of a push message, whose body is --text; Liquid too.")
-    ] = None,
-    link: Annotated[str | None, typer.Option(help="Where a push message leads: https://…")] = None,
-    flow: Annotated[str | None, typer.Option(help="A flow to start there; --param NAME=VALUE.")] = None,
-    template: Annotated[
-        str | None, typer.Option(help="The provider's template; with --text, for those outside the 24 hours.")
-    ] = None,
-    param: Annotated[
-        list[str] | None, typer.Option(help="A parameter of the template, in order; Liquid too.")
-    ] = None,
-    language: Annotated[str, typer.Option(help="The template's language, as the provider names it.")] = "en",
+    text: saying.Text = None,
+    subject: saying.Subject = None,
+    title: saying.Title = None,
+    link: saying.Link = None,
+    file: saying.File = None,
+    button: saying.Tap = None,
+    flow: saying.Flow = None,
+    template: saying.Called = None,
+    param: saying.Param = None,
+    header: saying.Header = None,
+    language: saying.Language = "en",
     at: Annotated[
         str | None,
         typer.Option(
@@ -108,13 +102,17 @@ def send(
 
     [dim]$[/] clarion send --to people.csv --text "The office is closed on Friday." --template office_closed
     [dim]$[/] clarion send --to people.xlsx --template reminder --param "{{ contact.name }}" --no-wait
+    [dim]$[/] clarion send --to people.csv --text "Will you come on Monday?" --button yes=Yes --button no=No
     """
-    content = content_of(text, template, tuple(param or ()), language, subject, title, link, flow)
+    words = Words(
+        text, subject, title, link, file, tuple(button or ()), flow, template, tuple(param or ()), header,
+        language,
+    )  # fmt: skip
     wish = Wish(
         to, at, channel, pool, tuple(fallback or ()), name, one_per_address, country, tuple(column or ()),
         confirm_similar, ask=terminal.asks() and not yes,
     )  # fmt: skip
-    place.run(_send(wish, content, workspace, wait=not no_wait, json=json))
+    place.run(_send(wish, content_of(words), workspace, wait=not no_wait, json=json))
 
 
 async def _send(wish: Wish, content: Content, workspace: str | None, *, wait: bool, json: bool) -> None:
@@ -168,6 +166,7 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
         further = [await channel_command.find(connection, each) for each in wish.fallback]
     if len({over.channel_id, *(one["id"] for one in further)}) <= len(further):
         raise Invalid("a channel is named twice", where="--fallback", hint="Name each channel once.")
+    await saying.check_called(here, [*over.channel_ids, *(one["id"] for one in further)], content)
     if not wish.fallback:
         warn_of_the_window(over.providers, content)
     now = here.now().astimezone(here.zone)

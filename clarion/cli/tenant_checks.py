@@ -7,8 +7,9 @@ from uuid import UUID
 
 from clarion.cli import terminal
 from clarion.cli.checks import Finding, Level
+from clarion.domain.catalogue import APPROVED
 from clarion.errors import ClarionError
-from clarion.flow import configure, consent_rules, waits
+from clarion.flow import catalogue, configure, consent_rules, waits
 from clarion.flow.dispatch import account
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
@@ -23,10 +24,8 @@ MANY = 1_000
 async def tenant(services: Services, workspace_id: UUID, name: str) -> list[Finding]:
     """One workspace: its channels, what is late, what nobody knows, what it was told."""
     async with services.db.tenant(workspace_id) as connection:
-        found = [
-            await _channel(services, workspace_id, connection, row)
-            for row in await channels.page(connection, None, 1_000)
-        ]
+        rows = await channels.page(connection, None, 1_000)
+        found = [await _channel(services, workspace_id, connection, row) for row in rows]
         found = found or [
             Finding("channels", Level.WARN, "there is none", "`clarion channel create NAME` makes one.")
         ]
@@ -38,6 +37,7 @@ async def tenant(services: Services, workspace_id: UUID, name: str) -> list[Find
             Finding("notice", Level.WARN, each["text"]) for each in await notice.page(connection, None, 100)
             if each["cleared_at"] is None
         ]  # fmt: skip
+    found += [await _templates(services, workspace_id, row) for row in rows if catalogue.keeps(row)]
     return [Finding(f"{name} / {one.check}", one.level, one.what, one.do) for one in found]
 
 
@@ -80,6 +80,24 @@ async def _channel(services: Services, workspace_id: UUID, connection: Connectio
             "Is a worker running, is the rate high enough, is an announcement paused?",
         )  # fmt: skip
     return Finding(title, Level.OK, f"active, {float(row['rate']):g} a second, {waiting['queued']:,} waiting")
+
+
+async def _templates(services: Services, workspace_id: UUID, row: Row) -> Finding:
+    """Whether the provider tells the templates that a channel calls, and lets them be used."""
+    title = f"templates of {row['name']}"
+    try:
+        found = await catalogue.read(services, workspace_id, row["id"])
+    except ClarionError as error:
+        return Finding(title, Level.OK, f"not checked: {error.what}", error.hint)
+    if found.problem:
+        again = f"`clarion channel templates {row['name']} --refresh` asks again."
+        return Finding(title, Level.WARN, found.problem, f"Is the token allowed to read them? {again}")
+    closed = [one.name for one in found.templates if one.status in ("PAUSED", "DISABLED")]
+    if closed:
+        names = ", ".join(sorted(set(closed)))
+        return Finding(title, Level.WARN, f"the provider has closed {names}", "Use others, or appeal there.")
+    approved = sum(one.status == APPROVED for one in found.templates)
+    return Finding(title, Level.OK, f"{approved} approved, {len(found.templates) - approved} not")
 
 
 async def _late(services: Services, connection: Connection) -> list[Finding]:

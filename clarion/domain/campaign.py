@@ -18,6 +18,7 @@ from clarion.domain.content import (
     Content,
     FlowStartForm,
     Form,
+    InteractiveForm,
     MailForm,
     MediaForm,
     PushForm,
@@ -197,5 +198,7 @@ def _words(form: Form) -> Iterable[str]:
             return (form.flow, *form.params.values())
         case MediaForm():
             return (form.caption or form.url,)
+        case InteractiveForm():
+            return (form.text,)
         case _:
             return (form.model_dump_json(),)

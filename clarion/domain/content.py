@@ -6,69 +6,106 @@
                                      "parameters": ["{{ contact.name | default: 'colleague' }}"]}},
       {"language": "sw", "content": {"kind": "text", "text": "Habari {{ contact.name }}"}}]}
 
-A form is one of a closed union, told apart by `kind`. `text`, `template`, `email`, `push` and `flow_start`
-can be sent, each over the providers that carry it; the others have their shape already and are refused at
-creation until their channels exist. `inside` and `outside` are of the service window, the time after a
-person's own message in which a provider takes free text.
+A form is one of a closed union, told apart by `kind`. Those of `AVAILABLE` can be sent, each over the
+providers that carry it; the others have their shape already and are refused at creation until their channels
+exist. `inside` and `outside` are of the service window, the time after a person's own message in which a
+provider takes free text, pictures and questions with buttons; a template it takes at any time.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from clarion.domain.language import parse_language
+from clarion.domain.part import (
+    MOST_BUTTONS,
+    Attachment,
+    Button,
+    ButtonParameter,
+    FileUrl,
+    Header,
+    Key,
+    Link,
+    Menu,
+    Model,
+    Name,
+    Source,
+    Url,
+    Word,
+)
 
 
-def _proper(text: str) -> str:
-    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
-        raise ValueError("holds a character that is not text (NUL or half of a pair)")
-    return text
-
-
-Source = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_proper)]
-"""Text with Liquid in it."""
-Url = Annotated[str, Field(max_length=2000, pattern=r"^https://[!-~]+$")]
-Link = Annotated[str, Field(max_length=1000, pattern=r"^https?://[^\s/?#{}\\][!-z|~]*$")]
-"""Where a person is led. The same for everybody: there is no Liquid in it."""
-Word = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_proper)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
-Key = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TextForm(_Model):
+class TextForm(Model):
     """Free text, personalised with Liquid."""
 
     kind: Literal["text"]
     text: Source
 
 
-class TemplateForm(_Model):
+class TemplateForm(Model):
     """A template that the provider has approved, by its name and its own code of the language
-    ("en", "pt_BR"), with Liquid for each of its numbered parameters."""
+    ("en", "pt_BR"), with Liquid for each of its numbered parameters, for the one of its header (or the file
+    that stands there), and for those of its buttons."""
 
     kind: Literal["template"]
     name: str = Field(pattern=r"^[a-z0-9_]{1,512}$")
     language: str = Field(pattern=r"^[a-z]{2,3}(_[A-Za-z0-9]{2,4})?$")
     parameters: tuple[Source, ...] = Field(default=(), max_length=50)
+    header: Header | None = None
+    buttons: tuple[ButtonParameter, ...] | None = Field(default=None, max_length=10)
+
+    @field_validator("buttons")
+    @classmethod
+    def _filled_once(cls, value: tuple[ButtonParameter, ...] | None) -> tuple[ButtonParameter, ...] | None:
+        if value and len({button.index for button in value}) < len(value):
+            raise ValueError("a button is filled once")
+        return value
 
 
-class MediaForm(_Model):
-    """A picture, a film, a recording or a document at an address that the provider fetches."""
+class MediaForm(Model):
+    """A picture, a film, a recording or a document at an address that the provider fetches. What is said
+    beside it is its caption; a recording has none."""
 
     kind: Literal["media"]
     media: Literal["image", "video", "audio", "document"]
-    url: Url
+    url: FileUrl
     caption: Source | None = None
     filename: Word | None = None
 
+    @model_validator(mode="after")
+    def _fitting(self) -> MediaForm:
+        if self.media == "audio" and self.caption is not None:
+            raise ValueError("a recording has no caption: say it in a text")
+        if self.filename is not None and self.media != "document":
+            raise ValueError("only a document has a filename")
+        return self
 
-class MailForm(_Model):
+
+class InteractiveForm(Model):
+    """A text with replies to tap: up to three buttons, or a menu. Above it a line or, over buttons, a file;
+    below it a small line."""
+
+    kind: Literal["interactive"]
+    text: Source
+    header: Header | None = None
+    footer: Source | None = None
+    buttons: tuple[Button, ...] = Field(default=(), max_length=MOST_BUTTONS)
+    menu: Menu | None = None
+
+    @model_validator(mode="after")
+    def _fitting(self) -> InteractiveForm:
+        if bool(self.buttons) == (self.menu is not None):
+            raise ValueError("give either buttons or a menu")
+        if self.menu is not None and isinstance(self.header, Attachment):
+            raise ValueError("over a menu stands a line and no file")
+        if min(len({b.id for b in self.buttons}), len({b.title for b in self.buttons})) < len(self.buttons):
+            raise ValueError("two buttons have the same id or title: nobody could tell which was tapped")
+        return self
+
+
+class MailForm(Model):
     """A mail: a subject of one line, a text, and the same in HTML for whoever can show it. Values that are
     put into the HTML are escaped."""
 
@@ -83,7 +120,7 @@ _TAKEN = frozenset(("from", "message_type", "notification", "collapse_key", "url
 _TAKEN_STEMS = ("google", "gcm")
 
 
-class PushForm(_Model):
+class PushForm(Model):
     """A notification on a device: a title of one line, a text, where it leads, and what an app may read
     beside them (strings, with Liquid in the values)."""
 
@@ -105,7 +142,7 @@ REFERENCE_PARAM = "clarion"
 """The parameter of a flow that holds our reference."""
 
 
-class WebCallForm(_Model):
+class WebCallForm(Model):
     """A request to a program that speaks for us."""
 
     kind: Literal["web_call"]
@@ -113,7 +150,7 @@ class WebCallForm(_Model):
     body: Source | None = None
 
 
-class FlowStartForm(_Model):
+class FlowStartForm(Model):
     """The start of a flow that the provider keeps, for one person: by the flow's identifier there, or by a
     name that the channel gives it, with values that the flow may read (strings, with Liquid in them)."""
 
@@ -129,7 +166,7 @@ class FlowStartForm(_Model):
         return value
 
 
-class QuestionnaireForm(_Model):
+class QuestionnaireForm(Model):
     """Questions, which the person's answers lead through."""
 
     kind: Literal["questionnaire"]
@@ -140,6 +177,7 @@ Form = Annotated[
     TextForm
     | TemplateForm
     | MediaForm
+    | InteractiveForm
     | MailForm
     | PushForm
     | WebCallForm
@@ -148,11 +186,13 @@ Form = Annotated[
     Field(discriminator="kind"),
 ]
 
-AVAILABLE: frozenset[str] = frozenset(("text", "template", "email", "push", "flow_start"))
+AVAILABLE: frozenset[str] = frozenset(
+    ("text", "template", "email", "push", "media", "interactive", "flow_start")
+)
 """The kinds that can be sent, by some provider; which of them a provider carries is its own `kinds`."""
 
 
-class Variant(_Model):
+class Variant(Model):
     """What is said in one language on one kind of channel.
 
     `language` (BCP 47) absent: for whoever has no better one. `channel_kind` (a provider's name, such as
@@ -192,7 +232,7 @@ class Variant(_Model):
         return tuple((place, form) for place, form in places if form is not None)
 
 
-class Content(_Model):
+class Content(Model):
     """Everything that is said at one step of a campaign, to whomever, wherever."""
 
     variants: tuple[Variant, ...] = Field(min_length=1, max_length=200)

@@ -94,6 +94,7 @@ class InboundFacts(Facts):
     external_id: str | None
     text: str = Field(description=f"at most {LONGEST_TEXT} characters of it")
     cut: bool = Field(description="whether the text was longer")
+    payload: str = Field(description="of a reply that they tapped, what it was given to bring back; or empty")
     meaning: str = Field(
         description="what it says of consent: stop, start, help, yes (a start after an opt-out), or empty"
     )

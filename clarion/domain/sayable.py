@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from clarion.domain.content import AVAILABLE, Content, FlowStartForm, Form, PushForm, TextForm
 from clarion.domain.field import FieldType
 from clarion.domain.refusal import Refusal
-from clarion.domain.saying import TEXT_LIMITS, not_available, render, sources, too_long
+from clarion.domain.rendering import not_available, render, too_long
+from clarion.domain.saying import FREE, TEXT_LIMITS, sources
 from clarion.domain.template import check, compile_template, samples
 from clarion.errors import Problem
 
@@ -21,13 +22,15 @@ def check_content(
     has_window: bool = False,
     channel_kind: str | None = None,
     kinds: frozenset[str] = AVAILABLE,
+    objection: Callable[[Form], Refusal | None] = lambda _: None,
 ) -> list[Problem]:
     """Everything in the content that could not be sent; empty when all of it can.
 
     `known` is what `template.known_variables` gives; the rest is the provider's: `channel_kind` its name,
     `kinds` what it carries, which every variant must be that could be said there, `byte_limit` (UTF-8) what
-    a text or a whole push message may come to. A problem's place is a
-    JSON path, and in a template the line and column of it: "variants[0].content.text, line 1 column 7".
+    a text or a whole push message may come to, `objection` what it does not carry of a kind that it does. A
+    problem's place is a JSON path, and in a template the line and column of it: "variants[0].content.text,
+    line 1 column 7".
     """
     problems: list[Problem] = []
     for number, variant in enumerate(content.variants):
@@ -39,13 +42,17 @@ def check_content(
             if form.kind in AVAILABLE and here and form.kind not in kinds:
                 problems.append(_not_carried(form, channel_kind, kinds).at(where))
                 continue
+            if here and (refusal := objection(form)):
+                problems.append(refusal.at(where))
+                continue
             found = _check_form(form, where, known, text_limit)
             if not found and byte_limit is not None and here:
                 found = [refusal.at(where) for refusal in _check_size(form, known, byte_limit)]
             problems += found
-            if has_window and place == "outside" and isinstance(form, TextForm):
-                hint = "give a template: outside the service window no free text is taken"
-                problems.append(Problem(where, "free text outside the service window", hint))
+            if has_window and place == "outside" and isinstance(form, FREE):
+                hint = "give a template: outside the service window nothing else is taken"
+                what = "free text" if isinstance(form, TextForm) else f"content of the kind {form.kind!r}"
+                problems.append(Problem(where, f"{what} outside the service window", hint))
     return problems
 
 

@@ -22,16 +22,17 @@ from clarion.domain.contact import ATTRIBUTES
 from clarion.domain.content import Content
 from clarion.domain.field import FieldType
 from clarion.domain.refusal import Refusal
-from clarion.domain.said import Said as SaidTo
-from clarion.domain.said import SaidFlowStart, SaidMail, SaidPush, SaidText
-from clarion.domain.saying import Chosen, choose, contact_values, render, variables
+from clarion.domain.rendering import render
+from clarion.domain.said import Said as Reading
+from clarion.domain.said import SaidMail, SaidPush, SaidText
+from clarion.domain.saying import Chosen, choose, contact_values, variables
 from clarion.errors import Invalid, NotFound
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.services import Services
 from clarion.kit.db import Connection
 from clarion.providers import registry
 from clarion.providers.contract import Content as Rendered
-from clarion.providers.contract import FlowStart, Mail, Provider, Push, Template, Text
+from clarion.providers.contract import Mail, Provider, Push, Text
 from clarion.store import campaign as campaigns
 from clarion.store import field as fields
 from clarion.store import workspace as workspaces
@@ -149,7 +150,7 @@ class Composer:
             del self._speeches[content_id]
 
 
-def _rendered(said: SaidTo) -> Rendered:
+def _rendered(said: Reading) -> Rendered:
     """What is said as a provider takes it."""
     if isinstance(said, SaidText):
         return Text(said.text)
@@ -157,9 +158,7 @@ def _rendered(said: SaidTo) -> Rendered:
         return Mail(said.subject, said.text, said.html)
     if isinstance(said, SaidPush):
         return Push(said.title, said.body, said.url, said.data)
-    if isinstance(said, SaidFlowStart):
-        return FlowStart(said.flow, said.params)
-    return Template(said.name, said.language, said.parameters)
+    return said
 
 
 async def _read(connection: Connection, content_id: UUID) -> tuple[Content | None, tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from clarion.domain.sayable import check_content
 from clarion.domain.saying import choose
 from clarion.domain.template import known_variables
 from clarion.errors import Conflict, Invalid, NotFound, Problem
-from clarion.flow import route, similar, startable, whom
+from clarion.flow import catalogue, route, similar, startable, whom
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
@@ -125,6 +126,25 @@ async def duplicate(
     return copy_id
 
 
+async def freshen(
+    services: Services,
+    workspace_id: UUID,
+    campaign_id: UUID,
+    *,
+    channel_id: UUID | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> None:
+    """Before an announcement is judged (edited, launched, tried out), not within a transaction: read again
+    which templates its channels keep, where that is needed (`catalogue.freshen`)."""
+    try:
+        async with services.db.tenant(workspace_id) as connection:
+            row, definition = await read(connection, campaign_id)
+        after = definition.model_copy(update=_with_channel(channel_id, changes or {}))
+    except (NotFound, Invalid):
+        return  # whoever judges says so
+    await catalogue.freshen(services, workspace_id, channel_id or row["channel_id"], after)
+
+
 def _with_channel(channel_id: UUID | None, changes: Mapping[str, Any]) -> dict[str, Any]:
     if channel_id is None:
         return dict(changes)
@@ -154,13 +174,13 @@ async def check(
         others = []
     further, wrong = await route.further(connection, over.ids if over else (), definition)
     problems += wrong
-    ids = (*(over.ids if over else ()), *(other.channel_id for other in definition.fallback if not wrong))
-    problems += await startable.problems(connection, ids, definition.content)
     for other in (*others, *further):
         problems += [
             Problem(one.where, f"over {other.name}: {one.what}", one.hint)
             for one in await content_problems(connection, definition.content, other)
         ]
+    problems += (await catalogue.judged(connection, channel_id, definition, now)).problems
+    problems += await startable.problems(connection, channel_id, definition)
     if problems or over is None:
         raise Invalid("the announcement is not right yet", problems=tuple(problems))
     return over
@@ -183,25 +203,16 @@ async def content_problems(connection: Connection, content: Content, provider: P
         has_window=provider.has_window,
         channel_kind=provider.name,
         kinds=provider.kinds,
+        objection=partial(registry.objection, provider),
     )
     placed = [Problem(_place(content, p.where), p.what, p.hint) for p in found]
     if not placed:
-        chosen = choose(
-            content,
-            contact_language=None,
-            workspace_language=None,
-            channel_kind=provider.name,
-            in_window=True,
+        chosen = partial(
+            choose, content, contact_language=None, workspace_language=None, channel_kind=provider.name
         )
-        outside = choose(
-            content,
-            contact_language=None,
-            workspace_language=None,
-            channel_kind=provider.name,
-            in_window=False,
-        )
-        if isinstance(chosen, Refusal) and isinstance(outside, Refusal):
-            placed.append(chosen.at("content"))
+        inside, outside = chosen(in_window=True), chosen(in_window=False)
+        if isinstance(inside, Refusal) and isinstance(outside, Refusal):
+            placed.append(inside.at("content"))
     return placed
 
 

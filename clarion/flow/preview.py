@@ -8,8 +8,9 @@ from datetime import datetime
 from uuid import UUID
 
 from clarion.domain.campaign import Announcement
+from clarion.domain.part import Attachment
 from clarion.domain.segment import segments
-from clarion.flow import costing, draft, route, similar, whom
+from clarion.flow import catalogue, costing, draft, route, similar, whom
 from clarion.flow.compose import WINDOW, Composer, Unsayable
 from clarion.flow.costing import Cost, Segments
 from clarion.flow.route import Way
@@ -17,7 +18,7 @@ from clarion.flow.services import Services
 from clarion.flow.similar import Similar
 from clarion.kit.db import Connection, Row
 from clarion.providers import registry
-from clarion.providers.contract import Content, FlowStart, Mail, Push, Text
+from clarion.providers.contract import Content, FlowStart, Interactive, Mail, Media, Push, Text
 from clarion.store import audience as audiences
 from clarion.store import sample
 from clarion.store.expansion import Meant
@@ -30,8 +31,9 @@ SHOWN = 3
 @dataclass(frozen=True, slots=True)
 class Example:
     """What one person would read: a text, a mail's text with its subject and HTML, a push message's body with
-    its title and link, or a template's or a flow's parameters. `segments` are SMS, of a text that goes as
-    such."""
+    its title and link, a file's caption with its address, a text with the line or the file above it (`title`,
+    `url`), the line below it and the `choices` to tap, a template's parameters with the same, or a flow's
+    parameters. `segments` are SMS, of a text that goes as such."""
 
     contact_id: UUID
     name: str
@@ -43,6 +45,8 @@ class Example:
     html: str | None = None
     title: str | None = None
     url: str | None = None
+    footer: str | None = None
+    choices: tuple[str, ...] = ()
     flow: str | None = None
 
 
@@ -60,7 +64,7 @@ class Preview:
     """`counts` are `store.audience.preview`'s, with `in_window` and `outside_window` of the reachable where
     the provider has one, and of a pool `no_route`; its channels are in `channels`. `unsayable` are reasons
     met in a sample of the reachable, `sampled` people: those would be skipped too. `similar`: what a launch
-    would ask about."""
+    would ask about. `warnings`: what of it could not be checked."""
 
     counts: dict[str, int]
     sampled: int
@@ -70,6 +74,7 @@ class Preview:
     costs: list[Cost] = field(default_factory=list)
     similar: list[Similar] = field(default_factory=list)
     channels: list[Share] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
 
 
 async def preview(connection: Connection, services: Services, campaign_id: UUID) -> Preview:
@@ -90,6 +95,7 @@ async def preview(connection: Connection, services: Services, campaign_id: UUID)
         costs=await costing.costs(connection, over, definition, meant, taken),
         similar=await similar.find(connection, campaign_id, definition, moment),
         channels=shares,
+        warnings=(await catalogue.judged(connection, row["channel_id"], definition, now)).warnings,
     )
 
 
@@ -178,15 +184,23 @@ async def _composed(
 
 
 def _example(waiting: Waiting, said: Content, count: int | None) -> Example:
+    who = (waiting.contact_id, waiting.name)
     if isinstance(said, Text):
-        return Example(waiting.contact_id, waiting.name, "text", said.body, segments=count)
+        return Example(*who, "text", said.body, segments=count)
     if isinstance(said, Mail):
-        return Example(
-            waiting.contact_id, waiting.name, "email", said.text, subject=said.subject, html=said.html
-        )
+        return Example(*who, "email", said.text, subject=said.subject, html=said.html)
     if isinstance(said, Push):
-        return Example(waiting.contact_id, waiting.name, "push", said.body, title=said.title, url=said.url)
+        return Example(*who, "push", said.body, title=said.title, url=said.url)
     if isinstance(said, FlowStart):
         params = "\n".join(f"{name}: {value}" for name, value in said.params)
-        return Example(waiting.contact_id, waiting.name, "flow_start", params, flow=said.flow)
-    return Example(waiting.contact_id, waiting.name, "template", "\n".join(said.parameters), said.name)
+        return Example(*who, "flow_start", params, flow=said.flow)
+    if isinstance(said, Media):
+        return Example(*who, "media", said.caption or "", title=said.filename, url=said.url)
+    header, file = (said.header, None) if not isinstance(said.header, Attachment) else (None, said.header.url)
+    if isinstance(said, Interactive):
+        choices = said.buttons or (said.menu.rows if said.menu else ())
+        titles = tuple(one.title for one in choices)
+        return Example(
+            *who, "interactive", said.text, title=header, url=file, footer=said.footer, choices=titles
+        )
+    return Example(*who, "template", "\n".join(said.parameters), said.name, title=header, url=file)

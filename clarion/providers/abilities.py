@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from clarion.domain.catalogue import Kept
+from clarion.domain.content import Form
+from clarion.domain.refusal import Refusal
+from clarion.kit.http import Http
 from clarion.providers.contract import Account, Call
 
 Hear = Callable[[Call], Awaitable[None]]  # it is durable then; raises Unavailable: it must be told again
@@ -25,6 +29,26 @@ class Starting(Protocol):
 
     def knows_flow(self, options: Mapping[str, Any], flow: str) -> bool:
         """Whether a channel with these options can say which flow is meant."""
+
+
+@runtime_checkable
+class Particular(Protocol):
+    """A provider that carries some contents of a kind and not others."""
+
+    def objection(self, form: Form) -> Refusal | None:
+        """What keeps this from being carried, of a form whose kind is among the provider's; None: nothing."""
+
+
+@runtime_checkable
+class Cataloguing(Protocol):
+    """A provider that keeps templates, and tells which."""
+
+    def catalogue(self, options: Mapping[str, Any]) -> str | None:
+        """Whose templates a channel with these options calls; None where they do not say."""
+
+    async def templates(self, account: Account, http: Http) -> Sequence[Kept]:
+        """All of them, as they are now, where the options say whose. Raises Unavailable (try again later) and
+        Misconfigured (an operator must act)."""
 
 
 @runtime_checkable

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 from clarion.domain.consent_words import Meaning
 from clarion.domain.limits import Limits
+from clarion.domain.said import SaidFlowStart, SaidInteractive, SaidMedia, SaidTemplate
 from clarion.kit.http import Http
 
 Pairs = list[tuple[str, str]]
@@ -64,15 +65,6 @@ class Text:
 
 
 @dataclass(slots=True)
-class Template:
-    """A template that the provider keeps, by name; parameters as rendered, in order."""
-
-    name: str
-    language: str
-    parameters: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
 class Mail:
     """A mail, as rendered: a subject of one line, its text, and the same in HTML where there is one."""
 
@@ -92,16 +84,13 @@ class Push:
     data: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(slots=True)
-class FlowStart:
-    """The start of a flow that the provider keeps, by its identifier or by a name that the channel gives it,
-    with values as rendered, in the order of their names."""
+# What has parts of its own is as it was rendered (`domain.said`).
+Template = SaidTemplate
+Media = SaidMedia
+Interactive = SaidInteractive
+FlowStart = SaidFlowStart
 
-    flow: str
-    params: tuple[tuple[str, str], ...] = ()
-
-
-Content = Text | Template | Mail | Push | FlowStart
+Content = Text | Template | Mail | Push | Media | Interactive | FlowStart
 """What a parcel may hold; `domain.content` has a form of each, whose `kind` is what providers carry."""
 
 
@@ -189,7 +178,9 @@ class Inbound:
     """Something a person wrote. `address` is a value of `scheme` (E.164 with its plus); `at` as above.
 
     `meaning` is what the provider itself took it for, by its own list of words: it has heeded it there and
-    answered the person, so that nothing of ours answers too.
+    answered the person, so that nothing of ours answers too. Of a reply that they tapped `text` is its title,
+    and `payload` what we (or the template) gave it to bring back. `also` is another value of `scheme` by
+    which the provider knows the same person.
     """
 
     provider_id: str
@@ -198,6 +189,8 @@ class Inbound:
     text: str
     at: datetime | None
     meaning: Meaning | None = None
+    payload: str = ""
+    also: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Messenger (Meta): texts of a page to people who have written to it, echoes, deliveries and messages in.
+"""Messenger (Meta): texts and files of a page to people who wrote to it, echoes, deliveries and messages in.
 
 Shapes, codes and limits follow Meta's public reference (Messenger Platform: Send API, Error codes, Webhook
 events, Rate limits). Decisions are made on `error.code` and its subcode. Code 1 is not in the table on
@@ -22,11 +22,13 @@ from urllib.parse import quote
 import orjson
 from yarl import URL
 
+from clarion.domain.content import Form, MediaForm
 from clarion.domain.limits import Limits
+from clarion.domain.refusal import Refusal
 from clarion.errors import Misconfigured
 from clarion.kit.http import Answer, Http, prepared
 from clarion.providers import meta
-from clarion.providers.calling import asked, by_status, retry_after, text_only
+from clarion.providers.calling import asked, by_status, other_than, retry_after
 from clarion.providers.contract import (
     Account,
     Answered,
@@ -35,6 +37,7 @@ from clarion.providers.contract import (
     Fault,
     Found,
     Inbound,
+    Media,
     Parcel,
     Receipt,
     Sender,
@@ -57,6 +60,12 @@ TABLE: dict[tuple[int, int | None], tuple[Answered, Fault]] = {
                     (_L, Fault.ACCOUNT)),
     **{(code, None): (_L, Fault.ACCOUNT) for code in range(200, 300)},
 }  # fmt: skip
+_FILES = {"document": "file"}
+_NO_CAPTION = Refusal(
+    "not_carried",
+    "a file has no caption on Messenger: one message is either a text or a file",
+    "leave the caption out there; what is for other channels only names theirs as channel_kind",
+)
 
 
 class _Sender:
@@ -75,9 +84,10 @@ class _Sender:
         self._http = http
 
     async def send(self, parcel: Parcel) -> Told:
-        if not isinstance(parcel.content, Text):
-            return text_only("Messenger")
-        body = orjson.dumps(payload(self._account, parcel, parcel.content.body))
+        content = parcel.content
+        if not isinstance(content, Text | Media) or (isinstance(content, Media) and content.caption):
+            return other_than("Messenger", "text")
+        body = orjson.dumps(payload(self._account, parcel, content))
         answer = await asked(self._http, self._account, "POST", self._url, self._headers, body)
         return answer if isinstance(answer, Told) else told(answer)
 
@@ -86,11 +96,16 @@ class _Sender:
         return None
 
 
-def payload(account: Account, parcel: Parcel, text: str) -> dict[str, Any]:
+def payload(account: Account, parcel: Parcel, content: Text | Media) -> dict[str, Any]:
     """The request's body for one message."""
     tag = account.options.get("tag")
     kind = {"messaging_type": "MESSAGE_TAG", "tag": str(tag)} if tag else {"messaging_type": "UPDATE"}
-    message = {"text": text, "metadata": parcel.reference}
+    message: dict[str, Any] = {"metadata": parcel.reference}
+    if isinstance(content, Text):
+        message["text"] = content.body
+    else:
+        file = {"url": content.url, "is_reusable": False}
+        message["attachment"] = {"type": _FILES.get(content.media, content.media), "payload": file}
     return {"recipient": {"id": parcel.address}, **kind, "message": message}
 
 
@@ -125,7 +140,7 @@ class Messenger:
     can_look_up: ClassVar[bool] = False
     has_window: ClassVar[bool] = True
     text_limit: ClassVar[int] = 2000
-    kinds: ClassVar[frozenset[str]] = frozenset(("text",))
+    kinds: ClassVar[frozenset[str]] = frozenset(("text", "media"))
     credentials: ClassVar[Mapping[str, str]] = meta.CREDENTIALS
     speaks_http: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(rate=300)
@@ -135,6 +150,9 @@ class Messenger:
 
     def sender(self, account: Account, http: Http) -> Sender:
         return _Sender(account, http)
+
+    def objection(self, form: Form) -> Refusal | None:
+        return _NO_CAPTION if isinstance(form, MediaForm) and form.caption else None
 
     def verified(self, account: Account, call: Call) -> bool:
         return meta.verified(account, call)
@@ -160,14 +178,17 @@ def _event(event: Mapping[str, Any]) -> Iterator[Receipt | Inbound]:
         known = reference if isinstance(reference, str) else None
         yield Receipt(Evidence.ACCEPTED, _moment(event["timestamp"]), known, str(message["mid"]))
     elif message is not None:
-        yield _inbound(event, str(message["mid"]), str(message.get("text") or ""))
+        tapped = message.get("quick_reply") or {}
+        words, payload = str(message.get("text") or ""), str(tapped.get("payload") or "")
+        yield _inbound(event, str(message["mid"]), words, payload)
     elif postback is not None:
         name = str(postback.get("mid") or event["timestamp"])
-        yield _inbound(event, name, str(postback.get("title") or ""))
+        yield _inbound(event, name, str(postback.get("title") or ""), str(postback.get("payload") or ""))
 
 
-def _inbound(event: Mapping[str, Any], name: str, text: str) -> Inbound:
-    return Inbound(name, "messenger", str(event["sender"]["id"]), text, _moment(event["timestamp"]))
+def _inbound(event: Mapping[str, Any], name: str, text: str, payload: str) -> Inbound:
+    sender, at = str(event["sender"]["id"]), _moment(event["timestamp"])
+    return Inbound(name, "messenger", sender, text, at, payload=payload)
 
 
 def _moment(milliseconds: Any) -> datetime:

@@ -7,14 +7,16 @@ from functools import lru_cache
 from importlib import import_module
 
 from clarion import providers
+from clarion.domain.content import Form
+from clarion.domain.refusal import Refusal
 from clarion.errors import Invalid
-from clarion.providers.abilities import Heard
+from clarion.providers.abilities import Heard, Particular
 from clarion.providers.contract import Provider
 
 _OURS = {
-    "abilities", "binds", "bounces", "calling", "contract", "described", "devices", "letters", "line",
-    "meta", "pdus", "registry", "replies", "rereading", "searching", "service_accounts", "threads",
-    "transactions",
+    "abilities", "binds", "bounces", "calling", "cloud_messages", "cloud_templates", "cloud_webhooks",
+    "contract", "described", "devices", "letters", "line", "meta", "pdus", "registry", "replies",
+    "rereading", "searching", "service_accounts", "threads", "transactions",
 }  # fmt: skip
 
 
@@ -49,3 +51,8 @@ def byte_limit(provider: Provider) -> int | None:
     """`Weighed.byte_limit`; None where the provider counts characters only."""
     found: int | None = getattr(provider, "byte_limit", None)  # an isinstance here is dear, and this is hot
     return found
+
+
+def objection(provider: Provider, form: Form) -> Refusal | None:
+    """`Particular.objection`; None of a provider that carries all of its kinds."""
+    return provider.objection(form) if isinstance(provider, Particular) else None

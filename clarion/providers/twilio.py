@@ -1,4 +1,4 @@
-"""Twilio: text messages (SMS) out, status callbacks and people's messages in.
+"""Twilio: text messages (SMS) and pictures (MMS) out, status callbacks and people's messages in.
 
 Shapes, signature and codes follow Twilio's public reference (Messages resource; Status callbacks; Webhook
 security; Error and Warning Dictionary). Decisions are made on the answer's `code`. Of a 429 Twilio says
@@ -33,7 +33,7 @@ from clarion.domain.consent_words import Meaning
 from clarion.domain.limits import Limits
 from clarion.errors import Invalid, Misconfigured
 from clarion.kit.http import Answer, Http, prepared
-from clarion.providers.calling import FORM, asked, by_status, called_back, encoded, retry_after, text_only
+from clarion.providers.calling import FORM, asked, by_status, called_back, encoded, other_than, retry_after
 from clarion.providers.contract import (
     Account,
     Answered,
@@ -42,6 +42,7 @@ from clarion.providers.contract import (
     Fault,
     Found,
     Inbound,
+    Media,
     Parcel,
     Receipt,
     Sender,
@@ -60,8 +61,8 @@ TABLE: dict[int, tuple[Answered, Fault]] = {
     **dict.fromkeys((21211, 21265, 21408, 21612, 21614, 21635), (_R, Fault.PERSON)),
     **dict.fromkeys((30003, 30004, 30005, 30006, 63016, 63024), (_R, Fault.PERSON)),
     21610: (_R, Fault.OPTED_OUT),  # they answered STOP
-    # nothing to say, or too much
-    **dict.fromkeys((21602, 21617, 21619, 21658), (_L, Fault.CONTENT)),
+    # nothing to say, or too much; a file that is no address, or too large for whoever carries it
+    **dict.fromkeys((21602, 21617, 21619, 21620, 21658, 11751), (_L, Fault.CONTENT)),
     # credentials, a suspended account, a trial, a sender that is not ours; a callback address that Twilio
     # does not take, which every message would have
     **dict.fromkeys((10001, 20003, 20005, 20404, 30002), (_L, Fault.ACCOUNT)),
@@ -113,8 +114,8 @@ class _Sender:
         self._http = http
 
     async def send(self, parcel: Parcel) -> Told:
-        if not isinstance(parcel.content, Text):
-            return text_only("Twilio")
+        if not isinstance(parcel.content, Text | Media):
+            return other_than("Twilio", "text")
         body = encoded(fields(self._account, parcel.address, parcel.content, parcel.reference)).encode()
         answer = await asked(self._http, self._account, "POST", self._url, self._headers, body)
         return answer if isinstance(answer, Told) else told(answer)
@@ -124,11 +125,16 @@ class _Sender:
         return None
 
 
-def fields(account: Account, to: str, said: Text, reference: str) -> Iterator[tuple[str, str]]:
+def fields(account: Account, to: str, said: Text | Media, reference: str) -> Iterator[tuple[str, str]]:
     """The request's form for one message."""
     yield "To", to
     yield ("MessagingServiceSid" if _SERVICE.fullmatch(account.sender) else "From"), account.sender
-    yield "Body", said.body
+    if isinstance(said, Text):
+        yield "Body", said.body
+    else:
+        if said.caption:
+            yield "Body", said.caption
+        yield "MediaUrl", said.url
     if account.hook:
         yield "StatusCallback", called_back(account.hook, ref=reference)
 
@@ -171,7 +177,7 @@ class Twilio:
     can_look_up: ClassVar[bool] = False
     has_window: ClassVar[bool] = False
     text_limit: ClassVar[int] = 1600
-    kinds: ClassVar[frozenset[str]] = frozenset(("text",))
+    kinds: ClassVar[frozenset[str]] = frozenset(("text", "media"))
     credentials: ClassVar[dict[str, str]] = {
         "account_sid": "whose account it is (AC…)",
         "auth_token": "signs what Twilio tells us, and messages are sent with it where there is no API key",

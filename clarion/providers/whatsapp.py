@@ -6,19 +6,23 @@ Webhooks). Decisions are made on `error.code`, never on the HTTP status, which v
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 import orjson
 from yarl import URL
 
+from clarion.domain.catalogue import Kept
 from clarion.domain.limits import Limits
-from clarion.errors import Misconfigured
+from clarion.errors import Invalid, Misconfigured
 from clarion.kit.http import Answer, Http, NeverSent, Unanswered, prepared
 from clarion.providers import meta
 from clarion.providers.calling import asked, by_status, other_than, retry_after
+from clarion.providers.cloud_messages import Carried, payload
+from clarion.providers.cloud_templates import OPTION, listed
+from clarion.providers.cloud_webhooks import EVIDENCE, events
 from clarion.providers.contract import (
     Account,
     Answered,
@@ -30,8 +34,6 @@ from clarion.providers.contract import (
     Parcel,
     Receipt,
     Sender,
-    Template,
-    Text,
     Told,
 )
 
@@ -54,13 +56,7 @@ TABLE: dict[int, tuple[Answered, Fault]] = {
 # the sending number in the address, so every message would fail.
 _NO_SUCH_SENDER = 33
 
-_EVIDENCE = {
-    "sent": Evidence.ACCEPTED,
-    "delivered": Evidence.DELIVERED,
-    "read": Evidence.READ,
-    "played": Evidence.READ,
-    "failed": Evidence.FAILED,
-}
+_BUSINESS = re.compile(r"\d{1,32}")
 
 
 class _Sender:
@@ -72,14 +68,15 @@ class _Sender:
                 where="channel",
                 hint="`clarion channel set NAME --credential token=… --set sender=…` writes them.",
             )
-        version = str(account.options.get("api_version") or VERSION)
-        self._url = URL(f"{account.base_url.rstrip('/')}/{version}/{quote(account.sender)}/messages")
+        self._url = URL(
+            f"{account.base_url.rstrip('/')}/{_version(account)}/{quote(account.sender)}/messages"
+        )
         self._headers = prepared({"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
         self._account = account
         self._http = http
 
     async def send(self, parcel: Parcel) -> Told:
-        if not isinstance(parcel.content, Text | Template):
+        if not isinstance(parcel.content, Carried):
             return other_than("WhatsApp", "text")
         body = orjson.dumps(payload(parcel, parcel.content))
         answer = await asked(self._http, self._account, "POST", self._url, self._headers, body)
@@ -96,31 +93,13 @@ class _Sender:
             known = orjson.loads(answer.body)["data"]
             if not known:
                 return Found(False)
-            return Found(True, known[0].get("id"), _EVIDENCE.get(known[0].get("status"), Evidence.ACCEPTED))
+            return Found(True, known[0].get("id"), EVIDENCE.get(known[0].get("status"), Evidence.ACCEPTED))
         except (NeverSent, Unanswered, ValueError, KeyError, TypeError, AttributeError):
             return None
 
 
-def payload(parcel: Parcel, content: Text | Template) -> dict[str, Any]:
-    """The request's body for one message."""
-    body: dict[str, Any] = {
-        "messaging_product": "whatsapp",
-        "recipient_type": "individual",
-        "biz_opaque_callback_data": parcel.reference,
-    }
-    # A business-scoped user id (since 2026-04) is addressed by `recipient`; a number by `to`.
-    if parcel.address.startswith("+"):
-        body["to"] = parcel.address[1:]
-    else:
-        body["recipient"] = parcel.address
-    if isinstance(content, Text):
-        body |= {"type": "text", "text": {"body": content.body, "preview_url": False}}
-        return body
-    template: dict[str, Any] = {"name": content.name, "language": {"code": content.language}}
-    if content.parameters:
-        parameters = [{"type": "text", "text": value} for value in content.parameters]
-        template["components"] = [{"type": "body", "parameters": parameters}]
-    return body | {"type": "template", "template": template}
+def _version(account: Account) -> str:
+    return str(account.options.get("api_version") or VERSION)
 
 
 def told(answer: Answer) -> Told:
@@ -143,7 +122,9 @@ def told(answer: Answer) -> Told:
 
 
 class WhatsApp:
-    """The provider. Free text is allowed for 24 hours after the person wrote; a template always."""
+    """The provider. Free text, files and replies to tap are allowed for 24 hours after the person wrote; a
+    template always. Options: `business_account_id`, whose templates are then checked when they are called;
+    `look_up`."""
 
     name: ClassVar[str] = "whatsapp"
     base_url: ClassVar[str] = "https://graph.facebook.com"
@@ -151,7 +132,7 @@ class WhatsApp:
     can_look_up: ClassVar[bool] = True  # where the account's option `look_up` says that its service has it
     has_window: ClassVar[bool] = True
     text_limit: ClassVar[int] = 4096
-    kinds: ClassVar[frozenset[str]] = frozenset(("text", "template"))
+    kinds: ClassVar[frozenset[str]] = frozenset(("text", "template", "media", "interactive"))
     credentials: ClassVar[Mapping[str, str]] = meta.CREDENTIALS
     speaks_http: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(rate=80, pair_interval=6.0, pair_burst=45)
@@ -168,62 +149,23 @@ class WhatsApp:
         return meta.challenge(account, call)
 
     def read(self, account: Account, call: Call) -> Sequence[Receipt | Inbound]:
-        return list(_events(orjson.loads(call.body)))
+        return list(events(orjson.loads(call.body), TABLE))
 
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        business = options.get(OPTION)
+        if business is not None and not _BUSINESS.fullmatch(str(business)):
+            raise Invalid(
+                "a business account is known by its number",
+                where=f"config.options.{OPTION}",
+                hint="It stands beside the phone number id in the account's API set-up.",
+            )
 
-def _events(document: Any) -> Iterator[Receipt | Inbound]:
-    try:
-        for entry in document["entry"]:
-            for change in entry["changes"]:
-                value = change["value"]
-                yield from (_receipt(status) for status in value.get("statuses", ()) if _known(status))
-                yield from (_inbound(said) for said in value.get("messages", ()))
-    except (LookupError, TypeError, AttributeError, ArithmeticError, OSError) as error:
-        raise ValueError(f"this is not a WhatsApp webhook: {type(error).__name__} {error}") from error
+    def catalogue(self, options: Mapping[str, Any]) -> str | None:
+        business = options.get(OPTION)
+        return None if business is None else str(business)
 
-
-def _known(status: Mapping[str, Any]) -> bool:
-    return status["status"] in _EVIDENCE
-
-
-def _receipt(status: Mapping[str, Any]) -> Receipt:
-    errors: Sequence[Mapping[str, Any]] = status.get("errors") or ({},)
-    code = errors[0].get("code")
-    return Receipt(
-        evidence=_EVIDENCE[status["status"]],
-        at=_moment(status["timestamp"]),
-        reference=_text_or_none(status.get("biz_opaque_callback_data")),
-        provider_id=_text_or_none(status["id"]),
-        code=None if code is None else str(code),
-        fault=TABLE[code][1] if code in TABLE else None,
-    )
-
-
-def _inbound(said: Mapping[str, Any]) -> Inbound:
-    sender = said.get("from")
-    return Inbound(
-        provider_id=str(said["id"]),
-        scheme="whatsapp",
-        address=f"+{sender}" if sender else str(said["from_user_id"]),
-        text=_words(said),
-        at=_moment(said["timestamp"]),
-    )
-
-
-def _words(said: Mapping[str, Any]) -> str:
-    """What a person wrote or chose: the text, the label of a button, the title of a choice."""
-    answer = said.get("interactive") or {}
-    chosen = answer.get("button_reply") or answer.get("list_reply") or {}
-    words = (said.get("text") or {}).get("body") or (said.get("button") or {}).get("text")
-    return str(words or chosen.get("title") or "")
-
-
-def _text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _moment(seconds: str) -> datetime:
-    return datetime.fromtimestamp(int(seconds), UTC)
+    async def templates(self, account: Account, http: Http) -> Sequence[Kept]:
+        return await listed(account, http, _version(account))
 
 
 provider = WhatsApp()

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any, Literal, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from clarion.errors import ClarionError, Invalid, Problem
 from clarion.sandbox.config import checked
@@ -28,11 +28,19 @@ class FaultBody(_Body):
 
 
 class InboundBody(_Body):
-    """`POST /sandbox/inbound`: a person writes. Without `phone_number_id`, to who last wrote to them."""
+    """`POST /sandbox/inbound`: a person writes, or taps a choice of the last message that had any, by its
+    title or what it brings back. Without `phone_number_id`, to who last wrote to them."""
 
     person: str = Field(min_length=5, max_length=130, alias="from")
-    text: str = Field(max_length=4096)
+    text: str | None = Field(default=None, max_length=4096)
+    tap: str | None = Field(default=None, max_length=256)
     phone_number_id: str | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> InboundBody:
+        if (self.text is None) == (self.tap is None):
+            raise ValueError("give either text or tap")
+        return self
 
 
 class ReceiptBody(_Body):

@@ -53,6 +53,8 @@ class Calls:
         if world.sync and world.journal is not None:
             world.journal.flush()
         raw = dialect.accepted(what, world.record.wamid(row))
+        if what.choices:
+            world.offer(what.number, what.to, row, what.choices)
         if what.callback:
             world.callbacks[row] = what.callback
         elif what.number.callback_url is None and not isinstance(dialect, Pushing):
@@ -98,6 +100,8 @@ class Calls:
         row = self._append(what.to, what.reference, what.text, what.kind, WAITING if late else ACCEPTED,
                            what.number.sender, call=call, told=told)  # fmt: skip
         raw = dialect.accepted(what, self._world.record.wamid(row))
+        if what.choices:
+            self._world.offer(what.number, what.to, row, what.choices)
         if what.callback:
             self._world.callbacks[row] = what.callback
         if call is not None:

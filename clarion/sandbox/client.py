@@ -99,6 +99,12 @@ class SandboxClient:
             self.call("POST", "inbound", {"from": person, "text": text, "phone_number_id": phone_number_id})
         )
 
+    def tap(self, person: str, which: str, phone_number_id: str | None = None) -> dict[str, Any]:
+        """A person taps a choice of the last message that had any, by its title or what it brings back."""
+        return dict(
+            self.call("POST", "inbound", {"from": person, "tap": which, "phone_number_id": phone_number_id})
+        )
+
     def receipt(
         self, status: str, *, wamid: str | None = None, reference: str | None = None, times: int = 1
     ) -> None:

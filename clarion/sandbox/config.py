@@ -52,17 +52,43 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class TemplateButton(_Strict):
+    """A button of a template, as it is listed. An address may end in {{1}}."""
+
+    type: Literal["QUICK_REPLY", "URL", "COPY_CODE", "PHONE_NUMBER"]
+    text: str = Field(min_length=1, max_length=25)
+    url: str | None = None
+
+    @property
+    def takes(self) -> str:
+        """The `sub_type` of what may fill it; empty for nothing."""
+        if self.type == "URL":
+            return "url" if "{{1}}" in (self.url or "") else ""
+        return "" if self.type == "PHONE_NUMBER" else self.type.lower()
+
+    @property
+    def needs(self) -> bool:
+        """Whether it must be filled."""
+        return self.takes in ("url", "copy_code")
+
+
 class Template(_Strict):
-    """One approved template.
+    """One template.
 
     `parameters` counts those of its body; None accepts any count. `body` is what a phone shows, with
-    {{1}}, {{2}} … for them; without it a phone shows the name and the values.
+    {{1}}, {{2}} … for them; without it a phone shows the name and the values. `header` is IMAGE, VIDEO or
+    DOCUMENT, or a text in which {{1}} may stand.
     """
 
     name: str
     language: str
     parameters: int | None = Field(default=None, ge=0, le=1000)
     body: str | None = Field(default=None, max_length=1024)
+    category: Literal["MARKETING", "UTILITY", "AUTHENTICATION"] = "UTILITY"
+    status: Literal["APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED"] = "APPROVED"
+    parameter_format: Literal["POSITIONAL", "NAMED"] = "POSITIONAL"
+    header: str | None = Field(default=None, max_length=60)
+    buttons: list[TemplateButton] = Field(default_factory=list, max_length=10)
 
 
 class PairRate(_Strict):

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import secrets
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 
 from clarion.errors import ClarionError, Invalid, NotFound
+from clarion.sandbox import truth
 from clarion.sandbox.bodies import (
     FaultBody,
     InboundBody,
@@ -31,14 +32,13 @@ from clarion.sandbox.config import merge, parse_config
 from clarion.sandbox.dialect import Told
 from clarion.sandbox.faults import Queued, fault
 from clarion.sandbox.head import Handler, Head, response
-from clarion.sandbox.journal import line_of
 from clarion.sandbox.receipts import Receipts
 from clarion.sandbox.record import STATUSES, Entry
 from clarion.sandbox.server import Exchange, Server
+from clarion.sandbox.truth import digits
 from clarion.sandbox.world import Number, World
 
 PREFIX = "/sandbox/"
-_DUMP_LINES = 500
 
 
 class Control:
@@ -52,8 +52,8 @@ class Control:
         self._routes: dict[tuple[str, str], Handler] = {
             ("GET", "health"): self._plain(lambda _: {"status": "ok", "requests": len(world.record)}),
             ("GET", "record/summary"): self._plain(lambda _: self.summary()),
-            ("GET", "record/people"): self._plain(self._people),
-            ("GET", "record/messages"): self._plain(self._messages),
+            ("GET", "record/people"): self._plain(lambda e: truth.people(world, e)),
+            ("GET", "record/messages"): self._plain(lambda e: truth.messages(world, e)),
             ("GET", "record/dump"): self._dump,
             ("GET", "addresses"): self._plain(lambda _: world.addresses),
             ("GET", "webhooks"): self._plain(lambda _: self._webhooks()),
@@ -82,7 +82,7 @@ class Control:
             return handler
         if name.startswith("phone/") and head.method == "GET":
             person = name.removeprefix("phone/").lstrip("+")
-            return self._plain(lambda _: self._phone(person))
+            return self._plain(lambda _: truth.phone(self._world, person))
         allowed = [method for method, known in self._routes if known == name]
         if allowed:
             refused = problem(405, "method-not-allowed", f"{head.method} is not for this address")
@@ -95,6 +95,7 @@ class Control:
             **self._world.record.summary(),
             "inbound": len(self._world.inbound),
             "lookups": self._world.lookups,
+            "listings": self._world.listings,
             "webhooks": self._webhooks(),
         }
 
@@ -130,54 +131,9 @@ class Control:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    # --- the truth
-
-    def _people(self, exchange: Exchange) -> object:
-        more_than = _whole_number(exchange.head.first("more_than") or "0", "more_than")
-        return {
-            "people": [{"to": name, "shown": n} for name, n in self._world.record.people_shown(more_than)]
-        }
-
-    def _messages(self, exchange: Exchange) -> object:
-        reference, to = exchange.head.first("reference"), exchange.head.first("to")
-        if (reference is None) == (to is None):
-            raise Invalid("ask by reference or by to", where="query", hint="record/dump gives all messages")
-        record = self._world.record
-        found = (
-            record.with_reference(reference) if reference is not None else record.to_person(_digits(to or ""))
-        )
-        return {"messages": [line_of(record, entry) for entry in found]}
-
     def _dump(self, exchange: Exchange) -> None:
         everything = exchange.head.first("all") is not None
-        self._spawn(exchange.stream("application/x-ndjson", self._dump_parts(everything)))
-
-    def _dump_parts(self, everything: bool) -> Iterator[bytes]:
-        lines: list[bytes] = []
-        record = self._world.record
-        for entry in record.entries(stop=len(record)):
-            if everything or entry.outcome == "accepted":
-                lines.append(orjson.dumps(line_of(record, entry)) + b"\n")
-            if len(lines) == _DUMP_LINES:
-                yield b"".join(lines)
-                lines.clear()
-        yield b"".join(lines)
-
-    def _phone(self, person: str) -> object:
-        """What this person's phone shows, oldest first."""
-        record = self._world.record
-        shown = [
-            {"direction": "in", "at": e.accepted_at, "text": e.text, "kind": e.kind, "number": e.sender,
-             "id": record.wamid(e.row), "status": e.status}
-            for e in record.to_person(person)
-            if e.accepted_at is not None and e.status != "failed"
-        ]  # fmt: skip
-        written = [
-            {"direction": "out", "at": m.at, "text": m.text, "kind": "text", "number": m.number, "id": m.id}
-            for m in self._world.inbound
-            if m.person == person
-        ]
-        return {"person": person, "messages": sorted(shown + written, key=lambda m: float(str(m["at"])))}
+        self._spawn(exchange.stream("application/x-ndjson", truth.dump(self._world, everything)))
 
     # --- settings and faults
 
@@ -198,7 +154,7 @@ class Control:
             struck = fault(body.fault, body.parameter)
         except ValueError as error:
             raise Invalid(str(error), where="fault") from error
-        to = None if body.to is None else _digits(body.to)
+        to = None if body.to is None else digits(body.to)
         self._world.faults.add(Queued(struck, body.count, to, body.reference))
         return self._queue()
 
@@ -233,9 +189,14 @@ class Control:
 
     def _inbound(self, exchange: Exchange) -> object:
         body = read(InboundBody, exchange.body)
-        person = _digits(body.person)
+        person = digits(body.person)
         number = self._world.number_for(body.phone_number_id, person)
-        message = self._world.write(number, person, body.text)
+        tapped = body.text is None
+        message = (
+            self._world.tap(number, person, body.tap or "")
+            if tapped
+            else self._world.write(number, person, body.text or "")
+        )
         posted = self._receipts.listened(number)
         if posted:
             self._receipts.hear(number, message)
@@ -279,17 +240,6 @@ class Control:
         except (OSError, TimeoutError) as error:
             return {"verified": False, "status": None, "error": str(error) or "no answer in 10 s"}
         return {"verified": status == 200 and text == challenge, "status": status, "body": text[:200]}
-
-
-def _digits(number: str) -> str:
-    """A number as the record holds it: without + and punctuation. User ids (US.…) stay as they are."""
-    return number if "." in number else "".join(c for c in number if c.isdigit())
-
-
-def _whole_number(text: str, where: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise Invalid(f"{text!r} is no whole number", where=where)
-    return int(text)
 
 
 def _from_elsewhere(head: Head) -> bool:

@@ -14,6 +14,28 @@ if TYPE_CHECKING:
     from clarion.sandbox.calls import Calls
 
 
+class Choice(NamedTuple):
+    """Something that a person may tap below a message: a button, a row of a list, or a template's quick
+    reply. `payload` is what it brings back."""
+
+    kind: str  # "button", "list" or "template"
+    payload: str
+    title: str
+    description: str = ""
+
+
+@dataclass(slots=True)
+class Filled:
+    """A template as a message calls it: how many parameters its body was given, of what type its header's
+    was ("": none), and its buttons' by index: (sub_type, value)."""
+
+    name: str
+    language: str
+    body: int = 0
+    header: str = ""
+    buttons: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Submission:
     """A well-formed request to send one message. `kind` is an index of record.KINDS."""
@@ -24,8 +46,9 @@ class Submission:
     kind: int
     text: str
     given: str  # the recipient as the caller wrote it
-    template: tuple[str, str, int] | None = None  # name, language, number of parameters
+    template: Filled | None = None
     callback: str = ""  # where this message's statuses go, of providers that are told so with each
+    choices: tuple[Choice, ...] = ()  # what the person may tap below it
 
 
 @dataclass(frozen=True, slots=True)

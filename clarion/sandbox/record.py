@@ -31,7 +31,8 @@ FAILED = STATUSES.index("failed")
 # the text lie, hash of the text, number of the receipts' fault, kind, the sending number
 _ROW = struct.Struct("<ddIIIQHQIqBBH")
 _Row = tuple[float, float, int, int, int, int, int, int, int, int, int, int, int]
-KINDS = ("text", "template", "other")
+KINDS = ("text", "template", "other", "media", "interactive")
+MEDIA, INTERACTIVE = KINDS.index("media"), KINDS.index("interactive")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from clarion.errors import Invalid
 from clarion.sandbox.config import Config, PairRate
 from clarion.sandbox.faults import Faults
 from clarion.sandbox.journal import Journal
 from clarion.sandbox.record import Record
+
+if TYPE_CHECKING:
+    from clarion.sandbox.dialect import Choice
 
 WINDOW = 24 * 3600.0
 
@@ -84,13 +88,21 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A message that a person wrote to a sending number. `at` is the sandbox's wall clock, Unix seconds."""
+    """A message that a person wrote to a sending number. `at` is the sandbox's wall clock, Unix seconds.
+
+    Of what they tapped, `kind` and `payload` are those of the `dialect.Choice`, `text` is its title, and
+    `answers` the identifier of the message below which it stood.
+    """
 
     id: str
     number: str
     person: str
     text: str
     at: float
+    kind: str = "text"
+    payload: str = ""
+    description: str = ""
+    answers: str = ""
 
 
 class World:
@@ -103,9 +115,11 @@ class World:
         self.faults = Faults()
         self.inbound: list[Inbound] = []
         self.lookups = 0
+        self.listings = 0  # how often templates were asked for
         self.addresses: dict[str, str] = {}  # where it listens, by protocol
         self.callbacks: dict[int, str] = {}  # where the statuses of single messages go, by row
         self._wrote_at: dict[tuple[str, str], float] = {}
+        self._offered: dict[tuple[str, str], tuple[int, tuple[Choice, ...]]] = {}
         self._numbers: dict[str, Number] = {}
         for kept in journal.inbound if journal else ():
             self._hear(Inbound(**kept))
@@ -158,17 +172,32 @@ class World:
             raise Invalid(f"no sending number {number_id!r} is listed", where="phone_number_id")
         return number
 
-    def write(self, number: Number, person: str, text: str) -> Inbound:
+    def write(self, number: Number, person: str, text: str, **tapped: str) -> Inbound:
         """A person writes: this opens the service window with that number for 24 hours."""
-        message = Inbound(
-            f"wamid.HBgI{self.record.run}{len(self.inbound):08X}", number.id, person, text, self.clock.now()
-        )
+        name = f"wamid.HBgI{self.record.run}{len(self.inbound):08X}"
+        message = Inbound(name, number.id, person, text, self.clock.now(), **tapped)
         self._hear(message)
         if self.journal is not None:
-            self.journal.note(
-                {"id": message.id, "number": number.id, "person": person, "text": text, "at": message.at}
-            )
+            self.journal.note(asdict(message))
         return message
+
+    def offer(self, number: Number, person: str, row: int, choices: tuple[Choice, ...]) -> None:
+        """This person may tap these below the message of that row, the last that they got with any."""
+        self._offered[number.id, person] = (row, choices)
+
+    def tap(self, number: Number, person: str, which: str) -> Inbound:
+        """A person taps a choice, by its title or what it brings back: they write its title. Raises
+        Invalid where the last message with choices has no such one."""
+        row, choices = self._offered.get((number.id, person), (0, ()))
+        found = next((one for one in choices if which in (one.title, one.payload)), None)
+        if found is None:
+            there = ", ".join(repr(one.title) for one in choices)
+            hint = f"they may tap {there}" if there else "no message with choices is on their phone"
+            raise Invalid(f"there is no {which!r} to tap", where="tap", hint=hint)
+        return self.write(
+            number, person, found.title, kind=found.kind, payload=found.payload,
+            description=found.description, answers=self.record.wamid(row),
+        )  # fmt: skip
 
     def window_open(self, number: Number, person: str, now: float) -> bool:
         """Whether this person wrote to this number within the last 24 hours."""
@@ -183,7 +212,8 @@ class World:
         self._wrote_at.clear()
         self._numbers.clear()
         self.callbacks.clear()
-        self.lookups = 0
+        self.lookups = self.listings = 0
+        self._offered.clear()
         if self.journal is not None:
             self.journal.restart()
 

@@ -16,7 +16,7 @@ _STEPS: tuple[LiteralString, ...] = (
     """UPDATE attempt a SET variables = NULL, detail = NULL FROM enrollment e, message m
        WHERE e.subject_id = ANY (%(family)s) AND m.enrollment_id = e.id AND a.message_id = m.id
          AND (a.variables IS NOT NULL OR a.detail IS NOT NULL)""",
-    """UPDATE inbound SET text = '', address = '' WHERE contact_id = ANY (%(family)s)
+    """UPDATE inbound SET text = '', address = '', payload = '' WHERE contact_id = ANY (%(family)s)
          OR (contact_id IS NULL AND address IN (
            SELECT scheme || ':' || value FROM address WHERE contact_id = ANY (%(family)s)))""",
     "DELETE FROM address WHERE contact_id = ANY (%(family)s)",

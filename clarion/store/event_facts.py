@@ -41,7 +41,7 @@ async def inbound(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Row
     """Messages in, except of people who were erased since."""
     found = await rows(
         connection,
-        """SELECT i.id AS inbound_id, i.channel_id, i.contact_id, c.external_id, i.text, i.meaning
+        """SELECT i.id AS inbound_id, i.channel_id, i.contact_id, c.external_id, i.text, i.payload, i.meaning
            FROM inbound i LEFT JOIN contact c ON c.id = i.contact_id
            WHERE i.id = ANY (%s) AND i.address <> ''""",
         (list(ids),),

@@ -16,7 +16,8 @@ from clarion.kit.ids import uuid7
 @dataclass(frozen=True, slots=True)
 class Said:
     """A message in. `urn` is the sender's address, `path` its value; `meaning` is a
-    `domain.consent_words.Meaning`, or empty."""
+    `domain.consent_words.Meaning`, or empty; `payload` is what a reply that they tapped brings back, `also`
+    another value of the same scheme by which the provider knows them."""
 
     provider_id: str
     urn: str
@@ -24,6 +25,8 @@ class Said:
     text: str
     at: datetime
     meaning: str
+    payload: str = ""
+    also: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +44,19 @@ class Heard:
 _HEAR = """
 WITH heard AS (
   INSERT INTO inbound (id, workspace_id, channel_id, contact_id, address, provider_id, text, at,
-    received_at, meaning)
-  SELECT s.id, clarion_workspace(), %(channel)s, c.contact_id, s.urn, s.provider_id, s.text, s.at, %(now)s,
-    s.meaning
+    received_at, meaning, payload)
+  SELECT s.id, clarion_workspace(), %(channel)s, c.contact_id,
+    CASE WHEN c.value = s.also THEN split_part(s.urn, ':', 1) || ':' || s.also ELSE s.urn END,
+    s.provider_id, s.text, s.at, %(now)s, s.meaning, s.payload
   FROM unnest(%(id)b::uuid[], %(urn)b::text[], %(path)b::text[], %(provider)b::text[], %(text)b::text[],
-    %(at)b::timestamptz[], %(meaning)b::text[]) AS s(id, urn, path, provider_id, text, at, meaning)
+    %(at)b::timestamptz[], %(meaning)b::text[], %(payload)b::text[],
+    %(also)b::text[]) AS s(id, urn, path, provider_id, text, at, meaning, payload, also)
   LEFT JOIN LATERAL (
-    SELECT a.contact_id FROM address a
-    WHERE a.workspace_id = clarion_workspace() AND a.value = s.path AND a.scheme = ANY (%(schemes)s)
-    ORDER BY a.status <> 'active', array_position(%(schemes)s, a.scheme), a.id LIMIT 1) c ON true
+    SELECT a.contact_id, a.value FROM address a
+    WHERE a.workspace_id = clarion_workspace() AND a.value = ANY (ARRAY[s.path, s.also])
+      AND a.scheme = ANY (%(schemes)s)
+    ORDER BY a.value <> s.path, a.status <> 'active', array_position(%(schemes)s, a.scheme), a.id
+    LIMIT 1) c ON true
   ON CONFLICT (channel_id, provider_id) DO NOTHING
   RETURNING id, contact_id, address, provider_id, at, meaning
 ), latest AS MATERIALIZED (
@@ -71,7 +78,8 @@ async def hear(
     """Keep messages in; those that were new, in the order in which they were written.
 
     A message told again (the same channel and provider's id) changes nothing. Its writer is the contact
-    who has the address under one of the channel's `schemes`; whoever shares it, the service window of
+    who has the address under one of the channel's `schemes`, or else has what they are known by `also`, which
+    is then the message's address; whoever shares it, the service window of
     all of them is opened, and a pool speaks to them over this channel from now on (`store.routes`).
     """
     async with connection.cursor(row_factory=class_row(Heard)) as cursor:
@@ -88,6 +96,8 @@ async def hear(
                 "text": [s.text for s in said],
                 "at": [s.at for s in said],
                 "meaning": [s.meaning for s in said],
+                "payload": [s.payload for s in said],
+                "also": [s.also for s in said],
             },
             prepare=True,
         )
@@ -129,7 +139,8 @@ async def page(
     """Messages in, newest first, before the given one, optionally of one contact."""
     return await rows(
         connection,
-        """SELECT id, channel_id, contact_id, address, provider_id, text, at, received_at, meaning
+        """SELECT id, channel_id, contact_id, address, provider_id, text, at, received_at, meaning,
+             payload
            FROM inbound
            WHERE workspace_id = clarion_workspace() AND (%(before)s::uuid IS NULL OR id < %(before)s)
              AND (%(contact)s::uuid IS NULL OR contact_id = %(contact)s)

@@ -7,14 +7,17 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
+from clarion.kit.clock import Clock
 from clarion.sandbox.client import SandboxProcess
 from clarion.sandbox.twins.rapidpro import WELCOME, WORKSPACE
 from tests.acceptance.command import Terminal, end, until_said
 
 PATIENCE = 60.0
+SOON = f"{Clock().now() + timedelta(days=30):%Y-%m-%d} 09:00"
 LIST = "name,phone\nAmina,+254712000001\nAbebe,+251911000002\n"
 ROSA = "name,phone\nRosa,+353850000003\n"
 OPTIONS = {"look_up": True, "poll_every": 10, "flows": {"Welcome": WELCOME}}
@@ -89,6 +92,25 @@ def test_a_flow_over_a_channel_that_has_none_is_refused_when_it_is_written(desk:
     )
     assert told.code != 0
     assert "does not carry content of the kind 'flow_start'" in told.err
+
+
+def test_a_flow_that_the_channel_does_not_know_is_refused_before_anybody_is_taken_in(desk: Desk) -> None:
+    desk.terminal.write("biko.csv", "name,phone\nBiko,+254712000009\n")
+    told = desk.terminal.run("send", "--to", "biko.csv", "--channel", "rapid", "--flow", "Welcom")
+    assert told.code != 0
+    assert "the channel 'rapid' knows no flow 'Welcom'" in told.err
+    assert desk.terminal.run("explain", "+254712000009").code != 0
+
+
+def test_a_draft_is_changed_to_start_a_flow_and_shows_what_the_flow_gets(desk: Desk) -> None:
+    desk.terminal.ok(
+        "send", "--to", "list.csv", "--channel", "rapid", "--text", "We close at six", "--name", "Friday",
+        "--at", SOON, "--confirm-similar", "--no-wait",
+    )  # fmt: skip
+    desk.terminal.ok("announcement", "edit", "Friday", "--flow", "Welcome", "--param", "from=Selam")
+    shown = desk.terminal.ok("announcement", "show", "Friday").out
+    assert "flow Welcome" in shown
+    assert "from: Selam" in shown
 
 
 def wait_for(true: Callable[[], bool]) -> None:

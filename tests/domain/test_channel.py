@@ -38,6 +38,7 @@ def test_what_is_not_set_has_the_documented_default() -> None:
         "uniques": None,
         "daily": None,
         "account": None,
+        "prices": None,
     }
     assert all(field.description for field in ChannelConfig.model_fields.values())
 

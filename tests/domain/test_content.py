@@ -11,9 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 from clarion.domain.content import AVAILABLE, Content, Form, TextForm
 from clarion.domain.field import FieldType
 from clarion.domain.refusal import Refusal
+from clarion.domain.rendering import render
 from clarion.domain.said import SaidMail, SaidTemplate, SaidText
 from clarion.domain.sayable import check_content
-from clarion.domain.saying import Chosen, choose, contact_values, render, variables
+from clarion.domain.saying import Chosen, choose, contact_values, variables
 from clarion.domain.template import known_variables
 
 KNOWN = known_variables({"department": FieldType.TEXT, "appointment": FieldType.DATETIME})
@@ -141,7 +142,6 @@ def test_content_is_kept_as_it_was_given() -> None:
 
 
 OTHERS: list[dict[str, Any]] = [
-    {"kind": "media", "media": "image", "url": "https://example.org/a.png"},
     {"kind": "web_call", "url": "https://example.org/hook"},
     {"kind": "questionnaire", "questionnaire": "household"},
 ]

@@ -9,9 +9,10 @@ import pytest
 from clarion.domain.consent_rules import Courtesy, Rules
 from clarion.domain.consent_words import BUILT_IN, Meaning
 from clarion.domain.courtesy import DEFAULTS, STEPS, content
+from clarion.domain.rendering import render
 from clarion.domain.said import SaidText
 from clarion.domain.sayable import check_content
-from clarion.domain.saying import Chosen, choose, render
+from clarion.domain.saying import Chosen, choose
 from clarion.errors import Invalid
 
 LANGUAGES = sorted({one.language for one in BUILT_IN})

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from clarion.cli.saying import content_of
+from clarion.cli.saying import Words, content_of
 from clarion.domain.campaign import similarity_text
 from clarion.domain.content import Content
 from clarion.domain.field import FieldType
 from clarion.domain.refusal import Refusal
+from clarion.domain.rendering import render
 from clarion.domain.said import SaidFlowStart
 from clarion.domain.sayable import check_content
-from clarion.domain.saying import render, variables
+from clarion.domain.saying import variables
 from clarion.domain.template import known_variables
 from clarion.errors import Invalid
 
@@ -103,8 +104,27 @@ def test_starts_are_compared_by_their_flow_and_values() -> None:
 
 
 def test_a_command_line_names_a_flow_and_its_parameters() -> None:
-    said = content_of(None, None, ("visit={{ contact.appointment }}",), "en", flow="Welcome")
+    said = content_of(Words(flow="Welcome", parameters=("visit={{ contact.appointment }}",)))
     assert said == start("Welcome", visit="{{ contact.appointment }}")
-    for text, params in (("Hello", ()), (None, ("visit",)), (None, ("clarion=x",))):
-        with pytest.raises(Invalid):
-            content_of(text, None, params, "en", flow="Welcome")
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (Words(flow="Welcome", text="Hello"), "says nothing else"),
+        (Words(flow="Welcome", buttons=("yes=Yes",)), "says nothing else"),
+        (Words(flow="Welcome", header="July"), "says nothing else"),
+        (Words(flow="Welcome", template="payday"), "says nothing else"),
+        (Words(flow="Welcome", parameters=("visit",)), "KEY=VALUE"),
+        (Words(flow="Welcome", parameters=("clarion=x",)), "`clarion` is ours"),
+    ],
+)
+def test_what_a_command_line_cannot_say_of_a_flow_is_refused(words: Words, what: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        content_of(words)
+    assert what in refused.value.what
+
+
+def test_a_command_line_that_names_a_flow_says_something() -> None:
+    assert Words().nothing
+    assert not Words(flow="Welcome").nothing

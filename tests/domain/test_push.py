@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from clarion.domain.content import Content
 from clarion.domain.field import FieldType
 from clarion.domain.refusal import Refusal
+from clarion.domain.rendering import render
 from clarion.domain.said import SaidPush, SaidText
 from clarion.domain.sayable import check_content
-from clarion.domain.saying import render, variables
+from clarion.domain.saying import variables
 from clarion.domain.template import known_variables
 
 KNOWN = known_variables({"appointment": FieldType.TEXT})

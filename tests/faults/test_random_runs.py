@@ -31,7 +31,6 @@ def test_nobody_hears_it_twice_and_nobody_is_lost(worlds: list[World], seeds: ra
 
 
 @pytest.mark.nightly
-@pytest.mark.apart
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seeds", _seeds(FEW, MANY - FEW), ids=str)
 def test_nobody_hears_it_twice_and_nobody_is_lost_all_night(worlds: list[World], seeds: range) -> None:

@@ -94,4 +94,4 @@ async def test_what_people_write_comes_in_over_the_wire(provided: Provided) -> N
         (f"whatsapp:{ROSA}", "STOP", "stop"),
         (f"whatsapp:{AMINA}", "Are you well?", ""),
     ]
-    assert await provided.consent() == [("out", "reply")]
+    assert await provided.consent() == [("out", "reply")] * 2  # by number, and by the user id told with it

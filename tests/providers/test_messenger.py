@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from clarion.domain.content import MediaForm
 from clarion.errors import Misconfigured
 from clarion.kit.http import Http
 from clarion.providers import registry
@@ -21,6 +22,7 @@ from clarion.providers.contract import (
     Evidence,
     Fault,
     Inbound,
+    Media,
     Parcel,
     Receipt,
     Template,
@@ -77,6 +79,33 @@ async def test_the_request_is_exactly_this(http: Http, label: str) -> None:
     message = {"text": text, "metadata": REFERENCE}
     assert json.loads(request.body) == {"recipient": {"id": PSID}, "message": message, **fields}
     assert told == Told(Answered.ACCEPTED, provider_id="m_1")
+
+
+@pytest.mark.parametrize(
+    ("media", "type"), [("image", "image"), ("video", "video"), ("audio", "audio"), ("document", "file")]
+)
+async def test_a_file_is_an_attachment_that_carries_our_reference(http: Http, media: str, type: str) -> None:
+    file = Media(media, "https://files.example/a")
+    told, server = await send(http, ACCEPTED, replace(HELLO, content=file))
+    assert json.loads(server.requests[0].body) == {
+        "recipient": {"id": PSID}, "messaging_type": "UPDATE",
+        "message": {
+            "metadata": REFERENCE,
+            "attachment": {"type": type, "payload": {"url": "https://files.example/a", "is_reusable": False}},
+        },
+    }  # fmt: skip
+    assert told.answered is Answered.ACCEPTED
+
+
+async def test_a_file_with_a_caption_would_be_two_messages_and_is_not_sent(http: Http) -> None:
+    file = Media("image", "https://files.example/a.png", "The plan")
+    told, server = await send(http, ACCEPTED, replace(HELLO, content=file))
+    assert (told.answered, told.fault, server.requests) == (Answered.LATER, Fault.CONTENT, [])
+    form = MediaForm(kind="media", media="image", url="https://files.example/a.png", caption="The plan")
+    refusal = registry.objection(MESSENGER, form)
+    assert refusal is not None
+    assert "no caption on Messenger" in refusal.what
+    assert registry.objection(MESSENGER, form.model_copy(update={"caption": None})) is None
 
 
 async def test_the_version_of_the_protocol_is_a_setting(http: Http) -> None:
@@ -207,13 +236,13 @@ EVENTS: dict[str, tuple[dict[str, Any], list[Receipt | Inbound]]] = {
         [Inbound("m_3", "messenger", PSID, "STOP & ሰላም", AT)]),
     "a quick reply": (
         FROM_AMINA | {"message": {"mid": "m_3", "text": "Yes", "quick_reply": {"payload": "p"}}},
-        [Inbound("m_3", "messenger", PSID, "Yes", AT)]),
+        [Inbound("m_3", "messenger", PSID, "Yes", AT, payload="p")]),
     "a picture": (
         FROM_AMINA | {"message": {"mid": "m_3", "attachments": [{"type": "image"}]}},
         [Inbound("m_3", "messenger", PSID, "", AT)]),
     "a button": (
         FROM_AMINA | {"postback": {"mid": "m_4", "title": "Stop", "payload": "p"}},
-        [Inbound("m_4", "messenger", PSID, "Stop", AT)]),
+        [Inbound("m_4", "messenger", PSID, "Stop", AT, payload="p")]),
 }  # fmt: skip
 
 

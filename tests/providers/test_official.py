@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clarion.domain.part import Button, Menu
+from clarion.domain.said import SaidButton
 from clarion.kit.http import Http
 from clarion.providers import registry
-from clarion.providers.contract import Account, Call, Parcel, Text
+from clarion.providers.contract import Account, Call, Inbound, Interactive, Parcel, Template, Text
 from clarion.sandbox.client import SandboxProcess
 from clarion.sandbox.twins.twilio import TWIN as TWILIO_TWIN
 from clarion.sandbox.twins.whatsapp import TWIN as WHATSAPP_TWIN
@@ -73,6 +75,54 @@ async def test_twilios_validator_takes_what_the_sandbox_signs(
         form = dict(parse_qsl(call.body.decode(), keep_blank_values=True))
         assert validator.validate(call.url, form, call.headers["x-twilio-signature"])
         assert not validator.validate(call.url, form | {"Body": "x"}, call.headers["x-twilio-signature"])
+
+
+MENU = Menu.model_validate(
+    {"label": "Days", "sections": [{"rows": [{"id": "mo", "title": "Monday", "description": "From nine"}]}]}
+)
+TAPPED: dict[str, tuple[Template | Interactive, str, tuple[str, str]]] = {
+    "a button": (Interactive("Come?", buttons=(Button(id="y-1", title="Yes"),)), "Yes", ("Yes", "y-1")),
+    "a row": (Interactive("When?", menu=MENU), "mo", ("Monday", "mo")),
+    "a template's quick reply": (
+        Template("payday", "en", (), None, (SaidButton(0, "quick_reply", "p-7"),)), "Thanks",
+        ("Thanks", "p-7"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("label", TAPPED)
+@pytest.mark.parametrize("person", ["+254712000001", "US.13491208655302741918"])
+async def test_pywa_and_we_read_the_same_of_what_a_person_taps(
+    sandbox: SandboxProcess, hook: Hook, http: Http, label: str, person: str
+) -> None:
+    content, which, (title, payload) = TAPPED[label]
+    quick = {"type": "QUICK_REPLY", "text": "Thanks"}
+    known = [{"name": "payday", "language": "en", "parameters": 0, "buttons": [quick]}]
+    await asyncio.to_thread(sandbox.configure, templates=known, receipts={"mode": "none"})
+    example = WHATSAPP_TWIN.example
+    account = Account(sandbox.url, example.sender, example.credentials, example.options, hook=hook.url)
+    hook.provider, hook.account = registry.get("whatsapp"), account
+    await asyncio.to_thread(sandbox.configure, numbers={example.sender: {"callback_url": hook.url}})
+    sent = await hook.provider.sender(account, http).send(Parcel(REFERENCE, "whatsapp", person, content))
+    assert sent.provider_id, sent
+    await asyncio.to_thread(sandbox.tap, person, which, example.sender)
+    await asyncio.to_thread(sandbox.wait_for_webhooks)
+    (ours,) = hook.heard()
+    assert isinstance(ours, Inbound)
+    assert (ours.address, ours.text, ours.payload) == (person, title, payload)
+    heard: list[Any] = []
+    client = pywa.WhatsApp(
+        phone_id=example.sender, token="t", server=None, verify_token="v",
+        app_secret=example.credentials["app_secret"],
+    )  # fmt: skip
+    client.on_callback_button()(lambda _, tapped: heard.append(tapped))
+    client.on_callback_selection()(lambda _, tapped: heard.append(tapped))
+    for call in hook.calls:
+        client.webhook_update_handler(call.body)
+    (theirs,) = heard
+    assert (theirs.title, theirs.data, theirs.id) == (title, payload, ours.provider_id)
+    assert theirs.reply_to_message.id == sent.provider_id
+    assert theirs.from_user.wa_id == (None if person.startswith("US.") else person[1:])
 
 
 @pytest.mark.parametrize("person", ["+254712000001", "US.13491208655302741918"])

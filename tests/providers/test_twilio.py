@@ -14,7 +14,7 @@ import pytest
 from clarion.errors import Misconfigured
 from clarion.kit.http import Http
 from clarion.providers import registry
-from clarion.providers.contract import Account, Answered, Fault, Parcel, Template, Text, Told
+from clarion.providers.contract import Account, Answered, Fault, Media, Parcel, Template, Text, Told
 from tests.kit.wire import Line, Wire, always, answer, wire
 
 TWILIO = registry.get("twilio")
@@ -70,6 +70,15 @@ REQUESTS: dict[str, tuple[Parcel, dict[str, Any], list[tuple[str, str]]]] = {
         replace(HELLO, content=Text("ሰላም & \"አበበ\"=+ 🎉\n")), {},
         [("From", "+15005550006"), ("Body", "ሰላም & \"አበበ\"=+ 🎉\n"), CALLBACK],
     ),
+    "a picture with its caption": (
+        replace(HELLO, content=Media("image", "https://files.example/a.png", "Amina, the plan")), {},
+        [("From", "+15005550006"), ("Body", "Amina, the plan"), ("MediaUrl", "https://files.example/a.png"),
+         CALLBACK],
+    ),
+    "a document without a word": (
+        replace(HELLO, content=Media("document", "https://files.example/a.pdf", filename="plan.pdf")), {},
+        [("From", "+15005550006"), ("MediaUrl", "https://files.example/a.pdf"), CALLBACK],
+    ),
     "without a public address": (
         HELLO, {"hook": ""}, [("From", "+15005550006"), ("Body", "Habari, Amina")],
     ),
@@ -124,7 +133,7 @@ CODES: list[tuple[int, int, Answered, Fault]] = [
     *((code, 400, REFUSED, Fault.PERSON) for code in (21211, 21265, 21408, 21612, 21614, 21635)),
     *((code, 400, REFUSED, Fault.PERSON) for code in (30003, 30004, 30005, 30006, 63016, 63024)),
     (21610, 400, REFUSED, Fault.OPTED_OUT),
-    *((code, 400, LATER, Fault.CONTENT) for code in (21602, 21617, 21619, 21658)),
+    *((code, 400, LATER, Fault.CONTENT) for code in (21602, 21617, 21619, 21620, 21658, 11751)),
     (20003, 401, LATER, Fault.ACCOUNT),
     (20404, 404, LATER, Fault.ACCOUNT),
     *((code, 403, LATER, Fault.ACCOUNT) for code in (10001, 20005, 30002)),

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from clarion.domain.part import Attachment, Button, Menu
+from clarion.domain.said import SaidButton
 from clarion.errors import Misconfigured
 from clarion.kit.http import Http
 from clarion.providers import registry
@@ -18,6 +20,8 @@ from clarion.providers.contract import (
     Evidence,
     Fault,
     Found,
+    Interactive,
+    Media,
     Parcel,
     Template,
     Text,
@@ -69,6 +73,16 @@ async def send(http: Http, reply: bytes, parcel: Parcel = HELLO, **options: Any)
 
 # --- the request
 
+PICTURE = Attachment(media="image", url="https://files.example/a.png")
+YES, NO = Button(id="yes", title="Yes"), Button(id="no", title="No")
+DAYS = Menu.model_validate({
+    "label": "Choose a day",
+    "sections": [
+        {"title": "This week", "rows": [
+            {"id": "mo", "title": "Monday", "description": "From nine"}, {"id": "tu", "title": "Tuesday"}]},
+        {"title": "Later", "rows": [{"id": "none", "title": "None of these"}]},
+    ],
+})  # fmt: skip
 PARCELS = {
     "text": (
         HELLO,
@@ -94,6 +108,106 @@ PARCELS = {
                 "components": [{"type": "body", "parameters": [
                     {"type": "text", "text": "Amina"}, {"type": "text", "text": "31 July"}]}],
             },
+        },
+    ),
+    "template with a picture above": (
+        replace(HELLO, content=Template("payday", "en", ("Amina",), PICTURE)),
+        {
+            "to": "254712000001", "type": "template",
+            "template": {
+                "name": "payday", "language": {"code": "en"},
+                "components": [
+                    {"type": "header", "parameters": [
+                        {"type": "image", "image": {"link": "https://files.example/a.png"}}]},
+                    {"type": "body", "parameters": [{"type": "text", "text": "Amina"}]},
+                ],
+            },
+        },
+    ),
+    "template with a line above and buttons": (
+        replace(HELLO, content=Template("payday", "en", (), "Amina", (
+            SaidButton(0, "quick_reply", "seen-7"), SaidButton(1, "url", "july?x=1"),
+            SaidButton(2, "copy_code", "SAVE25")))),
+        {
+            "to": "254712000001", "type": "template",
+            "template": {
+                "name": "payday", "language": {"code": "en"},
+                "components": [
+                    {"type": "header", "parameters": [{"type": "text", "text": "Amina"}]},
+                    {"type": "button", "sub_type": "quick_reply", "index": "0",
+                     "parameters": [{"type": "payload", "payload": "seen-7"}]},
+                    {"type": "button", "sub_type": "url", "index": "1",
+                     "parameters": [{"type": "text", "text": "july?x=1"}]},
+                    {"type": "button", "sub_type": "copy_code", "index": "2",
+                     "parameters": [{"type": "coupon_code", "coupon_code": "SAVE25"}]},
+                ],
+            },
+        },
+    ),
+    "a picture with its caption": (
+        replace(HELLO, content=Media("image", "https://files.example/a.png", "Amina, ሰላም")),
+        {
+            "to": "254712000001", "type": "image",
+            "image": {"link": "https://files.example/a.png", "caption": "Amina, ሰላም"},
+        },
+    ),
+    "a film": (
+        replace(HELLO, content=Media("video", "https://files.example/a.mp4")),
+        {"to": "254712000001", "type": "video", "video": {"link": "https://files.example/a.mp4"}},
+    ),
+    "a recording": (
+        replace(HELLO, content=Media("audio", "https://files.example/a.ogg")),
+        {"to": "254712000001", "type": "audio", "audio": {"link": "https://files.example/a.ogg"}},
+    ),
+    "a document with its name": (
+        replace(HELLO, content=Media("document", "https://files.example/1", "The plan", "plan.pdf")),
+        {
+            "to": "254712000001", "type": "document",
+            "document": {"link": "https://files.example/1", "filename": "plan.pdf", "caption": "The plan"},
+        },
+    ),
+    "buttons": (
+        replace(HELLO, content=Interactive("Come on Monday?", buttons=(YES, NO))),
+        {
+            "to": "254712000001", "type": "interactive",
+            "interactive": {
+                "type": "button", "body": {"text": "Come on Monday?"},
+                "action": {"buttons": [
+                    {"type": "reply", "reply": {"id": "yes", "title": "Yes"}},
+                    {"type": "reply", "reply": {"id": "no", "title": "No"}}]},
+            },
+        },
+    ),
+    "buttons below a picture": (
+        replace(HELLO, content=Interactive("Come?", PICTURE, "Selam clinic", (YES,))),
+        {
+            "to": "254712000001", "type": "interactive",
+            "interactive": {
+                "type": "button", "body": {"text": "Come?"}, "footer": {"text": "Selam clinic"},
+                "header": {"type": "image", "image": {"link": "https://files.example/a.png"}},
+                "action": {"buttons": [{"type": "reply", "reply": {"id": "yes", "title": "Yes"}}]},
+            },
+        },
+    ),
+    "a menu": (
+        replace(HELLO, content=Interactive("When?", "Visit", menu=DAYS)),
+        {
+            "to": "254712000001", "type": "interactive",
+            "interactive": {
+                "type": "list", "header": {"type": "text", "text": "Visit"}, "body": {"text": "When?"},
+                "action": {"button": "Choose a day", "sections": [
+                    {"title": "This week", "rows": [
+                        {"id": "mo", "title": "Monday", "description": "From nine"},
+                        {"id": "tu", "title": "Tuesday"}]},
+                    {"title": "Later", "rows": [{"id": "none", "title": "None of these"}]}]},
+            },
+        },
+    ),
+    "a picture to a person without a number": (
+        replace(HELLO, address="US.13491208655302741918", content=Media("image", "https://files.example/a")),
+        {
+            "recipient": "US.13491208655302741918", "type": "image",
+            "image": {"link": "https://files.example/a"},
         },
     ),
     "a number known as a telephone": (

@@ -167,26 +167,30 @@ def said(**more: Any) -> dict[str, Any]:
     return {"from": "254712000001", "id": "wamid.2", "timestamp": str(int(AT.timestamp())), **more}
 
 
-WRITTEN: dict[str, tuple[dict[str, Any], str]] = {
-    "text": (said(type="text", text={"body": "STOP"}), "STOP"),
-    "a template's button": (said(type="button", button={"text": "Stop", "payload": "p"}), "Stop"),
-    "a button": (
-        said(type="interactive", interactive={"type": "button_reply", "button_reply": {"title": "Yes"}}),
-        "Yes",
-    ),
+def chosen(kind: str, **reply: str) -> dict[str, Any]:
+    return said(type="interactive", interactive={"type": kind, kind: reply})
+
+
+WRITTEN: dict[str, tuple[dict[str, Any], str, str]] = {
+    "text": (said(type="text", text={"body": "STOP"}), "STOP", ""),
+    "a template's button": (said(type="button", button={"text": "Stop", "payload": "p"}), "Stop", "p"),
+    "a template's button that was given nothing": (said(type="button", button={"text": "Stop"}), "Stop", ""),
+    "a button": (chosen("button_reply", id="yes-1", title="Yes"), "Yes", "yes-1"),
     "a choice": (
-        said(type="interactive", interactive={"type": "list_reply", "list_reply": {"title": "Monday"}}),
-        "Monday",
+        chosen("list_reply", id="mo", title="Monday", description="From nine"), "Monday", "mo",
     ),
-    "a picture": (said(type="image", image={"id": "1"}), ""),
-}
+    "a reply without an id": (chosen("button_reply", title="Yes"), "Yes", ""),
+    "a picture": (said(type="image", image={"id": "1"}), "", ""),
+    "a picture with a caption": (said(type="image", image={"id": "1", "caption": "stop"}), "stop", ""),
+    "a recording": (said(type="audio", audio={"id": "1", "voice": True}), "", ""),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("label", WRITTEN)
-def test_what_a_person_writes_is_this_message(label: str) -> None:
-    written, words = WRITTEN[label]
+def test_what_a_person_writes_or_taps_is_this_message(label: str) -> None:
+    written, words, payload = WRITTEN[label]
     (found,) = read(webhook(contacts=[], messages=[written]))
-    assert found == Inbound("wamid.2", "whatsapp", "+254712000001", words, AT)
+    assert found == Inbound("wamid.2", "whatsapp", "+254712000001", words, AT, payload=payload)
 
 
 def test_a_person_without_a_number_writes_under_their_user_id() -> None:
@@ -195,6 +199,12 @@ def test_a_person_without_a_number_writes_under_their_user_id() -> None:
     (found,) = read(webhook(messages=[written]))
     assert isinstance(found, Inbound)
     assert found.address == "US.1349"
+
+
+def test_of_who_shows_a_number_the_user_id_is_told_too() -> None:
+    (found,) = read(webhook(messages=[said(from_user_id="US.1349", type="text", text={"body": "hello"})]))
+    assert isinstance(found, Inbound)
+    assert (found.address, found.also) == ("+254712000001", "US.1349")
 
 
 def test_many_of_both_come_in_their_order() -> None:

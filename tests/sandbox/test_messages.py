@@ -76,7 +76,7 @@ def test_a_number_that_is_not_listed_does_not_exist_when_only_listed_ones_do(san
         (text_to(AMINA, "x" * 4097), 100),
         (text_to(AMINA, reference="r" * 513), 100),
         (text_to(AMINA) | {"type": "fax"}, 131051),
-        (text_to(AMINA) | {"type": "image"}, 131051),
+        (text_to(AMINA) | {"type": "image"}, 131008),
         (text_to(AMINA) | {"type": "template"}, 131008),
         (text_to(AMINA) | {"type": "template", "template": {"name": "welcome"}}, 131008),
         (text_to(AMINA) | {"type": "template", "template": COMPONENTS_ARE_NO_LIST}, 132012),

@@ -190,6 +190,10 @@ class Replayer:
             told = Told(Answered.UNKNOWN)
         finally:
             again.end()
+        if told.answered is Answered.UNKNOWN and not again.left:  # it was too late while it was connected
+            again.never_began()
+            self._put_off(call.attempt_id, 0.0)
+            return False
         tried = Try(call.attempt_id, call.waiting.tries, call.waiting.expires_at)
         judgement = judge(told, tried, self.channel.config, self.shared.clock.now(), random.random())  # noqa: S311
         self.breaker.heard(judgement.verdict, told, self.shared.clock.monotonic())
@@ -204,7 +208,7 @@ class Replayer:
     def _put_off(self, attempt_id: UUID, wished: float) -> None:
         """Ask about it again later, and not sooner than the provider wishes (seconds)."""
         times, _ = self._asked.get(attempt_id, (0, 0.0))
-        wait = max(wished, min(LONGEST, EVERY * 2**times))
+        wait = max(wished, min(LONGEST, self.channel.config.backoff_cap, EVERY * 2**times))
         self._asked[attempt_id] = times + 1, self.shared.clock.monotonic() + wait
 
     async def _settle(self, call: Call, judgement: Judgement) -> None:

@@ -34,6 +34,7 @@ class Heeding:
     rules: Rules
     _taken: dict[str, Understood] = field(default_factory=dict)  # by the provider's identifier
     _answered: set[str] = field(default_factory=set)  # by the provider itself
+    _names: dict[str, tuple[str, str]] = field(default_factory=dict)  # URNs of whom it knows by two
 
     @classmethod
     async def of(cls, connection: Connection, channel_id: UUID, provider: Provider) -> Self:
@@ -52,6 +53,9 @@ class Heeding:
                 taken = Understood(Meaning(one.meaning), taken.language if taken else None)
             if taken is not None:
                 self._taken[one.provider_id] = taken
+                if one.also:
+                    scheme = one.urn.partition(":")[0]
+                    self._names[one.provider_id] = (one.urn, f"{scheme}:{one.also}")
             told.append(replace(one, meaning=taken.meaning.value if taken else ""))
         return told
 
@@ -68,14 +72,16 @@ class Heeding:
         meaning = Meaning(one.meaning)
         if meaning is Meaning.HELP:
             return meaning
-        key = consent_hash(bytes(self.home["pepper"]), address_from_urn(one.urn))
+        names = dict.fromkeys((one.urn, *self._names.get(one.provider_id, ())))
+        keys = [consent_hash(bytes(self.home["pepper"]), address_from_urn(name)) for name in names]
+        key = keys[0]
         if meaning is Meaning.YES and not await consent.is_out(connection, key):
             return None  # an answer to something else
         state = "out" if meaning is Meaning.STOP else "in"
         if not await inbound.is_news(connection, key, state, one.at):
             return None
         change = consent.opt_out if state == "out" else consent.opt_in
-        changed = await change(connection, [key], one.at, how="reply", by=str(one.contact_id or ""))
+        changed = await change(connection, keys, one.at, how="reply", by=str(one.contact_id or ""))
         return None if not changed else Meaning.STOP if state == "out" else Meaning.START
 
     async def _answer(

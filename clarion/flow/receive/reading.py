@@ -26,6 +26,7 @@ from clarion.store.inbox import Waiting
 from clarion.store.receipt import Said
 
 _LONGEST_CODE = 100
+_LONGEST_PAYLOAD = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,11 @@ class Batch:
             events = provider.read(account, call_of(account, waiting))
             receipts = [(e, self._receipt(e, came, now)) for e in events if isinstance(e, Receipt)]
             heard = [_inbound(event, came, now) for event in events if isinstance(event, Inbound)]
-            out = [(_address(e), min(e.at or came, now)) for e in events if isinstance(e, OptOut)]
+            out = [
+                (_address(e.scheme, e.address), min(e.at or came, now))
+                for e in events
+                if isinstance(e, OptOut)
+            ]
         except Exception as error:  # a provider's file that fails must not stop the inbox
             self.counts["unreadable"] += 1
             told = fit(str(error))[:500] if isinstance(error, ValueError) else ""
@@ -140,7 +145,7 @@ def call_of(account: Account, waiting: Waiting) -> Call:
 
 
 def _inbound(said: Inbound, came: datetime, now: datetime) -> inbound.Said:
-    address = _address(said)
+    address = _address(said.scheme, said.address)
     text = fit(said.text)
     return inbound.Said(
         provider_id=alias.key(fit(said.provider_id)),
@@ -149,11 +154,13 @@ def _inbound(said: Inbound, came: datetime, now: datetime) -> inbound.Said:
         text=text,
         at=min(said.at or came, now),
         meaning=said.meaning.value if isinstance(said.meaning, Meaning) else "",
+        payload=fit(said.payload)[:_LONGEST_PAYLOAD],
+        also=_address(said.scheme, said.also).path if said.also else "",
     )
 
 
-def _address(said: Inbound | OptOut) -> Address:
+def _address(scheme: str, told: str) -> Address:
     """In its only spelling; what cannot be read is kept as it was told."""
-    spelled = fit(said.address)
-    read = parse_address(spelled, said.scheme)
-    return Address(said.scheme, spelled) if isinstance(read, Refusal) else read
+    spelled = fit(told)
+    read = parse_address(spelled, scheme)
+    return Address(scheme, spelled) if isinstance(read, Refusal) else read

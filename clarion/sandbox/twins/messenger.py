@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import orjson
@@ -17,7 +17,7 @@ import orjson
 from clarion.sandbox.calls import Calls
 from clarion.sandbox.dialect import Example, Refusal, Submission, Told, Webhook
 from clarion.sandbox.head import Handler, Head, response
-from clarion.sandbox.record import STATUSES
+from clarion.sandbox.record import MEDIA, STATUSES
 from clarion.sandbox.server import Exchange
 from clarion.sandbox.world import Inbound, Number, World
 
@@ -71,14 +71,20 @@ class Messenger:
         try:
             said = orjson.loads(exchange.body)
             to, message = said["recipient"]["id"], said["message"]
-            text, metadata = message["text"], message.get("metadata", "")
+            text, metadata = message.get("text"), message.get("metadata", "")
+            file = _file(message["attachment"]) if text is None else None
             kind, tag = said["messaging_type"], said.get("tag", "")
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             return calls.invalid(self, Refusal(100), sender=number.sender)
-        fitting = isinstance(text, str) and 0 < len(text) <= MAX_TEXT and len(metadata) <= MAX_METADATA
-        if not fitting or kind not in ("RESPONSE", "UPDATE", "MESSAGE_TAG"):
+        fitting = isinstance(text, str) and 0 < len(text) <= MAX_TEXT and "attachment" not in message
+        if (
+            not (fitting or file)
+            or len(metadata) > MAX_METADATA
+            or kind not in ("RESPONSE", "UPDATE", "MESSAGE_TAG")
+        ):
             return calls.invalid(self, Refusal(100), to, metadata, sender=number.sender)
-        return calls.submit(exchange, self, Submission(number, to, metadata, 0, text, tag))
+        shown = Submission(number, to, metadata, MEDIA if file else 0, file or text, tag)
+        return calls.submit(exchange, self, shown)
 
     # --- words
 
@@ -145,6 +151,13 @@ class Messenger:
                 return [{"sender": person, "recipient": page, "timestamp": at, "read": {"watermark": at}}]
             case _:
                 return []  # Messenger tells no failures
+
+
+def _file(attachment: Mapping[str, Any]) -> str | None:
+    """What the phone shows of a file at an address; None of one that Messenger does not take."""
+    url, kind = attachment["payload"]["url"], attachment["type"]
+    known = kind in ("image", "video", "audio", "file") and isinstance(url, str)
+    return f"[{kind} {url}]" if known and url.startswith(("http://", "https://")) else None
 
 
 def _webhook(number: Number, messaging: list[dict[str, Any]]) -> Webhook | None:

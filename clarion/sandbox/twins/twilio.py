@@ -23,7 +23,7 @@ import orjson
 from clarion.sandbox.calls import Calls
 from clarion.sandbox.dialect import Example, Refusal, Submission, Told, Webhook
 from clarion.sandbox.head import Handler, Head, basic_login, response
-from clarion.sandbox.record import FAILED, STATUSES
+from clarion.sandbox.record import FAILED, MEDIA, STATUSES
 from clarion.sandbox.server import Exchange
 from clarion.sandbox.world import Inbound, Number, World
 
@@ -43,6 +43,7 @@ CODES: dict[int, tuple[int, str]] = {
     21610: (400, "Attempt to send to unsubscribed recipient"),
     21611: (429, "This 'From' number has exceeded the maximum number of queued messages"),
     21614: (400, "'To' number is not a valid mobile number"),
+    21620: (400, "Invalid media URL(s)"),
     21617: (400, "The concatenated message body exceeds the 1600 character limit"),
 }
 _PERMANENT, _UNDELIVERED = 21614, 30005
@@ -96,8 +97,11 @@ class Twilio:
         if wrong:
             return calls.invalid(self, Refusal(wrong), to, reference, sender=number.sender)
         callback = form.get("StatusCallback", "")
+        kind, shown = 0, form.get("Body", "")
+        if file := form.get("MediaUrl"):
+            kind, shown = MEDIA, f"[media {file}] {shown}".rstrip()
         return calls.submit(
-            exchange, self, Submission(number, to, reference, 0, form["Body"], form["To"], callback=callback)
+            exchange, self, Submission(number, to, reference, kind, shown, form["To"], callback=callback)
         )
 
     # --- words
@@ -134,7 +138,7 @@ class Twilio:
             "error_message": None,
             "from": None if service else submission.number.id,
             "messaging_service_sid": submission.number.id if service else None,
-            "num_media": "0",
+            "num_media": "1" if submission.kind == MEDIA else "0",
             "num_segments": "0" if service else "1",
             "sid": _sid(wamid),
             "status": "accepted" if service else "queued",
@@ -215,10 +219,12 @@ def _wrong(form: dict[str, str]) -> int:
     """The code of what is wrong with a request, 0 for nothing."""
     if not _NUMBER.fullmatch(form.get("To", "")):
         return 21211
-    if not form.get("Body"):
+    if not form.get("Body") and not form.get("MediaUrl"):
         return 21602
-    if len(form["Body"]) > MAX_TEXT:
+    if len(form.get("Body", "")) > MAX_TEXT:
         return 21617
+    if "MediaUrl" in form and not form["MediaUrl"].startswith(("http://", "https://")):
+        return 21620
     callback = form.get("StatusCallback")
     if callback is None:
         return 0

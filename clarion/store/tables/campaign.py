@@ -52,6 +52,27 @@ channel = table(
     Index("channel_account", "account_id", postgresql_where=text("account_id IS NOT NULL")),
 )
 
+catalogue = table(
+    "catalogue",
+    uuid("channel_id", key=True),
+    owner(),
+    words("source"),
+    moment("read_at", null=True),
+    moment("tried_at"),
+    words("problem", default=""),
+)
+
+template = table(
+    "template",
+    owner(),
+    uuid("channel_id", key=True),
+    words("name", key=True),
+    words("language", key=True),
+    words("category"),
+    words("status"),
+    document("shape"),
+)
+
 pool = table(
     "pool",
     identifier(),

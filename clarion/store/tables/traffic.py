@@ -87,6 +87,7 @@ inbound = table(
     moment("at"),
     moment("received_at"),
     words("meaning", default=""),
+    words("payload", default=""),
     UniqueConstraint("channel_id", "provider_id"),
     Index("inbound_contact", "contact_id", "id"),
     Index("inbound_page", "workspace_id", "id"),

@@ -1,14 +1,14 @@
 """Channels whose provider calls nobody: when each is asked next, and where the last answer ended.
 
-Revision ID: 0018
+Revision ID: 0019
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
