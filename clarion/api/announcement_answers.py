@@ -14,6 +14,7 @@ from clarion.api.model import Answer
 from clarion.domain.audience import Audience
 from clarion.domain.campaign import Announcement, Fallback, State
 from clarion.domain.content import Content
+from clarion.domain.purpose import Purpose
 from clarion.domain.wording import why
 from clarion.flow.results import shown_word
 
@@ -43,6 +44,7 @@ class AnnouncementAnswer(AnnouncementInList):
     one_per: Literal["person", "address"]
     frozen: bool
     expires_after: int = Field(description="seconds after its moment")
+    purpose: Purpose
     weight: int = Field(description="its share of the channel beside other announcements")
     fallback: list[Fallback] = Field(description="further channels, in order, for whom it did not reach")
     warnings: list[str] = Field(default=[], description="of what has not begun: what could not be checked")
@@ -64,7 +66,16 @@ def answer(row: Mapping[str, Any], warnings: Sequence[str] = ()) -> Announcement
     definition = Announcement.read(row["definition"])
     own = {
         key: getattr(definition, key)
-        for key in ("audience", "content", "one_per", "frozen", "expires_after", "weight", "fallback")
+        for key in (
+            "audience",
+            "content",
+            "one_per",
+            "frozen",
+            "expires_after",
+            "purpose",
+            "weight",
+            "fallback",
+        )
     }
     return AnnouncementAnswer.model_validate(
         {

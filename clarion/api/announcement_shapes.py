@@ -12,6 +12,7 @@ from clarion.api.model import Body
 from clarion.domain.audience import Audience
 from clarion.domain.campaign import DAY, LONGEST_NAME, Announcement, Fallback
 from clarion.domain.content import Content
+from clarion.domain.purpose import Purpose
 
 GROUP = "0190c2d4-7e00-7000-8000-000000000001"
 CHANNEL = "0190c2d4-7e00-7000-8000-000000000002"
@@ -67,6 +68,9 @@ class AnnouncementBody(Body):
     frozen: bool = Field(default=False, description="the audience is whom it means when launched")
     send_at: AwareDatetime | None = Field(default=None, description=SEND_AT)
     expires_after: int = Field(default=DAY, ge=60, le=30 * DAY, description="seconds after its moment")
+    purpose: Purpose = Field(
+        default=Purpose.UTILITY, description="what it is; templates and tags must be for that"
+    )
     weight: int = Field(
         default=1, ge=1, le=100, description="its share of the channel beside other announcements"
     )
@@ -89,7 +93,7 @@ class AnnouncementBody(Body):
         return Announcement(
             audience=self.audience, content=self.content or Content.of_text(self.text or ""),
             one_per=self.one_per, frozen=self.frozen, send_at=self.send_at, expires_after=self.expires_after,
-            weight=self.weight, fallback=tuple(self.fallback), pool_id=self.pool_id,
+            weight=self.weight, purpose=self.purpose, fallback=tuple(self.fallback), pool_id=self.pool_id,
         )  # fmt: skip
 
 
@@ -108,6 +112,7 @@ class AnnouncementChange(Body):
     frozen: bool | None = None
     send_at: AwareDatetime | None = Field(default=None, description=SEND_AT)
     expires_after: int | None = Field(default=None, ge=60, le=30 * DAY)
+    purpose: Purpose | None = None
     weight: int | None = Field(default=None, ge=1, le=100)
     fallback: list[Fallback] | None = Field(default=None, max_length=5)
     confirm_similar: bool = False
@@ -122,7 +127,16 @@ class AnnouncementChange(Body):
         """Fields of the definition that were given; null means something for `send_at` alone."""
         given: dict[str, Any] = {
             key: getattr(self, key)
-            for key in ("audience", "content", "one_per", "frozen", "expires_after", "weight", "pool_id")
+            for key in (
+                "audience",
+                "content",
+                "one_per",
+                "frozen",
+                "expires_after",
+                "purpose",
+                "weight",
+                "pool_id",
+            )
             if getattr(self, key) is not None
         }
         if self.fallback is not None:

@@ -28,6 +28,7 @@ from clarion.domain.content import (
     Variant,
 )
 from clarion.domain.part import Attachment, Button
+from clarion.domain.purpose import Purpose
 from clarion.domain.saying import FREE
 from clarion.errors import Invalid
 from clarion.flow import catalogue, startable
@@ -264,13 +265,13 @@ def _template(name: str, words: Words) -> Form:
         ) from None
 
 
-async def check_called(here: Place, channel_ids: Sequence[UUID], content: Content) -> None:
-    """Before anybody is taken in: whether the channels know the templates and the flows that are called.
-    Raises Invalid; what could not be found out is said."""
-    await catalogue.freshen_for(here.services, here.id, channel_ids, content)
+async def check_called(here: Place, channel_ids: Sequence[UUID], content: Content, purpose: Purpose) -> None:
+    """Before anybody is taken in: whether the channels know the templates, for that purpose, and the flows
+    that are called. Raises Invalid; what could not be found out is said."""
+    await catalogue.freshen_for(here.services, here.id, channel_ids, content, purpose)
     async with here.tenant() as connection:
         rows = [await channels.get(connection, each) for each in channel_ids]
-        judged = await catalogue.judge(connection, rows, content, here.now())
+        judged = await catalogue.judge(connection, rows, content, purpose, here.now())
     if problems := (*judged.problems, *startable.unknown(rows, content)):
         raise Invalid("this cannot be said", problems=problems)
     for warning in judged.warnings:

@@ -23,6 +23,7 @@ from clarion.domain.campaign import Announcement, Fallback
 from clarion.domain.content import Content
 from clarion.domain.imports import ImportOptions
 from clarion.domain.person import clean_group
+from clarion.domain.purpose import Purpose
 from clarion.domain.wording import why
 from clarion.errors import Conflict, Invalid
 from clarion.flow import announce, draft
@@ -47,6 +48,7 @@ class Wish:
     fallback: tuple[str, ...] = ()
     name: str | None = None
     one_per_address: bool = False
+    purpose: Purpose = Purpose.UTILITY
     country: str | None = None
     columns: tuple[str, ...] = ()
     confirm_similar: bool = False
@@ -85,6 +87,9 @@ def send(
     one_per_address: Annotated[
         bool, typer.Option("--one-per-address", help="People who share a phone get one message.")
     ] = False,
+    purpose: Annotated[
+        Purpose, typer.Option(help="What it is; templates and tags must be for that.")
+    ] = Purpose.UTILITY,
     country: contacts.Country = None,
     column: contacts.Column = None,
     confirm_similar: Annotated[
@@ -109,8 +114,8 @@ def send(
         language,
     )  # fmt: skip
     wish = Wish(
-        to, at, channel, pool, tuple(fallback or ()), name, one_per_address, country, tuple(column or ()),
-        confirm_similar, ask=terminal.asks() and not yes,
+        to, at, channel, pool, tuple(fallback or ()), name, one_per_address, purpose, country,
+        tuple(column or ()), confirm_similar, ask=terminal.asks() and not yes,
     )  # fmt: skip
     place.run(_send(wish, content_of(words), workspace, wait=not no_wait, json=json))
 
@@ -166,7 +171,8 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
         further = [await channel_command.find(connection, each) for each in wish.fallback]
     if len({over.channel_id, *(one["id"] for one in further)}) <= len(further):
         raise Invalid("a channel is named twice", where="--fallback", hint="Name each channel once.")
-    await saying.check_called(here, [*over.channel_ids, *(one["id"] for one in further)], content)
+    ways = [*over.channel_ids, *(one["id"] for one in further)]
+    await saying.check_called(here, ways, content, wish.purpose)
     if not wish.fallback:
         warn_of_the_window(over.providers, content)
     now = here.now().astimezone(here.zone)
@@ -180,7 +186,7 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
         everybody = await _group(connection, clean_group(chosen.groups[0]))
         definition = Announcement(
             audience=Audience(include=Selection(groups=(everybody,))), content=content, send_at=moment,
-            one_per="address" if wish.one_per_address else "person",
+            one_per="address" if wish.one_per_address else "person", purpose=wish.purpose,
             fallback=tuple(Fallback(channel_id=one["id"]) for one in further), pool_id=over.pool_id,
         )  # fmt: skip
         campaign_id = await draft.create(

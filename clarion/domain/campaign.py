@@ -25,6 +25,7 @@ from clarion.domain.content import (
     TemplateForm,
     TextForm,
 )
+from clarion.domain.purpose import Purpose
 from clarion.errors import Conflict, Invalid
 
 KIND = "announcement"
@@ -88,6 +89,7 @@ class Announcement(BaseModel):
     frozen: bool = False
     send_at: AwareDatetime | None = None
     expires_after: int = Field(default=DAY, ge=60, le=30 * DAY)
+    purpose: Purpose = Purpose.UTILITY
     weight: int = Field(default=1, ge=1, le=100)
     fallback: tuple[Fallback, ...] = Field(default=(), max_length=5)
     pool_id: UUID | None = None
@@ -103,6 +105,8 @@ class Announcement(BaseModel):
         stored = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         if not self.fallback:  # an older worker, which knows of none, can read it
             del stored["fallback"]
+        if self.purpose is Purpose.UTILITY:
+            del stored["purpose"]
         return stored
 
     @classmethod

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from clarion.domain.content import Content, TemplateForm
 from clarion.domain.part import Attachment
+from clarion.domain.purpose import Purpose
 from clarion.errors import Problem
 
 APPROVED = "APPROVED"
@@ -57,15 +58,35 @@ def called(content: Content, channel_kind: str) -> list[tuple[str, TemplateForm]
     ]
 
 
-def check(form: TemplateForm, where: str, kept: Sequence[Kept]) -> list[Problem]:
-    """What keeps the provider from taking this, by the templates that it keeps; empty when nothing does."""
+def check(form: TemplateForm, where: str, kept: Sequence[Kept], purpose: Purpose) -> list[Problem]:
+    """What keeps the provider from taking this for that purpose, by the templates that it keeps; empty when
+    nothing does."""
     found = next((one for one in kept if (one.name, one.language) == (form.name, form.language)), None)
     if found is None:
         return [_not_there(form, where, kept)]
     if found.status != APPROVED:
         what = f"the template {form.name!r} in {form.language} is {found.status.lower()}, not approved"
         return [Problem(f"{where}.name", what, "The provider takes it once it has approved it.")]
-    return _filled(form, where, found.shape)
+    return [*_meant(found, where, purpose), *_filled(form, where, found.shape)]
+
+
+def _meant(found: Kept, where: str, purpose: Purpose) -> list[Problem]:
+    """A template is registered for a purpose (WhatsApp: template categories), and reviewed and paid as that.
+    A survey may be either."""
+    category, marketing = found.category.lower(), purpose is Purpose.MARKETING
+    if category not in _WRONG or (purpose is Purpose.SURVEY and category != "authentication"):
+        return []
+    if category != "authentication" and (category == "marketing") == marketing:
+        return []
+    what = f"the template {found.name!r} is registered as {category}, and this is {purpose}"
+    return [Problem(f"{where}.name", what, _WRONG[category])]
+
+
+_WRONG = {
+    "marketing": "Say purpose: marketing, or call a template that is registered as utility.",
+    "utility": "Call a template that is registered as marketing, or say purpose: utility if it is none.",
+    "authentication": "Such a template carries codes to log in with, and nothing else.",
+}
 
 
 def _not_there(form: TemplateForm, where: str, kept: Sequence[Kept]) -> Problem:

@@ -17,6 +17,8 @@ from uuid import UUID
 from clarion.domain.campaign import Announcement
 from clarion.domain.catalogue import Kept, called, check
 from clarion.domain.content import Content, TemplateForm
+from clarion.domain.purpose import Purpose
+from clarion.domain.refusal import Refusal
 from clarion.errors import Invalid, Misconfigured, Problem, Unavailable
 from clarion.flow import route
 from clarion.flow.dispatch import account
@@ -24,7 +26,7 @@ from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.kit.http import Http
 from clarion.providers import registry
-from clarion.providers.abilities import Cataloguing
+from clarion.providers.abilities import Cataloguing, Purposeful
 from clarion.store import catalogue as catalogues
 from clarion.store import channel as channels
 
@@ -52,7 +54,8 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is wrong with the templates that are called, and what nobody could find out."""
+    """What is wrong with the templates that are called and with the purpose, and what nobody could find
+    out."""
 
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -101,11 +104,12 @@ async def freshen(
                 return
             definition = definition.model_copy(update={"pool_id": pool_id})
         rows = await route.ways(connection, channel_id, definition)
-    await freshen_for(services, workspace_id, [row["id"] for row in rows], definition.content)
+    ids = [row["id"] for row in rows]
+    await freshen_for(services, workspace_id, ids, definition.content, definition.purpose)
 
 
 async def freshen_for(
-    services: Services, workspace_id: UUID, channel_ids: Sequence[UUID], content: Content
+    services: Services, workspace_id: UUID, channel_ids: Sequence[UUID], content: Content, purpose: Purpose
 ) -> None:
     """The same, of content that is to go over these channels."""
     if not _calls_any(content):
@@ -113,7 +117,7 @@ async def freshen_for(
     async with services.db.tenant(workspace_id) as connection:
         rows = [await channels.get(connection, each) for each in channel_ids]
         now = services.clock.now()
-        due = [row["id"] for row in rows if keeps(row) and await _due(connection, row, content, now)]
+        due = [row["id"] for row in rows if keeps(row) and await _due(connection, row, content, purpose, now)]
     for each in due:
         await _ask(services, workspace_id, each)
 
@@ -122,25 +126,28 @@ async def judged(
     connection: Connection, channel_id: UUID | None, definition: Announcement, now: datetime
 ) -> Judged:
     """`judge`, over all channels that an announcement may go over."""
-    if not _calls_any(definition.content):
-        return Judged()
-    return await judge(
-        connection, await route.ways(connection, channel_id, definition), definition.content, now
-    )
+    rows = await route.ways(connection, channel_id, definition)
+    return await judge(connection, rows, definition.content, definition.purpose, now)
 
 
-async def judge(connection: Connection, rows: Sequence[Row], content: Content, now: datetime) -> Judged:
-    """What content calls, by the templates that these channels (`store.channel` rows) are known to keep. A
-    problem's place is below `content`."""
+async def judge(
+    connection: Connection, rows: Sequence[Row], content: Content, purpose: Purpose, now: datetime
+) -> Judged:
+    """What content calls for a purpose, by the templates that these channels (`store.channel` rows) are known
+    to keep. A problem's place is below `content`, or `purpose`."""
     problems: list[Problem] = []
     warnings: list[str] = []
     for row in rows:
+        if (unfit := _unfit(row, purpose)) is not None:
+            problems.append(unfit.at("purpose"))
         forms = called(content, row["provider"]) if keeps(row) else []
         if not forms:
             continue
         present = await _stored(connection, row)
         found = [
-            wrong for where, form in forms for wrong in check(form, f"content.{where}", present.templates)
+            wrong
+            for where, form in forms
+            for wrong in check(form, f"content.{where}", present.templates, purpose)
         ]
         if not present.told:
             warnings.append(
@@ -164,6 +171,12 @@ def keeps(row: Row) -> bool:
     return isinstance(registry.get(row["provider"]), Cataloguing)
 
 
+def _unfit(row: Row, purpose: Purpose) -> Refusal | None:
+    provider = registry.get(row["provider"])
+    options = row["config"].get("options") or {}
+    return provider.unfit(options, purpose) if isinstance(provider, Purposeful) else None
+
+
 def _source(row: Row) -> str | None:
     provider = registry.get(row["provider"])
     options = row["config"].get("options") or {}
@@ -178,14 +191,16 @@ async def _stored(connection: Connection, row: Row) -> Catalogue:
     return Catalogue(row["id"], True, kept["read_at"], kept["tried_at"], kept["problem"], templates)
 
 
-async def _due(connection: Connection, row: Row, content: Content, now: datetime) -> bool:
+async def _due(connection: Connection, row: Row, content: Content, purpose: Purpose, now: datetime) -> bool:
     forms = called(content, row["provider"])
     if not forms or _source(row) is None:
         return False
     present = await _stored(connection, row)
     if present.tried_at is not None and now - present.tried_at < AGAIN:
         return False
-    return not present.fresh(now) or any(check(form, where, present.templates) for where, form in forms)
+    return not present.fresh(now) or any(
+        check(form, where, present.templates, purpose) for where, form in forms
+    )
 
 
 async def _ask(services: Services, workspace_id: UUID, channel_id: UUID) -> None:

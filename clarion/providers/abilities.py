@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from clarion.domain.catalogue import Kept
 from clarion.domain.content import Form
+from clarion.domain.purpose import Purpose
 from clarion.domain.refusal import Refusal
 from clarion.kit.http import Http
 from clarion.providers.contract import Account, Call
@@ -37,6 +38,14 @@ class Particular(Protocol):
 
     def objection(self, form: Form) -> Refusal | None:
         """What keeps this from being carried, of a form whose kind is among the provider's; None: nothing."""
+
+
+@runtime_checkable
+class Purposeful(Protocol):
+    """A provider that ties to a purpose what its channels' options say."""
+
+    def unfit(self, options: Mapping[str, Any], purpose: Purpose) -> Refusal | None:
+        """What keeps a channel with these options from carrying something of this purpose; None: nothing."""
 
 
 @runtime_checkable

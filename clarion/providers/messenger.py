@@ -24,6 +24,7 @@ from yarl import URL
 
 from clarion.domain.content import Form, MediaForm
 from clarion.domain.limits import Limits
+from clarion.domain.purpose import Purpose
 from clarion.domain.refusal import Refusal
 from clarion.errors import Misconfigured
 from clarion.kit.http import Answer, Http, prepared
@@ -60,6 +61,7 @@ TABLE: dict[tuple[int, int | None], tuple[Answered, Fault]] = {
                     (_L, Fault.ACCOUNT)),
     **{(code, None): (_L, Fault.ACCOUNT) for code in range(200, 300)},
 }  # fmt: skip
+_HUMAN = "HUMAN_AGENT"
 _FILES = {"document": "file"}
 _NO_CAPTION = Refusal(
     "not_carried",
@@ -153,6 +155,17 @@ class Messenger:
 
     def objection(self, form: Form) -> Refusal | None:
         return _NO_CAPTION if isinstance(form, MediaForm) and form.caption else None
+
+    def unfit(self, options: Mapping[str, Any], purpose: Purpose) -> Refusal | None:
+        """Tags are for what is not promotional, HUMAN_AGENT for a person's answer to a person."""
+        tag = options.get("tag")
+        if not tag or (purpose is Purpose.REPLY if tag == _HUMAN else purpose is Purpose.UTILITY):
+            return None
+        return Refusal(
+            "not_carried",
+            f"this channel writes with the tag {tag}, under which Messenger takes nothing that is {purpose}",
+            "use a channel without a tag, which reaches who wrote within 24 hours",
+        )
 
     def verified(self, account: Account, call: Call) -> bool:
         return meta.verified(account, call)

@@ -9,6 +9,7 @@ import pytest
 
 from clarion.domain.catalogue import Kept, Shape, called, check
 from clarion.domain.content import Content, TemplateForm
+from clarion.domain.purpose import Purpose
 
 PAYDAY = Kept("payday", "en", "UTILITY", "APPROVED", Shape(parameters=2))
 KEPT = [
@@ -27,7 +28,7 @@ def form(name: str = "payday", language: str = "en", **more: Any) -> TemplateFor
 
 
 def told(one: TemplateForm, *kept: Kept) -> list[tuple[str, str, str]]:
-    found = check(one, WHERE, kept or KEPT)
+    found = check(one, WHERE, kept or KEPT, Purpose.UTILITY)
     return [(problem.where.removeprefix(WHERE), problem.what, problem.hint) for problem in found]
 
 
@@ -66,8 +67,28 @@ def test_what_cannot_be_called_is_told_with_what_is_near(label: str) -> None:
 
 
 def test_an_account_without_templates_is_told_as_that() -> None:
-    (problem,) = check(form(), WHERE, [])
+    (problem,) = check(form(), WHERE, [], Purpose.UTILITY)
     assert problem.hint == "The account has no templates."
+
+
+UTILITY, MARKETING, SURVEY = Purpose.UTILITY, Purpose.MARKETING, Purpose.SURVEY
+
+
+@pytest.mark.parametrize(
+    ("category", "purpose", "right"),
+    [
+        ("UTILITY", UTILITY, True), ("UTILITY", MARKETING, False), ("UTILITY", SURVEY, True),
+        ("UTILITY", Purpose.REPLY, True), ("MARKETING", UTILITY, False), ("MARKETING", MARKETING, True),
+        ("MARKETING", SURVEY, True), ("MARKETING", Purpose.REPLY, False), ("AUTHENTICATION", UTILITY, False),
+        ("AUTHENTICATION", SURVEY, False), ("AUTHENTICATION", MARKETING, False),
+        ("SOMETHING_NEW", UTILITY, True),
+    ],
+)  # fmt: skip
+def test_a_template_is_called_for_what_it_is_registered_for(
+    category: str, purpose: Purpose, right: bool
+) -> None:
+    found = check(form(), WHERE, [replace(PAYDAY, category=category)], purpose)
+    assert [(one.where, bool(one.hint)) for one in found] == ([] if right else [(f"{WHERE}.name", True)])
 
 
 URL = {"index": 0, "kind": "url", "value": "july"}

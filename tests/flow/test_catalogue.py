@@ -11,7 +11,9 @@ from uuid import UUID
 import pytest
 
 from clarion.domain.campaign import Announcement, Fallback
+from clarion.domain.content import Content
 from clarion.domain.pool import PoolMember
+from clarion.domain.purpose import Purpose
 from clarion.errors import Invalid, NotFound
 from clarion.flow import announce, catalogue, configure, draft, pooling, preview
 from clarion.flow.services import Services
@@ -28,8 +30,10 @@ TOKEN = {"token": "sandbox-token"}
 
 
 def saying(name: str = "payday", *parameters: str, **more: Any) -> Announcement:
+    """It is for what its template is registered for."""
     form = {"kind": "template", "name": name, "language": "en", "parameters": list(parameters), **more}
-    return announcement(content={"variants": [{"content": form}]})
+    purpose = Purpose.MARKETING if name == "offer" else Purpose.UTILITY
+    return announcement(content={"variants": [{"content": form}]}, purpose=purpose)
 
 
 @pytest.fixture(scope="module")
@@ -278,3 +282,40 @@ async def test_where_there_is_nothing_to_be_asked_that_is_told(desk: Desk, anoth
         await catalogue.read(desk.services, desk.workspace, mail)
     with pytest.raises(NotFound):
         await catalogue.read(desk.services, another_workspace, desk.channel_id)
+
+
+async def test_what_is_marketing_is_not_announced_as_something_that_people_need(desk: Desk) -> None:
+    for name, parameters, purpose in (
+        ("offer", (), Purpose.UTILITY),
+        ("payday", ("July",), Purpose.MARKETING),
+    ):
+        wrong = saying(name, *parameters).model_copy(update={"purpose": purpose})
+        ((where, what),) = await desk.refused(wrong)
+        assert where == "content.variants[0].content.name"
+        assert f"and this is {purpose}" in what
+
+
+@pytest.mark.parametrize(
+    ("tag", "purpose", "right"),
+    [
+        (None, Purpose.MARKETING, True), ("ACCOUNT_UPDATE", Purpose.UTILITY, True),
+        ("ACCOUNT_UPDATE", Purpose.MARKETING, False), ("ACCOUNT_UPDATE", Purpose.SURVEY, False),
+        ("HUMAN_AGENT", Purpose.UTILITY, False), ("HUMAN_AGENT", Purpose.REPLY, True),
+    ],
+)  # fmt: skip
+async def test_a_tag_of_messenger_is_for_what_it_says(
+    services: Services, workspace: UUID, tag: str | None, purpose: Purpose, right: bool
+) -> None:
+    async with services.db.tenant(workspace) as connection:
+        page = await configure.create_channel(
+            connection, services, workspace, name="page", provider="messenger",
+            config={"sender": "2001", "options": {"tag": tag} if tag else {}},
+        )  # fmt: skip
+        wanted = announcement(content=Content.of_text("Hello"), purpose=purpose)
+        if right:
+            await draft.create(connection, services, name="Hello", channel_id=page, definition=wanted)
+            return
+        with pytest.raises(Invalid) as wrong:
+            await draft.create(connection, services, name="Hello", channel_id=page, definition=wanted)
+    assert [one.where for one in wrong.value.problems] == ["purpose"]
+    assert str(tag) in wrong.value.problems[0].what
