@@ -113,8 +113,8 @@ class ExampleAnswer(Answer):
 
     contact_id: UUID
     name: str
-    kind: Literal["text", "template", "email", "push", "media", "interactive"]
-    text: str = Field(description="of a template, its parameters, one a line")
+    kind: Literal["text", "template", "email", "push", "media", "interactive", "flow_start"]
+    text: str = Field(description="of a template or a flow, its parameters, one a line")
     subject: str | None = Field(description="of a mail")
     html: str | None = Field(description="of a mail that has it")
     title: str | None = Field(
@@ -124,6 +124,7 @@ class ExampleAnswer(Answer):
     footer: str | None = Field(description="the line below the text")
     choices: list[str] = Field(description="the replies that they may tap")
     template: str | None
+    flow: str | None = Field(description="which flow is started")
     segments: int | None = Field(description="SMS that the text takes")
 
 

@@ -10,6 +10,7 @@ from clarion.cli.following import Seen
 from clarion.domain.campaign import KIND, State
 from clarion.domain.content import (
     Content,
+    FlowStartForm,
     Form,
     InteractiveForm,
     MailForm,
@@ -71,7 +72,8 @@ def rehearsal(made: Preview) -> list[tuple[str, object]]:
         ("would skip", f"{why(reason)} ({n} of {made.sampled} tried)") for reason, n in made.unsayable.items()
     ]
     for one in made.examples:
-        told = one.text if one.template is None else f"{one.template}: {one.text or 'no parameters'}"
+        named = one.template or one.flow
+        told = one.text if named is None else f"{named}: {one.text or 'no parameters'}"
         if heading := one.subject or one.title:
             told = f"{heading}\n{told}"
         if one.url and one.kind != "push":
@@ -115,5 +117,8 @@ def _words(form: Form) -> str:
             return "\n".join([form.text, *(f"[{one.title}]" for one in choices)])
         case PushForm():
             return f"{form.title}\n{form.body}" + (f"\n{form.url}" if form.url else "")
+        case FlowStartForm():
+            params = "".join(f"\n{key}: {form.params[key]}" for key in sorted(form.params))
+            return f"flow {form.flow}{params}"
         case _:
             return form.model_dump_json(exclude={"kind"}, exclude_none=True)

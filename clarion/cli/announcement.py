@@ -88,9 +88,8 @@ async def _show(which: str, workspace: str | None, json: bool) -> None:
             async with here.tenant() as connection:
                 rehearsed = await preview(connection, here.services, row["id"])
     if json:
-        told: dict[str, Any] = {**announced.plain(row, seen), over[0]: over[1]}
         extra = {} if rehearsed is None else {"preview": asdict(rehearsed)}
-        terminal.json({**told, **definition.stored(), **extra})
+        terminal.json({**announced.plain(row, seen), over[0]: over[1], **definition.stored(), **extra})
         return
     terminal.pairs(
         [
@@ -116,6 +115,7 @@ def edit(
     link: saying.Link = None,
     file: saying.File = None,
     button: saying.Tap = None,
+    flow: saying.Flow = None,
     template: saying.Called = None,
     param: saying.Param = None,
     header: saying.Header = None,
@@ -129,8 +129,9 @@ def edit(
 ) -> None:
     """Change an announcement that has not begun; what is not given stays."""
     words = Words(
-        text, subject, title, link, file, tuple(button or ()), template, tuple(param or ()), header, language
-    )
+        text, subject, title, link, file, tuple(button or ()), flow, template, tuple(param or ()), header,
+        language,
+    )  # fmt: skip
     content = None if words.nothing else content_of(words)
     place.run(_edit(which, workspace, name, content, at, (channel, pool), confirm_similar, json))
 

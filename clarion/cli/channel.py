@@ -17,6 +17,7 @@ from clarion.flow import configure, waits
 from clarion.flow.dispatch import account
 from clarion.kit.db import Connection, Row
 from clarion.providers import registry
+from clarion.providers.abilities import Polled
 from clarion.store import channel as channels
 
 app = group(
@@ -259,6 +260,12 @@ def _hook(here: Place, row: Row) -> str:
     return account.hook(base, row["id"])
 
 
+def _receipts(here: Place, row: Row) -> tuple[str, str]:
+    if isinstance(registry.get(row["provider"]), Polled):
+        return "receipts", "asked for by a worker"
+    return "receipts to", _hook(here, row)
+
+
 def _plain(here: Place, row: Row) -> dict[str, object]:
     return {**{name: row[name] for name in SHOWN}, "rate": float(row["rate"]), "hook": _hook(here, row)}
 
@@ -275,7 +282,7 @@ def _show(here: Place, row: Row, json: bool) -> None:
             *([("account led by", row["account_id"])] if row["account_id"] else []),
             ("credentials", "given" if row["has_credentials"] else "none"),
             *((key, value) for key, value in sorted(row["config"].items())),
-            ("receipts to", _hook(here, row)),
+            _receipts(here, row),
         ]
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -13,9 +13,11 @@ import typer
 from pydantic import ValidationError
 
 from clarion.cli import terminal
+from clarion.cli.given import pairs_from
 from clarion.cli.place import Place
 from clarion.domain.content import (
     Content,
+    FlowStartForm,
     Form,
     InteractiveForm,
     MailForm,
@@ -29,7 +31,7 @@ from clarion.domain.part import Attachment, Button
 from clarion.domain.purpose import Purpose
 from clarion.domain.saying import FREE
 from clarion.errors import Invalid
-from clarion.flow import catalogue
+from clarion.flow import catalogue, startable
 from clarion.providers.contract import Provider
 from clarion.store import channel as channels
 
@@ -59,12 +61,18 @@ Tap = Annotated[
         help="A reply to tap below --text; up to three. Its title comes back, with the ID.",
     ),
 ]
+Flow = Annotated[
+    str | None, typer.Option("--flow", help="A flow to start there, by its name or identifier; with --param.")
+]
 Called = Annotated[
     str | None,
     typer.Option("--template", help="The provider's template; with --text, for those outside the 24 hours."),
 ]
 Param = Annotated[
-    list[str] | None, typer.Option("--param", help="A parameter of the template, in order; Liquid too.")
+    list[str] | None,
+    typer.Option(
+        "--param", help="A parameter of the template, in order, or NAME=VALUE of the flow; Liquid too."
+    ),
 ]
 Header = Annotated[
     str | None,
@@ -94,6 +102,7 @@ class Words:
     link: str | None = None
     file: str | None = None
     buttons: tuple[str, ...] = ()
+    flow: str | None = None
     template: str | None = None
     parameters: tuple[str, ...] = ()
     header: str | None = None
@@ -102,18 +111,21 @@ class Words:
     @property
     def nothing(self) -> bool:
         """Whether it says nothing at all."""
-        said = (self.text, self.subject, self.title, self.link, self.file, self.template, self.header)
-        return all(one is None for one in said) and not self.buttons and not self.parameters
+        said = (self.text, self.subject, self.title, self.link, self.file, self.flow, self.template)
+        others = self.header is not None or self.buttons or self.parameters
+        return all(one is None for one in said) and not others
 
 
 def content_of(words: Words) -> Content:
     """A text, a file, a text with replies to tap; a template; or both: the first within 24 hours of a
     person's message, the template otherwise. With a subject, the text is a mail; with a title, a push
-    message, which may lead to a link.
+    message, which may lead to a link. Or the start of a flow, whose parameters are written as NAME=VALUE.
 
-    Raises Invalid for nothing at all, for parameters without a template, for what is no template's name,
-    for a subject, a title or a link without what they belong to.
+    Raises Invalid for nothing at all, for parameters without a template or a flow, for what is no template's
+    name, for a subject, a title or a link without what they belong to.
     """
+    if words.flow is not None:
+        return _flow(words.flow, words)
     rich = words.file is not None or bool(words.buttons) or words.header is not None
     if words.title is not None or words.link is not None:
         others = rich or words.template is not None or words.subject is not None
@@ -123,11 +135,12 @@ def content_of(words: Words) -> Content:
     said = _free(words)
     if words.template is None:
         if words.parameters:
-            raise Invalid("parameters belong to a template", where="--param", hint="Give --template too.")
+            what = "parameters belong to a template or a flow"
+            raise Invalid(what, where="--param", hint="Give --template or --flow too.")
         if words.header is not None:
             raise Invalid("a header belongs to a template", where="--header", hint="Give --template too.")
         if said is None:
-            raise Invalid("say something: --text, --template or both", where="--text")
+            raise Invalid("say something: --text, --template or both, or --flow", where="--text")
         return Content(variants=(Variant(content=said),))
     form = _template(words.template, words)
     if said is None:
@@ -218,6 +231,20 @@ def _push(title: str | None, text: str | None, link: str | None, *, others: bool
     return Content(variants=(Variant(content=form),))
 
 
+def _flow(flow: str, words: Words) -> Content:
+    if not replace(words, flow=None, parameters=()).nothing:
+        raise Invalid("the start of a flow says nothing else", where="--flow", hint="Give its --param alone.")
+    try:
+        form = FlowStartForm(kind="flow_start", flow=flow, params=pairs_from(words.parameters, "--param"))
+    except ValueError:
+        raise Invalid(
+            "a flow is its identifier or a name of at most 200 characters, with at most 20 parameters of "
+            "letters, digits and _, each with a value; `clarion` is ours",
+            where="--flow",
+        ) from None
+    return Content(variants=(Variant(content=form),))
+
+
 def _template(name: str, words: Words) -> Form:
     above = words.header
     file = above is not None and above.startswith(("https://", "http://"))
@@ -238,17 +265,15 @@ def _template(name: str, words: Words) -> Form:
         ) from None
 
 
-async def check_templates(
-    here: Place, channel_ids: Sequence[UUID], content: Content, purpose: Purpose
-) -> None:
-    """Before anybody is taken in: whether the channels' providers know the templates that are called, for
-    that purpose. Raises Invalid; what could not be found out is said."""
+async def check_called(here: Place, channel_ids: Sequence[UUID], content: Content, purpose: Purpose) -> None:
+    """Before anybody is taken in: whether the channels know the templates, for that purpose, and the flows
+    that are called. Raises Invalid; what could not be found out is said."""
     await catalogue.freshen_for(here.services, here.id, channel_ids, content, purpose)
     async with here.tenant() as connection:
         rows = [await channels.get(connection, each) for each in channel_ids]
         judged = await catalogue.judge(connection, rows, content, purpose, here.now())
-    if judged.problems:
-        raise Invalid("this cannot be said", problems=judged.problems)
+    if problems := (*judged.problems, *startable.unknown(rows, content)):
+        raise Invalid("this cannot be said", problems=problems)
     for warning in judged.warnings:
         terminal.say(f"Note: {warning}")
 

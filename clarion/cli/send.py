@@ -64,6 +64,7 @@ def send(
     link: saying.Link = None,
     file: saying.File = None,
     button: saying.Tap = None,
+    flow: saying.Flow = None,
     template: saying.Called = None,
     param: saying.Param = None,
     header: saying.Header = None,
@@ -109,8 +110,9 @@ def send(
     [dim]$[/] clarion send --to people.csv --text "Will you come on Monday?" --button yes=Yes --button no=No
     """
     words = Words(
-        text, subject, title, link, file, tuple(button or ()), template, tuple(param or ()), header, language
-    )
+        text, subject, title, link, file, tuple(button or ()), flow, template, tuple(param or ()), header,
+        language,
+    )  # fmt: skip
     wish = Wish(
         to, at, channel, pool, tuple(fallback or ()), name, one_per_address, purpose, country,
         tuple(column or ()), confirm_similar, ask=terminal.asks() and not yes,
@@ -170,7 +172,7 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
     if len({over.channel_id, *(one["id"] for one in further)}) <= len(further):
         raise Invalid("a channel is named twice", where="--fallback", hint="Name each channel once.")
     ways = [*over.channel_ids, *(one["id"] for one in further)]
-    await saying.check_templates(here, ways, content, wish.purpose)
+    await saying.check_called(here, ways, content, wish.purpose)
     if not wish.fallback:
         warn_of_the_window(over.providers, content)
     now = here.now().astimezone(here.zone)

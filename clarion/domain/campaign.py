@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from clarion.domain.audience import Audience
 from clarion.domain.content import (
     Content,
+    FlowStartForm,
     Form,
     InteractiveForm,
     MailForm,
@@ -197,6 +198,8 @@ def _words(form: Form) -> Iterable[str]:
             return (form.subject, form.text)
         case PushForm():
             return (form.title, form.body)
+        case FlowStartForm():
+            return (form.flow, *form.params.values())
         case MediaForm():
             return (form.caption or form.url,)
         case InteractiveForm():

@@ -30,6 +30,7 @@ from clarion.domain.part import (
     Link,
     Menu,
     Model,
+    Name,
     Source,
     Url,
     Word,
@@ -137,6 +138,10 @@ class PushForm(Model):
         return value
 
 
+REFERENCE_PARAM = "clarion"
+"""The parameter of a flow that holds our reference."""
+
+
 class WebCallForm(Model):
     """A request to a program that speaks for us."""
 
@@ -146,11 +151,19 @@ class WebCallForm(Model):
 
 
 class FlowStartForm(Model):
-    """The start of a flow in a connected system."""
+    """The start of a flow that the provider keeps, for one person: by the flow's identifier there, or by a
+    name that the channel gives it, with values that the flow may read (strings, with Liquid in them)."""
 
     kind: Literal["flow_start"]
     flow: Word
-    parameters: tuple[tuple[Word, Source], ...] = ()
+    params: dict[Name, Source] = Field(default_factory=dict, max_length=20)
+
+    @field_validator("params")
+    @classmethod
+    def _free_names(cls, value: dict[str, str]) -> dict[str, str]:
+        if REFERENCE_PARAM in value:
+            raise ValueError(f"{REFERENCE_PARAM!r} is a name that we use ourselves")
+        return value
 
 
 class QuestionnaireForm(Model):
@@ -173,7 +186,9 @@ Form = Annotated[
     Field(discriminator="kind"),
 ]
 
-AVAILABLE: frozenset[str] = frozenset(("text", "template", "email", "push", "media", "interactive"))
+AVAILABLE: frozenset[str] = frozenset(
+    ("text", "template", "email", "push", "media", "interactive", "flow_start")
+)
 """The kinds that can be sent, by some provider; which of them a provider carries is its own `kinds`."""
 
 

@@ -53,6 +53,7 @@ FileUrl = Annotated[
 Link = Annotated[str, Field(max_length=1000, pattern=r"^https?://[^\s/?#{}\\][!-z|~]*$")]
 """Where a person is led. The same for everybody: there is no Liquid in it."""
 Word = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_proper)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 Title = Annotated[str, Field(min_length=1, max_length=24), AfterValidator(_label)]
 ButtonTitle = Annotated[str, Field(min_length=1, max_length=20), AfterValidator(_label)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from clarion.domain.content import (
     AVAILABLE,
+    FlowStartForm,
     Form,
     InteractiveForm,
     MailForm,
@@ -18,6 +19,7 @@ from clarion.domain.refusal import Refusal
 from clarion.domain.said import (
     Said,
     SaidButton,
+    SaidFlowStart,
     SaidInteractive,
     SaidMail,
     SaidMedia,
@@ -27,6 +29,8 @@ from clarion.domain.said import (
 )
 from clarion.domain.saying import (
     LONGEST_CAPTION,
+    LONGEST_FLOW_PARAMS,
+    LONGEST_FLOW_VALUE,
     LONGEST_HTML,
     LONGEST_IN_BUTTON,
     LONGEST_LINE,
@@ -74,6 +78,8 @@ def render(
         return _said_media(form, values, text_limit)
     if isinstance(form, InteractiveForm):
         return _said_interactive(form, values, text_limit)
+    if isinstance(form, FlowStartForm):
+        return _said_flow_start(form, values)
     return not_available(form)
 
 
@@ -111,15 +117,31 @@ def _said_push(form: PushForm, values: Mapping[str, object], text_limit: int) ->
     body = _text(form.body, values, text_limit)
     if isinstance(body, Refusal):
         return body
-    data = []
-    for key, source in sorted(form.data.items()):
-        value = _text(source, values, LONGEST_VALUE)
-        if value is EMPTY:  # nothing is known of this person there: what an app reads may say so
-            value = ""
-        if isinstance(value, Refusal):
+    data = _pairs(form.data, values, LONGEST_VALUE)
+    return data if isinstance(data, Refusal) else SaidPush(title, body, form.url, data)
+
+
+def _said_flow_start(form: FlowStartForm, values: Mapping[str, object]) -> SaidFlowStart | Refusal:
+    params = _pairs(form.params, values, LONGEST_FLOW_VALUE)
+    if isinstance(params, Refusal):
+        return params
+    length = sum(len(name) + len(value) for name, value in params)
+    if length > LONGEST_FLOW_PARAMS:
+        return too_long(length, LONGEST_FLOW_PARAMS)
+    return SaidFlowStart(form.flow, params)
+
+
+def _pairs(
+    sources: Mapping[str, str], values: Mapping[str, object], longest: int
+) -> tuple[tuple[str, str], ...] | Refusal:
+    """Values for a program to read, by name. One may be empty: nothing is known of this person there."""
+    pairs = []
+    for name, source in sorted(sources.items()):
+        value = _text(source, values, longest)
+        if isinstance(value, Refusal) and value is not EMPTY:
             return value
-        data.append((key, value))
-    return SaidPush(title, body, form.url, tuple(data))
+        pairs.append((name, "" if isinstance(value, Refusal) else value))
+    return tuple(pairs)
 
 
 def _line(source: str, values: Mapping[str, object], longest: int, empty: Refusal) -> str | Refusal:

@@ -84,4 +84,13 @@ class SaidInteractive:
         return "\n".join([*(line for line in lines if line), *(f"[{title}]" for title in titles)])
 
 
-Said = SaidText | SaidTemplate | SaidMail | SaidPush | SaidMedia | SaidInteractive
+@dataclass(frozen=True, slots=True)
+class SaidFlowStart:
+    """The start of a flow that the provider keeps, by its identifier or by a name that the channel gives it,
+    with its parameters in the order of their names."""
+
+    flow: str
+    params: tuple[tuple[str, str], ...] = ()
+
+
+Said = SaidText | SaidTemplate | SaidMail | SaidPush | SaidMedia | SaidInteractive | SaidFlowStart

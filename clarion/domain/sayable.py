@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from clarion.domain.content import AVAILABLE, Content, Form, PushForm, TextForm
+from clarion.domain.content import AVAILABLE, Content, FlowStartForm, Form, PushForm, TextForm
 from clarion.domain.field import FieldType
 from clarion.domain.refusal import Refusal
 from clarion.domain.rendering import not_available, render, too_long
@@ -66,6 +66,8 @@ def _check_form(form: Form, where: str, known: Mapping[str, FieldType], text_lim
         if not found:
             limit = text_limit if longest is None else longest
             problems += [p.at(f"{where}.{place}") for p in _check_length(source, known, limit)]
+    if not problems and isinstance(form, FlowStartForm):
+        problems = [refusal.at(where) for refusal in _check_size(form, known)]
     return problems
 
 
@@ -80,11 +82,12 @@ def _check_length(source: str, known: Mapping[str, FieldType], limit: int) -> li
     return [] if text.strip() or template.variables else [Refusal("empty_text", "nothing is said")]
 
 
-def _check_size(form: Form, known: Mapping[str, FieldType], limit: int) -> list[Refusal]:
-    """Whether it is too big even with sample values in it, of a form that is right otherwise."""
-    if not isinstance(form, TextForm | PushForm):
+def _check_size(form: Form, known: Mapping[str, FieldType], limit: int = 0) -> list[Refusal]:
+    """Whether it is too big even with sample values in it, of a form that is right otherwise. `limit` is
+    bytes, of what a provider weighs."""
+    if not isinstance(form, TextForm | PushForm | FlowStartForm):
         return []
-    paths = frozenset().union(*(compile_template(source).variables for _, source, _ in sources(form)))
+    paths = frozenset[str]().union(*(compile_template(source).variables for _, source, _ in sources(form)))
     said = render(form, samples(paths, known), text_limit=limit, byte_limit=limit)
     return [said] if isinstance(said, Refusal) and said.reason == "too_long" else []
 

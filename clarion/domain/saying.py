@@ -11,6 +11,7 @@ from datetime import datetime, tzinfo
 
 from clarion.domain.content import (
     Content,
+    FlowStartForm,
     Form,
     InteractiveForm,
     MailForm,
@@ -30,6 +31,8 @@ LONGEST_SUBJECT = 255
 LONGEST_HTML = 64_000
 LONGEST_TITLE = 200
 LONGEST_VALUE = 1024
+LONGEST_FLOW_VALUE = 640  # what is longer RapidPro cuts off and says nothing
+LONGEST_FLOW_PARAMS = 9_000  # all of them with their names; RapidPro takes 10,000
 # WhatsApp's: of captions, of what stands above and below a text, of texts over buttons and over a menu, and
 # of what a template's button takes, by its kind.
 LONGEST_CAPTION = 1024
@@ -142,6 +145,8 @@ def sources(form: Form) -> Sources:
         case PushForm():
             data = [(f"data.{key}", source, LONGEST_VALUE) for key, source in sorted(form.data.items())]
             return [("title", form.title, LONGEST_TITLE), ("body", form.body, None), *data]
+        case FlowStartForm():
+            return [(f"params.{key}", form.params[key], LONGEST_FLOW_VALUE) for key in sorted(form.params)]
         case _:
             return []
 

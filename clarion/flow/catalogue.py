@@ -19,7 +19,7 @@ from clarion.domain.catalogue import Kept, called, check
 from clarion.domain.content import Content, TemplateForm
 from clarion.domain.purpose import Purpose
 from clarion.domain.refusal import Refusal
-from clarion.errors import Invalid, Misconfigured, NotFound, Problem, Unavailable
+from clarion.errors import Invalid, Misconfigured, Problem, Unavailable
 from clarion.flow import route
 from clarion.flow.dispatch import account
 from clarion.flow.services import Services
@@ -103,7 +103,7 @@ async def freshen(
             except Invalid:
                 return
             definition = definition.model_copy(update={"pool_id": pool_id})
-        rows = await _ways(connection, channel_id, definition)
+        rows = await route.ways(connection, channel_id, definition)
     ids = [row["id"] for row in rows]
     await freshen_for(services, workspace_id, ids, definition.content, definition.purpose)
 
@@ -126,7 +126,7 @@ async def judged(
     connection: Connection, channel_id: UUID | None, definition: Announcement, now: datetime
 ) -> Judged:
     """`judge`, over all channels that an announcement may go over."""
-    rows = await _ways(connection, channel_id, definition)
+    rows = await route.ways(connection, channel_id, definition)
     return await judge(connection, rows, definition.content, definition.purpose, now)
 
 
@@ -160,22 +160,6 @@ async def judge(
             warnings.append(f"The templates of {row['name']} were not checked: {why}.")
             warnings += [f"{one.what}, by an older reading." for one in found if present.read_at is not None]
     return Judged(tuple(problems), tuple(warnings))
-
-
-async def _ways(connection: Connection, channel_id: UUID | None, definition: Announcement) -> list[Row]:
-    """The channels (`store.channel` rows) over which an announcement may go; those that are gone are left
-    out."""
-    try:
-        ids = list((await route.way(connection, channel_id, definition)).ids)
-    except NotFound:
-        ids = []
-    found = []
-    for each in dict.fromkeys([*ids, *(one.channel_id for one in definition.fallback)]):
-        try:
-            found.append(await channels.get(connection, each))
-        except NotFound:
-            continue
-    return found
 
 
 def _calls_any(content: Content) -> bool:

@@ -23,9 +23,10 @@ from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.kit.secrets import ApiKey, binding
 from clarion.providers import registry
-from clarion.providers.abilities import Choosy, Elsewhere
+from clarion.providers.abilities import Choosy, Elsewhere, Polled
 from clarion.store import channel as channels
 from clarion.store import notice as notices
+from clarion.store import polling
 from clarion.store import workspace as workspaces
 
 Credentials = Mapping[str, object]
@@ -133,17 +134,13 @@ async def create_channel(
             )
         _check_follower(config)
     await channels.create(
-        connection,
-        channel_id,
-        workspace_id,
-        name=_channel_name(name),
-        provider=provider,
-        config=config,
+        connection, channel_id, workspace_id, name=_channel_name(name), provider=provider, config=config,
         credentials=seal_credentials(services, workspace_id, channel_id, credentials),
-        rate=_rate(registry.get(provider).limits.rate if rate is None else rate),
-        now=now,
+        rate=_rate(registry.get(provider).limits.rate if rate is None else rate), now=now,
         account_id=account_id,
-    )
+    )  # fmt: skip
+    if isinstance(registry.get(provider), Polled):
+        await polling.begin(connection, channel_id, now)
     return channel_id
 
 

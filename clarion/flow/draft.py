@@ -25,7 +25,7 @@ from clarion.domain.sayable import check_content
 from clarion.domain.saying import choose
 from clarion.domain.template import known_variables
 from clarion.errors import Conflict, Invalid, NotFound, Problem
-from clarion.flow import catalogue, route, similar, whom
+from clarion.flow import catalogue, route, similar, startable, whom
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
@@ -180,6 +180,7 @@ async def check(
             for one in await content_problems(connection, definition.content, other)
         ]
     problems += (await catalogue.judged(connection, channel_id, definition, now)).problems
+    problems += await startable.problems(connection, channel_id, definition)
     if problems or over is None:
         raise Invalid("the announcement is not right yet", problems=tuple(problems))
     return over
@@ -206,16 +207,10 @@ async def content_problems(connection: Connection, content: Content, provider: P
     )
     placed = [Problem(_place(content, p.where), p.what, p.hint) for p in found]
     if not placed:
-        inside, outside = (
-            choose(
-                content,
-                contact_language=None,
-                workspace_language=None,
-                channel_kind=provider.name,
-                in_window=in_window,
-            )
-            for in_window in (True, False)
+        chosen = partial(
+            choose, content, contact_language=None, workspace_language=None, channel_kind=provider.name
         )
+        inside, outside = chosen(in_window=True), chosen(in_window=False)
         if isinstance(inside, Refusal) and isinstance(outside, Refusal):
             placed.append(inside.at("content"))
     return placed

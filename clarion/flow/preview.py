@@ -18,7 +18,7 @@ from clarion.flow.services import Services
 from clarion.flow.similar import Similar
 from clarion.kit.db import Connection, Row
 from clarion.providers import registry
-from clarion.providers.contract import Content, Interactive, Mail, Media, Push, Text
+from clarion.providers.contract import Content, FlowStart, Interactive, Mail, Media, Push, Text
 from clarion.store import audience as audiences
 from clarion.store import sample
 from clarion.store.expansion import Meant
@@ -32,8 +32,8 @@ SHOWN = 3
 class Example:
     """What one person would read: a text, a mail's text with its subject and HTML, a push message's body with
     its title and link, a file's caption with its address, a text with the line or the file above it (`title`,
-    `url`), the line below it and the `choices` to tap, or a template's parameters with the same. `segments`
-    are SMS, of a text that goes as such."""
+    `url`), the line below it and the `choices` to tap, a template's parameters with the same, or a flow's
+    parameters. `segments` are SMS, of a text that goes as such."""
 
     contact_id: UUID
     name: str
@@ -47,6 +47,7 @@ class Example:
     url: str | None = None
     footer: str | None = None
     choices: tuple[str, ...] = ()
+    flow: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,9 @@ def _example(waiting: Waiting, said: Content, count: int | None) -> Example:
         return Example(*who, "email", said.text, subject=said.subject, html=said.html)
     if isinstance(said, Push):
         return Example(*who, "push", said.body, title=said.title, url=said.url)
+    if isinstance(said, FlowStart):
+        params = "\n".join(f"{name}: {value}" for name, value in said.params)
+        return Example(*who, "flow_start", params, flow=said.flow)
     if isinstance(said, Media):
         return Example(*who, "media", said.caption or "", title=said.filename, url=said.url)
     header, file = (said.header, None) if not isinstance(said.header, Attachment) else (None, said.header.url)

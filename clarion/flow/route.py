@@ -85,6 +85,22 @@ async def way(connection: Connection, channel_id: UUID | None, definition: Annou
     return Way(tuple(pool["channels"]), pooled=True, skip_paused=pool["skip_paused"])
 
 
+async def ways(connection: Connection, channel_id: UUID | None, definition: Announcement) -> list[Row]:
+    """The channels (`store.channel` rows) over which an announcement may go; those that are gone are left
+    out."""
+    try:
+        ids = list((await way(connection, channel_id, definition)).ids)
+    except NotFound:
+        ids = []
+    found = []
+    for each in dict.fromkeys([*ids, *(one.channel_id for one in definition.fallback)]):
+        try:
+            found.append(await channels.get(connection, each))
+        except NotFound:
+            continue
+    return found
+
+
 def named_default(settings: Mapping[str, Any]) -> tuple[UUID | None, UUID | None]:
     """(channel, pool) that a workspace's settings name as its default: at most one."""
     route = settings.get(SETTING) or {}

@@ -13,6 +13,7 @@ from procrastinate import App
 
 from clarion.errors import ClarionError
 from clarion.flow import fall_back, fire, notify, reconcile
+from clarion.flow.receive.poller import Poller
 from clarion.flow.services import Services
 from clarion.flow.tell import forget
 from clarion.kit import jobs
@@ -34,9 +35,10 @@ class Ticks:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until stopped."""
-        poll = self.services.settings.poll
+        poll, poller = self.services.settings.poll, Poller(self.services, self.http)
         await asyncio.gather(
             self._every(poll * 2, self.due, stop),
+            self._polling(poll * 2, poller, stop),
             self._every(poll * 2, self._each_with("finish", self._finish), stop),
             self._every(poll * 2, self._fall_back, stop),
             self._every(poll * 10, self._each_with("reconcile", self._reconcile), stop),
@@ -60,6 +62,15 @@ class Ticks:
 
     async def _finish(self, workspace_id: UUID) -> None:
         await fire.finish(self.services, workspace_id)
+
+    async def _polling(self, seconds: float, poller: Poller, stop: asyncio.Event) -> None:
+        async def look() -> None:
+            await poller.round()
+
+        try:
+            await self._every(seconds, look, stop)
+        finally:
+            await poller.close()
 
     async def _fall_back(self) -> None:
         for workspace_id in await fall_back.workspaces(self.services):

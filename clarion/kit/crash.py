@@ -35,6 +35,9 @@ Point = Literal[
     "receive.before_commit",
     "receive.committed",
     "replay.claimed",
+    "poll.asked",
+    "poll.before_commit",
+    "poll.committed",
     "fallback.before_commit",
     "fallback.committed",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from clarion.domain.catalogue import Kept
@@ -21,6 +22,14 @@ class Choosy(Protocol):
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raises Invalid with every problem, its place below config.options."""
+
+
+@runtime_checkable
+class Starting(Protocol):
+    """A provider that starts flows, which its channels may give names."""
+
+    def knows_flow(self, options: Mapping[str, Any], flow: str) -> bool:
+        """Whether a channel with these options can say which flow is meant."""
 
 
 @runtime_checkable
@@ -94,6 +103,38 @@ class Hearing(Protocol):
 
     async def listen(self, hear: Hear) -> None:
         """Stay connected until cancelled, whatever breaks; acknowledge nothing before `hear` returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """What a provider told when it was asked: `calls` as those to our hook are, for `read` to read later.
+
+    `cursor` is where the next question goes on; it is kept together with the calls, or neither is. `wait` is
+    in seconds until then, 0 where there is more at once, None where it failed and names no time; `problem` is
+    a word for why not everything was told.
+    """
+
+    calls: tuple[Call, ...]
+    cursor: str
+    wait: float | None
+    problem: str | None = None
+
+
+@runtime_checkable
+class Polled(Protocol):
+    """A provider that calls nobody: its senders are `Polling`, and are asked for as long as there is the
+    channel, by one worker at a time."""
+
+    is_polled: ClassVar[bool]
+
+
+@runtime_checkable
+class Polling(Protocol):
+    """A sender that can be asked what happened."""
+
+    async def poll(self, cursor: str) -> Reread:
+        """What happened since `cursor` ("": from now on), a bounded part of it; what was told before may be
+        told again. Changes nothing there. Does not raise for what the provider does or says."""
 
 
 @runtime_checkable

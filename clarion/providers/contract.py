@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from clarion.domain.consent_words import Meaning
 from clarion.domain.limits import Limits
-from clarion.domain.said import SaidInteractive, SaidMedia, SaidTemplate
+from clarion.domain.said import SaidFlowStart, SaidInteractive, SaidMedia, SaidTemplate
 from clarion.kit.http import Http
 
 Pairs = list[tuple[str, str]]
@@ -88,8 +88,9 @@ class Push:
 Template = SaidTemplate
 Media = SaidMedia
 Interactive = SaidInteractive
+FlowStart = SaidFlowStart
 
-Content = Text | Template | Mail | Push | Media | Interactive
+Content = Text | Template | Mail | Push | Media | Interactive | FlowStart
 """What a parcel may hold; `domain.content` has a form of each, whose `kind` is what providers carry."""
 
 

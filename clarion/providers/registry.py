@@ -16,7 +16,7 @@ from clarion.providers.contract import Provider
 _OURS = {
     "abilities", "binds", "bounces", "calling", "cloud_messages", "cloud_templates", "cloud_webhooks",
     "contract", "described", "devices", "letters", "line", "meta", "pdus", "registry", "replies",
-    "service_accounts", "threads", "transactions",
+    "rereading", "searching", "service_accounts", "threads", "transactions",
 }  # fmt: skip
 
 

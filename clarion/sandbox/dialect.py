@@ -140,8 +140,9 @@ class Example:
 
     `never`: the faults that this provider's protocol has no words for; `write`, where people cannot write
     back; `call`, where nothing comes by our hook; `receipts`, where nothing comes back at all; `reference`,
-    where some receipts name a message by the provider's identifier only; `settle`, where all do; `spaces`,
-    where a text loses those at its end. `protocol`: at which of the sandbox's addresses it is found.
+    where some receipts name a message by the provider's identifier only; `settle`, where all do; `repeat`,
+    where a status is seen and cannot be told twice; `spaces`, where a text loses those at its end.
+    `protocol`: at which of the sandbox's addresses it is found.
     """
 
     sender: str

@@ -143,7 +143,6 @@ def test_content_is_kept_as_it_was_given() -> None:
 
 OTHERS: list[dict[str, Any]] = [
     {"kind": "web_call", "url": "https://example.org/hook"},
-    {"kind": "flow_start", "flow": "welcome"},
     {"kind": "questionnaire", "questionnaire": "household"},
 ]
 

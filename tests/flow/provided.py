@@ -76,8 +76,8 @@ class Provided(Receiving):
             sent = await announce(
                 connection, workspace, services.clock.now(), numbers, channel_id, schemes=known.schemes
             )
-        callback = {"provider": provider, "callback_url": f"{hooks}/hooks/{channel_id}"}
-        sandbox.configure(numbers={example.sender: callback}, window="open")
+        callback = {"callback_url": f"{hooks}/hooks/{channel_id}"} if hooks else {}
+        sandbox.configure(numbers={example.sender: {"provider": provider, **callback}}, window="open")
         words = "The clinic is closed on Monday"
         content: Content = Text(words) if "text" in known.kinds else Mail("Closed", words)
         return cls(services, workspace, sent, sandbox, http, content)

@@ -27,6 +27,7 @@ DOORS = {
     "clarion_subscriptions",
     "clarion_event_measures",
     "clarion_due_runs",
+    "clarion_due_polls",
     "clarion_waiting_inboxes",
     "clarion_channel_workspace",
     "clarion_workspaces",

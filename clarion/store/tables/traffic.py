@@ -1,11 +1,22 @@
-"""What providers and people send us: the raw inbox, receipts, what our tries are called, messages in."""
+"""What providers and people send us: the raw inbox, receipts, what our tries are called, messages in, and
+whom we ask."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, Index, LargeBinary, PrimaryKeyConstraint, UniqueConstraint, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from clarion.store.tables.base import identifier, moment, owner, table, uuid, words
+from clarion.store.tables.base import count, identifier, moment, owner, table, uuid, words
 
 inbox = table(
     "inbox",
@@ -49,6 +60,19 @@ alias = table(
     moment("noted_at"),
     Index("alias_age", "noted_at"),
     storage={"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.05},
+)
+
+polling = table(
+    "polling",
+    uuid("channel_id", key=True),
+    owner(checked=False),
+    words("cursor", default=""),
+    Column("watch", BigInteger, nullable=False, server_default=text("0")),
+    moment("due_at"),
+    count("failures", default=0),
+    words("problem", default=""),
+    Index("polling_due", "due_at"),
+    storage={"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0.05},
 )
 
 inbound = table(
