@@ -78,7 +78,7 @@ async def test_buttons_and_the_template_beside_them_are_written_and_previewed(
 
 async def test_a_picture_over_messenger_is_previewed_as_it_is(selam: Api, sandbox: SandboxProcess) -> None:
     await given(selam, {"name": "Amina", "addresses": ["messenger:1254477777772919"]})
-    over = await channel(selam, sandbox, "messenger", tag="HUMAN_AGENT")
+    over = await channel(selam, sandbox, "messenger", tag="ACCOUNT_UPDATE")
     file = {"kind": "media", **PICTURE}
     made = await selam.post(PATH, announcement(over, content=file))
     assert made.status == 201, made.json
