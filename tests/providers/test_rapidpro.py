@@ -432,7 +432,9 @@ async def test_what_is_not_seen_whole_proves_nothing(
     assert found is None
 
 
-@pytest.mark.parametrize("tried", [REFERENCE.replace(REFERENCE[7:11], "0199"), "202603.x", ""])
+@pytest.mark.parametrize(
+    "tried", [REFERENCE.replace(REFERENCE[7:11], "0199"), "202603.x", ""], ids=["old", "of nobody", "none"]
+)
 async def test_what_is_too_old_or_not_ours_is_not_looked_for(http: Http, tried: str) -> None:
     assert await look_up(http, [NONE], [NONE], tried) == (None, [])
 
