@@ -22,7 +22,8 @@ def sandbox(running: SandboxProcess) -> SandboxProcess:
     """Empty; its service window is open and its receipts come at once."""
     running.reset(config=True)
     at_once = {"sent_after": 0.0, "delivered_after": 0.01, "read_share": 0.0, "batch_within": 0.01}
-    in_order = {"concurrency": 1, "backoff": 0.01, "retries": 2}
+    # what is told before a channel has bound waits for it
+    in_order = {"concurrency": 1, "backoff": 0.02, "backoff_cap": 0.1, "retries": 100}
     running.configure(window="open", receipts=at_once | in_order)
     return running
 
