@@ -38,7 +38,7 @@ class Ticks:
         poll, poller = self.services.settings.poll, Poller(self.services, self.http)
         await asyncio.gather(
             self._every(poll * 2, self.due, stop),
-            self._polling(poll * 2, poller, stop),
+            self._polling(poll * 6, poller, stop),  # each is asked once a minute or so
             self._every(poll * 2, self._each_with("finish", self._finish), stop),
             self._every(poll * 2, self._fall_back, stop),
             self._every(poll * 10, self._each_with("reconcile", self._reconcile), stop),
