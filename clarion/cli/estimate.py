@@ -46,6 +46,7 @@ def takes(made: Preview) -> list[str]:
     if (taken := made.segments) is not None:
         lines.append(f"about {taken.total:,} SMS: {taken.each:g} for each, {taken.most} at most")
     for cost in made.costs:
-        apart = f", and {cost.unpriced:,} messages without a price" if cost.unpriced else ""
+        several = "" if cost.unpriced == 1 else "s"
+        apart = f", and {cost.unpriced:,} message{several} without a price" if cost.unpriced else ""
         lines.append(f"about {cost.currency} {cost.amount:,.2f}{apart}")
     return lines

@@ -42,11 +42,16 @@ class Committer:
 
     async def intend(self, workspace_id: UUID, wanted: Intent, noted: Noted) -> set[UUID]:
         """Commit to a desk's tries; those that are ours now. Whoever is cancelled here, or told that the
-        database is away, does not know whether they were committed to."""
+        database is away, does not know whether they were committed to; but that is decided by then, so that
+        it can be found out."""
         ask = _Ask(wanted, noted, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(workspace_id, []).append(ask)
         self._begin()
-        return await ask.granted
+        try:
+            return await asyncio.shield(ask.granted)
+        except asyncio.CancelledError:
+            await asyncio.wait({ask.granted})
+            raise
 
     def _begin(self) -> None:
         while self._waiting and len(self._under_way) < AT_ONCE:
