@@ -20,6 +20,7 @@ ALL: dict[str, list[str]] = {
     "channels": [],
     "fairness": [],
     "pacing": [],
+    "places": [],
 }
 
 

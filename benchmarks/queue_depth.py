@@ -43,7 +43,7 @@ async def _send(scene: Scene, messages: int, cursor: list[Any]) -> float:
         async with db.tenant(scene.workspace_id) as connection:
             taken = await owner.take(connection, mine, worker, clock.now())
             assert taken is not None
-            lanes = await queue.lanes(connection, scene.channel_id)
+            lanes = (await queue.open_lanes(connection, [scene.channel_id]))[scene.channel_id]
         lane, began, done = lanes[0], time.perf_counter(), 0
         while done < messages:
             async with db.tenant(scene.workspace_id) as connection:

@@ -105,10 +105,12 @@ class Composer:
 
     def compose(self, channel: Channel, waiting: Waiting, now: datetime) -> tuple[Rendered, Said | None]:
         """What to say, and what a retry needs to say the same (None: nothing). Raises Unsayable."""
-        return self.say(channel.provider, waiting, now)
+        return self.say(channel.provider, channel.id, waiting, now)
 
-    def say(self, provider: Provider, waiting: Waiting, now: datetime) -> tuple[Rendered, Said | None]:
-        """The same, of a provider.
+    def say(
+        self, provider: Provider, channel_id: UUID, waiting: Waiting, now: datetime
+    ) -> tuple[Rendered, Said | None]:
+        """The same, of a provider and one of its channels.
 
         The values of a try before (`waiting.variables`) go before the person's present ones, and so does
         its language; whether the service window is open is judged anew, since the provider does too.
@@ -116,7 +118,8 @@ class Composer:
         speech = self._speeches[waiting.content_version_id]
         before = waiting.variables
         wishes = waiting.language if before is None else before.get("language", waiting.language)
-        chosen = _chosen(speech, wishes, provider.name, in_window=_in_window(provider, waiting, now))
+        in_window = not provider.has_window or _is_open(channel_id, waiting, now)
+        chosen = _chosen(speech, wishes, provider.name, in_window=in_window)
         values = _values(speech, waiting) if before is None else before
         said = render(
             chosen.form, values, text_limit=provider.text_limit, byte_limit=registry.byte_limit(provider)
@@ -187,10 +190,10 @@ def _chosen(speech: _Speech, language: str | None, kind: str, *, in_window: bool
     return chosen
 
 
-def _in_window(provider: Provider, waiting: Waiting, now: datetime) -> bool:
-    if not provider.has_window:
-        return True
-    return waiting.last_inbound_at is not None and now - waiting.last_inbound_at < WINDOW
+def _is_open(channel_id: UUID, waiting: Waiting, now: datetime) -> bool:
+    """Whether a service window is: it opens for the number that the person wrote to, and for no other."""
+    at = waiting.window_at
+    return at is not None and waiting.window_channel_id == channel_id and now - at < WINDOW
 
 
 def _values(speech: _Speech, waiting: Waiting) -> Said:

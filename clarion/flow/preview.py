@@ -115,7 +115,7 @@ async def _counts(
         )  # fmt: skip
         return _of_pool(over, definition, counts, found)
     if over.providers[0].has_window:
-        inside = await sample.in_window(connection, meant, over.schemes, now - WINDOW)
+        inside = await sample.in_window(connection, meant, over.schemes, over.lead, now - WINDOW)
         counts["in_window"] = min(inside, counts["reachable"])
         counts["outside_window"] = counts["reachable"] - counts["in_window"]
     return counts, []
@@ -170,9 +170,10 @@ async def _composed(
     unsayable: Counter[str] = Counter()
     taken: dict[UUID, list[int]] = {}
     for waiting in people:
-        provider = by_channel[waiting.lane_id]
+        over_channel = waiting.lane_id  # what stands there in a sample
+        provider = by_channel[over_channel]
         try:
-            said = composer.say(provider, waiting, now)[0]
+            said = composer.say(provider, over_channel, waiting, now)[0]
         except Unsayable as error:
             unsayable[error.reason] += 1
             continue

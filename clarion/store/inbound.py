@@ -64,7 +64,10 @@ WITH heard AS (
   GROUP BY 1 ORDER BY 1
 ), opened AS (
   UPDATE address a SET last_inbound_at = greatest(a.last_inbound_at, l.at),
-    last_channel_id = CASE WHEN a.last_inbound_at > l.at THEN a.last_channel_id ELSE %(channel)s END
+    last_channel_id = CASE WHEN a.last_inbound_at > l.at THEN a.last_channel_id ELSE %(channel)s END,
+    window_at = CASE WHEN %(windowed)s THEN greatest(a.window_at, l.at) ELSE a.window_at END,
+    window_channel_id = CASE WHEN %(windowed)s AND (a.window_at > l.at) IS NOT TRUE THEN %(channel)s
+      ELSE a.window_channel_id END
   FROM latest l
   WHERE a.workspace_id = clarion_workspace() AND a.value = l.path AND a.scheme = ANY (%(schemes)s)
 )
@@ -73,14 +76,20 @@ SELECT id, contact_id, address AS urn, provider_id, at, meaning FROM heard ORDER
 
 
 async def hear(
-    connection: Connection, channel_id: UUID, schemes: Sequence[str], said: Sequence[Said], now: datetime
+    connection: Connection,
+    channel_id: UUID,
+    schemes: Sequence[str],
+    said: Sequence[Said],
+    now: datetime,
+    *,
+    windowed: bool = False,
 ) -> list[Heard]:
     """Keep messages in; those that were new, in the order in which they were written.
 
     A message told again (the same channel and provider's id) changes nothing. Its writer is the contact
     who has the address under one of the channel's `schemes`, or else has what they are known by `also`, which
-    is then the message's address; whoever shares it, the service window of
-    all of them is opened, and a pool speaks to them over this channel from now on (`store.routes`).
+    is then the message's address; whoever shares it, a pool speaks to all of them over this channel from now
+    on (`store.routes`), and where it is `windowed` their service window is opened, over this channel alone.
     """
     async with connection.cursor(row_factory=class_row(Heard)) as cursor:
         await cursor.execute(
@@ -88,6 +97,7 @@ async def hear(
             {
                 "channel": channel_id,
                 "schemes": list(schemes),
+                "windowed": windowed,
                 "now": now,
                 "id": [uuid7(now) for _ in said],
                 "urn": [s.urn for s in said],

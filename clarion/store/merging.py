@@ -29,6 +29,9 @@ _STEPS: tuple[LiteralString, ...] = (
                            ELSE l.last_channel_id END
        FROM address l WHERE w.contact_id = %(winner)s AND l.contact_id = %(loser)s
          AND l.scheme = w.scheme AND l.value = w.value AND l.last_inbound_at IS NOT NULL""",
+    """UPDATE address w SET window_at = l.window_at, window_channel_id = l.window_channel_id
+       FROM address l WHERE w.contact_id = %(winner)s AND l.contact_id = %(loser)s AND l.scheme = w.scheme
+         AND l.value = w.value AND (w.window_at IS NULL OR l.window_at > w.window_at)""",
     # An address that both have stays with the loser, retired: messages may still point to it.
     """UPDATE address SET status = 'retired' WHERE contact_id = %(loser)s AND status = 'active'
          AND (scheme, value) IN (SELECT scheme, value FROM address WHERE contact_id = %(winner)s)""",

@@ -40,8 +40,8 @@ async def unanswered(
         await cursor.execute(
             """SELECT a.id, a.worker_id, a.code, m.lane_id, m.due_at, m.id, a.cohort, d.contact_id, d.id,
                  d.consent_key, m.content_version_id, m.expires_at, a.number - 1, a.variables, d.scheme,
-                 d.value, d.last_inbound_at, c.name, c.language, c.country, c.timezone, c.external_id,
-                 c.fields, false AS opted_out, false AS erased
+                 d.value, d.window_at, d.window_channel_id, c.name, c.language, c.country,
+                 c.timezone, c.external_id, c.fields, false AS opted_out, false AS erased
                FROM (
                  SELECT t.* FROM attempt t
                  WHERE t.workspace_id = clarion_workspace() AND t.unknown_since IS NOT NULL

@@ -16,8 +16,8 @@ from clarion.store.routes import ROUTES, Route, chosen, params
 
 # The person's best address, as the expansion chooses it, where it has not opted out.
 _BEST: LiteralString = """CROSS JOIN LATERAL (
-  SELECT address.id, address.scheme, address.value, address.consent_key, address.last_inbound_at,
-    address.last_channel_id
+  SELECT address.id, address.scheme, address.value, address.consent_key, address.last_channel_id,
+    address.window_at, address.window_channel_id
   FROM address
   WHERE address.contact_id = c.id AND address.status = 'active' AND address.scheme = ANY (%(schemes)s)
   ORDER BY array_position(%(schemes)s, address.scheme), address.position, address.id LIMIT 1) a """
@@ -47,9 +47,9 @@ async def some(
             f"""{before}SELECT {lane} AS lane_id, %(now)s::timestamptz AS due_at, c.id AS message_id,
                  %(now)s::date AS cohort, c.id AS contact_id, a.id AS address_id, a.consent_key,
                  %(content)s::uuid AS content_version_id, %(now)s::timestamptz AS expires_at, 0 AS tries,
-                 NULL::jsonb AS variables, a.scheme, a.value AS address, a.last_inbound_at, c.name,
-                 c.language, c.country, c.timezone, c.external_id, c.fields, false AS opted_out,
-                 false AS erased
+                 NULL::jsonb AS variables, a.scheme, a.value AS address, a.window_at,
+                 a.window_channel_id, c.name, c.language, c.country, c.timezone, c.external_id, c.fields,
+                 false AS opted_out, false AS erased
                FROM contact c """
             + _BEST
             + join
@@ -64,15 +64,17 @@ async def some(
         return await cursor.fetchall()
 
 
-async def in_window(connection: Connection, meant: Meant, schemes: Sequence[str], since: datetime) -> int:
-    """How many of those who would be reached wrote to us after `since`."""
+async def in_window(
+    connection: Connection, meant: Meant, schemes: Sequence[str], channel_id: UUID, since: datetime
+) -> int:
+    """How many of those who would be reached wrote to this channel after `since`."""
     found = await row(
         connection,
         "SELECT count(*) AS n FROM contact c "
         + _REACHED
         + meant.predicate
-        + ") AND a.last_inbound_at > %(since)s",
-        {**meant.params, "schemes": list(schemes), "since": since},
+        + ") AND a.window_at > %(since)s AND a.window_channel_id = %(channel)s",
+        {**meant.params, "schemes": list(schemes), "channel": channel_id, "since": since},
     )
     return int(found["n"]) if found else 0
 
@@ -121,7 +123,8 @@ _BY_CHANNEL: LiteralString = """), apart AS (
   SELECT w.*, row_number() OVER (PARTITION BY consent_key, channel_id IS NULL ORDER BY id) AS nth FROM who w
 )
 SELECT channel_id, count(*) AS people, count(*) FILTER (WHERE nth = 1) AS addresses,
-  count(*) FILTER (WHERE last_inbound_at > %(since)s AND (nth = 1 OR NOT %(once)s)) AS in_window,
+  count(*) FILTER (WHERE window_at > %(since)s AND window_channel_id = channel_id
+    AND (nth = 1 OR NOT %(once)s)) AS in_window,
   count(*) FILTER (WHERE channel_id IS NULL AND EXISTS (
     SELECT FROM address d WHERE d.contact_id = apart.id AND d.status = 'active'
       AND d.scheme = ANY (%(further)s::text[]) AND NOT EXISTS (
@@ -141,12 +144,14 @@ async def by_channel(
 ) -> list[Row]:
     """Over which channels of a pool those would hear it who have an address and have not opted out.
 
-    {channel_id, people, addresses (different ones), in_window (wrote to us after `since`), by_fallback};
-    the row without a channel is those whom none fits, with how many of these `further` schemes reach.
+    {channel_id, people, addresses (different ones), in_window (wrote to that channel after `since`),
+    by_fallback}; the row without a channel is those whom none fits, with how many of these `further` schemes
+    reach.
     """
     return await rows(
         connection,
-        f"WITH {ROUTES}, who AS (SELECT c.id, a.consent_key, a.last_inbound_at, r.channel_id FROM contact c "
+        f"WITH {ROUTES}, who AS (SELECT c.id, a.consent_key, a.window_at, a.window_channel_id, r.channel_id "
+        "FROM contact c "
         + _BEST
         + f"LEFT JOIN LATERAL ({chosen('c.channel_id')}) r ON true "
         + _WHO

@@ -140,7 +140,7 @@ class Dispatch:
                 assert taken is not None
                 self.epoch = taken[0]
             tries: list[Intended] = []
-            for lane in await queue.lanes(connection, channel_id):
+            for lane in (await queue.open_lanes(connection, [channel_id]))[channel_id]:
                 start = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
                 for waiting in await queue.read_ahead(connection, lane.id, start, now, limit):
                     said = waiting.variables or {"contact": {"name": waiting.name}}

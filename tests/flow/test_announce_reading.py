@@ -180,10 +180,11 @@ async def seen(services: Services, workspace: UUID, campaign_id: UUID) -> previe
         return await preview.preview(connection, services, campaign_id)
 
 
-async def wrote(services: Services, workspace: UUID, number: str, ago: timedelta) -> None:
+async def wrote(services: Services, workspace: UUID, channel_id: UUID, number: str, ago: timedelta) -> None:
     async with services.db.tenant(workspace) as connection:
         await connection.execute(
-            "UPDATE address SET last_inbound_at = %s WHERE value = %s", (NOON - ago, number)
+            "UPDATE address SET window_at = %s, window_channel_id = %s WHERE value = %s",
+            (NOON - ago, channel_id, number),
         )
 
 
@@ -196,10 +197,10 @@ async def test_a_preview_counts_people_and_shows_what_they_would_read(
             connection,
             [person("Stopped", "+254712000008", opted_out="yes"), person("Mail only", "mail@example.org")],
         )
-    await wrote(services, workspace, AMINA, HOUR)
-    told = await seen(
-        services, workspace, await written(services, workspace, await channel(services, workspace))
-    )
+    nairobi, addis = await channel(services, workspace), await channel(services, workspace, "2")
+    await wrote(services, workspace, nairobi, AMINA, HOUR)
+    await wrote(services, workspace, addis, ABEBE, HOUR)
+    told = await seen(services, workspace, await written(services, workspace, nairobi))
     expected = {
         "people": 4, "reachable": 2, "opted_out": 1, "no_address": 1, "in_window": 1, "outside_window": 1,
     }  # fmt: skip
@@ -214,10 +215,9 @@ async def test_a_preview_counts_people_and_shows_what_they_would_read(
 
 async def test_a_preview_says_who_could_not_be_told_anything(services: Services, workspace: UUID) -> None:
     await people(services, workspace, [person("Amina", AMINA), person(None, ROSA, external_id="E-9")])
-    await wrote(services, workspace, AMINA, HOUR)
-    text = await written(
-        services, workspace, await channel(services, workspace), content=Content.of_text("Hello")
-    )
+    nairobi = await channel(services, workspace)
+    await wrote(services, workspace, nairobi, AMINA, HOUR)
+    text = await written(services, workspace, nairobi, content=Content.of_text("Hello"))
     told = await seen(services, workspace, text)
     assert (told.sampled, told.unsayable, told.counts["outside_window"]) == (2, {"outside_window": 1}, 1)
     named = await written(

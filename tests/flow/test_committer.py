@@ -32,7 +32,7 @@ async def wanted(process: Process, sent: Sent) -> Intent:
     """What the desk of that channel has read, to be committed to."""
     now = process.services.clock.now()
     async with process.services.db.tenant(process.workspace) as connection:
-        (lane,) = await queue.lanes(connection, sent.channel_id)
+        (lane,) = (await queue.open_lanes(connection, [sent.channel_id]))[sent.channel_id]
         waiting = await queue.read_ahead(connection, lane.id, _START, now, 100)
     return Intent(sent.channel_id, sent.epoch, [Intended(one, lane.epoch, uuid7(now), {}) for one in waiting])
 

@@ -40,6 +40,7 @@ class Scene:
     async def says(self, **otherwise: Any) -> Words:
         """What she is told, were her row otherwise."""
         channel_ = await load(self.services, self.workspace, self.channel_id)
+        otherwise.setdefault("window_channel_id", self.channel_id)
         async with self.services.db.tenant(self.workspace) as connection:
             await self.composer.prepare(connection, {self.waiting.content_version_id})
         return self.composer.compose(channel_, replace(self.waiting, **otherwise), at(self.services).now())
@@ -50,7 +51,8 @@ async def scene(services: Services, workspace: UUID, content: Any = NOTICE, **am
     campaign_id, _ = await sent_out(services, workspace, content=content)
     async with services.db.tenant(workspace) as connection:
         row = await campaign.get(connection, campaign_id, "announcement")
-        (lane,) = await queue.lanes(connection, row["channel_id"])
+        channel_id = row["channel_id"]
+        (lane,) = (await queue.open_lanes(connection, [channel_id]))[channel_id]
         (waiting,) = await queue.read_ahead(connection, lane.id, START, NOON, 10)
     return Scene(services, workspace, waiting, row["channel_id"])
 
@@ -59,17 +61,23 @@ async def test_inside_the_window_it_is_a_text_and_outside_a_template(
     services: Services, workspace: UUID
 ) -> None:
     amina = await scene(services, workspace)
-    said, kept = await amina.says(last_inbound_at=NOON - HOUR)
+    said, kept = await amina.says(window_at=NOON - HOUR)
     assert said == Text("Hello Amina, the clinic is closed on Monday")
     assert kept == {"contact": {"name": "Amina"}}
     for before in (None, NOON - timedelta(hours=24)):
-        said, _ = await amina.says(last_inbound_at=before)
+        said, _ = await amina.says(window_at=before)
         assert said == Template("closed", "en", ("Amina", "Monday"))
+
+
+async def test_a_window_is_open_for_the_number_that_she_wrote_to(services: Services, workspace: UUID) -> None:
+    amina = await scene(services, workspace)
+    said, _ = await amina.says(window_at=NOON - HOUR, window_channel_id=uuid4())
+    assert said == Template("closed", "en", ("Amina", "Monday"))
 
 
 async def test_a_text_alone_says_nothing_outside_the_window(services: Services, workspace: UUID) -> None:
     amina = await scene(services, workspace, Content.of_text("Hello"))
-    assert (await amina.says(last_inbound_at=NOON))[0] == Text("Hello")
+    assert (await amina.says(window_at=NOON))[0] == Text("Hello")
     with pytest.raises(Unsayable) as told:
         await amina.says()
     assert told.value.reason == "outside_window"

@@ -48,7 +48,7 @@ async def waiting(services: Services, workspace: UUID, channel_id: UUID, urn: st
     async with services.db.tenant(workspace) as connection:
         found = [
             one
-            for lane in await queue.lanes(connection, channel_id)
+            for lane in (await queue.open_lanes(connection, [channel_id]))[channel_id]
             for one in await queue.read_ahead(connection, lane.id, EPOCH, services.clock.now(), 100)
         ]
     return next(one for one in found if f"{one.scheme}:{one.address}" == urn)

@@ -64,14 +64,15 @@ async def intended(receiving: Receiving, lane_id: UUID) -> list[Intended]:
     """Commit to everything that is due in a lane, as its channel's owner does; what was granted."""
     now = receiving.services.clock.now()
     async with receiving.services.db.tenant(receiving.workspace_id) as connection:
-        lanes = {one.id: one for one in await queue.lanes(connection, receiving.channel_id)}
+        channel_id = receiving.channel_id
+        lanes = {one.id: one for one in (await queue.open_lanes(connection, [channel_id]))[channel_id]}
         if lane_id not in lanes:
             return []
         waiting = await queue.read_ahead(connection, lane_id, _START, now, 100)
         tries = [Intended(one, lanes[lane_id].epoch, uuid7(now), one.variables) for one in waiting]
         granted = await intent.intend(
             connection, worker_id=receiving.sent.worker_id, now=now,
-            intents=[Intent(receiving.channel_id, receiving.sent.epoch, tries)],
+            intents=[Intent(channel_id, receiving.sent.epoch, tries)],
         )  # fmt: skip
     return [one for one in tries if one.attempt_id in granted]
 

@@ -11,11 +11,11 @@ import pytest
 
 from clarion.domain.message import cohort_of
 from clarion.flow.dispatch import lanes
-from clarion.flow.dispatch.lanes import FROM_THE_START, LOOK_BACK, STALE, Lanes
+from clarion.flow.dispatch.lanes import FROM_THE_START, LOOK_BACK, STALE, Lanes, Prepare
 from clarion.kit.clock import FakeClock
-from clarion.kit.db import Database
+from clarion.kit.db import Connection, Database
 from clarion.kit.ids import uuid7
-from clarion.store import campaign
+from clarion.store import campaign, queue
 from clarion.store.queue import Waiting
 
 NOW = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
@@ -88,11 +88,17 @@ class Line:
         for one in taken:
             self.lanes.forget(one.lane_id, one.message_id)
 
+    async def look(self, connection: Connection, prepare: Prepare | None = None) -> None:
+        """Learn which lanes are open, and read on."""
+        lanes = await queue.open_lanes(connection, [self.channel])
+        self.lanes.learn(lanes[self.channel], self.clock.monotonic())
+        await self.lanes.refill(connection, self.clock, prepare)
+
     async def take(self, limit: int, seconds: float = 1.0) -> list[Waiting]:
         """Read on, a little later than before, and take."""
         self.clock.advance(seconds)
         async with self.db.tenant(self.workspace) as connection:
-            await self.lanes.refill(connection, self.channel, self.clock)
+            await self.look(connection)
         return self.lanes.take(limit)
 
     async def drain(self, limit: int = 100) -> list[UUID]:
@@ -392,6 +398,6 @@ async def test_a_second_look_that_was_asked_for_during_a_read_is_taken(line: Lin
     more = await line.queue(lane, 3)
     line.clock.advance(5)
     async with line.db.tenant(line.workspace) as connection:
-        await line.lanes.refill(connection, line.channel, line.clock, meanwhile)
+        await line.look(connection, meanwhile)
     taken = [*ids(line.lanes.take(10)), *ids(await line.take(10))]
     assert (lost.message_id, set(taken)) == (first, {first, *others, *more})

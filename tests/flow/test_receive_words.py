@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from clarion.flow.services import Services
+from clarion.store import inbound
+from clarion.store.inbound import Said
 from tests.flow.receiving import Receiving, message, webhook
 from tests.store.people import ABEBE, AMINA, ROSA
 from tests.store.sent import announce
@@ -37,11 +39,25 @@ async def test_what_a_person_writes_is_kept_with_who_they_are(receiving: Receivi
 async def test_the_service_window_opens_with_the_latest_word(receiving: Receiving) -> None:
     for ago in (60, 3600, 30, 7200):
         await receiving.write(AMINA, "hello", receiving.ago(ago))
-    opened = await receiving.look("SELECT value, last_inbound_at FROM address ORDER BY value")
-    assert opened == [
-        {"value": ABEBE, "last_inbound_at": None},
-        {"value": AMINA, "last_inbound_at": receiving.ago(30)},
-    ]
+    opened = await receiving.look(
+        "SELECT value, last_inbound_at, window_at, window_channel_id FROM address ORDER BY value"
+    )
+    at, over = receiving.ago(30), receiving.channel_id
+    assert [tuple(row.values()) for row in opened] == [
+        (ABEBE, None, None, None), (AMINA, at, at, over),
+    ]  # fmt: skip
+
+
+async def test_an_answer_by_sms_opens_no_window_and_closes_none(receiving: Receiving) -> None:
+    await receiving.write(AMINA, "hello", receiving.ago(60))
+    sms, at = uuid4(), receiving.ago(30)
+    async with receiving.services.db.tenant(receiving.workspace_id) as connection:
+        said = Said("SM1", f"tel:{AMINA}", AMINA, "hello", at, "")
+        await inbound.hear(connection, sms, ("tel", "whatsapp"), [said], at)
+    (amina,) = await receiving.look(
+        f"SELECT last_channel_id, window_at, window_channel_id FROM address WHERE value = '{AMINA}'"
+    )
+    assert tuple(amina.values()) == (sms, receiving.ago(60), receiving.channel_id)
 
 
 async def test_words_told_again_change_nothing(receiving: Receiving) -> None:

@@ -41,7 +41,7 @@ class Sent:
         """Commit to trying everything that waits; the attempts, in the order of the queue."""
         now = now or self.now
         waiting = await queue.read_ahead(connection, self.lane_id, _START, now, 100_000)
-        (lane,) = await queue.lanes(connection, self.channel_id)
+        (lane,) = (await queue.open_lanes(connection, [self.channel_id]))[self.channel_id]
         tries = [Intended(one, lane.epoch, uuid7(now), one.variables) for one in waiting]
         granted = await intent.intend(
             connection, worker_id=self.worker_id, now=now,

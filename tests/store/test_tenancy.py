@@ -28,6 +28,7 @@ DOORS = {
     "clarion_event_measures",
     "clarion_due_runs",
     "clarion_due_polls",
+    "clarion_open_lanes",
     "clarion_waiting_inboxes",
     "clarion_channel_workspace",
     "clarion_workspaces",

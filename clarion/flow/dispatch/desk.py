@@ -30,6 +30,7 @@ from clarion.flow.dispatch.judge import Beyond, Judgement
 from clarion.flow.dispatch.knocker import Knocker
 from clarion.flow.dispatch.lanes import Lanes
 from clarion.flow.dispatch.leavers import Leavers
+from clarion.flow.dispatch.lookout import REST, Lookout
 from clarion.flow.dispatch.replayer import Replayer
 from clarion.flow.dispatch.shared import Shared
 from clarion.kit.db import AWAY
@@ -42,7 +43,6 @@ from clarion.store.queue import Waiting
 BATCH = 500
 MOST_AHEAD = 3_000
 HEARD_AGAIN = 5.0  # seconds until a connection is listened to again whose listener failed
-LOOK, REST = 0.1, 0.25  # seconds between looks at the lanes: while something waits, and while nothing does
 Memory = Callable[[Shared, Channel, Broker], Awaitable[object]]
 log = logger(__name__)
 
@@ -70,13 +70,12 @@ class Desk:
     admission: Admission = field(init=False)
     intents: Intents = field(init=False)
     knocker: Knocker = field(init=False)
+    lookout: Lookout = field(init=False)
     idle_since: float = 0.0
     held_until: float = 0.0
     stopping: bool = False  # it begins no further call
     refused: bool = False  # because the provider refuses the account
-    _woken: bool = False
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _thirst: asyncio.Event = field(default_factory=asyncio.Event)
     _listening: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
@@ -88,6 +87,10 @@ class Desk:
         self.collector = Collector(self.shared, self.channel, self.sender, self.broker, self._wake.set)
         self.admission = Admission(self.shared, self.channel, self.lanes, self.broker)
         self.leavers = Leavers(self.shared, self.channel.workspace_id, self.lanes)
+        self.lookout = Lookout(
+            self.shared, self.channel.workspace_id, self.channel.id, self.lanes, self.leavers,
+            self._may_begin, self._wake.set,
+        )  # fmt: skip
         self.breaker = Breaker(self.channel.config.breaker)
         self.health = Health(self.breaker)
         places = min(self.shared.places, self.channel.config.max_in_flight)
@@ -120,7 +123,7 @@ class Desk:
             async with asyncio.TaskGroup() as body:
                 body.create_task(self.collector.run())
                 body.create_task(self.replayer.run())
-                body.create_task(self._keep_on(self._look, self._blink))
+                body.create_task(self._keep_on(self.lookout.look, self.lookout.blink))
                 for least in (1, BATCH):
                     body.create_task(self._keep_on(partial(self._round, least), partial(self._rest, least)))
         finally:
@@ -149,29 +152,6 @@ class Desk:
             if not busy:
                 await pause()
 
-    async def _look(self) -> bool:
-        """Which lanes are open, and what waits in them; False, since then there is time for a blink."""
-        self._woken = False  # who wakes us during the look is seen to by the next
-        if self._may_begin(self.shared.clock.monotonic()):
-            async with self.shared.db.tenant(self.channel.workspace_id) as connection:
-                prepare = self.shared.composer.prepare
-                await self.lanes.refill(connection, self.channel.id, self.shared.clock, prepare)
-                await prepare(connection, self.lanes.contents())  # what waits long stays known, and fresh
-            self._wake.set()
-            await self.leavers.end_late(self.shared.clock.now())
-        return False
-
-    async def _blink(self) -> None:
-        """Wait until there may be more to read."""
-        if self._woken:
-            return
-        self._thirst.clear()
-        ticks = self.shared.clock.monotonic()
-        if self._may_begin(ticks) and self.lanes.low(ticks):
-            return
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._thirst.wait(), LOOK if self.lanes.waiting else REST)
-
     async def _round(self, least: int) -> bool:
         """One batch of at least so many; False when there is none to send now."""
         self.intents.recheck()
@@ -187,8 +167,7 @@ class Desk:
         if room < least:
             return False
         admitted = self.admission.admit(room, self.shared.clock.now(), ticks)
-        if self.lanes.low(ticks):
-            self._thirst.set()
+        self.lookout.thirst(ticks)
         if admitted.calls or admitted.ends:
             await self.intents.send(admitted)
         else:
@@ -217,9 +196,7 @@ class Desk:
 
     def wake(self) -> None:
         """Look again at once."""
-        self.lanes.hurry()
-        self._woken = True
-        self._thirst.set()
+        self.lookout.wake()
         self._wake.set()
 
     def adopt(self, channel: Channel) -> bool:

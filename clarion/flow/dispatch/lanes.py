@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Container, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from heapq import heapify, heappop, heappush
@@ -155,20 +155,21 @@ class Lanes:
         self._turns: Turns[UUID] = Turns()
         self._parked_until = math.inf
 
-    async def refill(
-        self, connection: Connection, channel_id: UUID, clock: Clock, prepare: Prepare | None = None
-    ) -> None:
-        """Learn which lanes are open, and read ahead in each."""
-        lanes = await queue.lanes(connection, channel_id)
+    def learn(self, lanes: Sequence[Lane], ticks: float) -> None:
+        """Which lanes are open. One that was paused meanwhile is read anew."""
         for gone in self.readers.keys() - {lane.id for lane in lanes}:
             del self.readers[gone]
         for lane in lanes:
             reader = self.readers.get(lane.id)
             if reader is None or reader.lane.epoch != lane.epoch:
                 reader = self.readers[lane.id] = LaneReader(
-                    lane, self.ahead, next_start=clock.monotonic() + FROM_THE_START
+                    lane, self.ahead, next_start=ticks + FROM_THE_START
                 )
             reader.lane = lane  # its share may have changed
+
+    async def refill(self, connection: Connection, clock: Clock, prepare: Prepare | None = None) -> None:
+        """Read ahead in each lane where there is reason to."""
+        for reader in list(self.readers.values()):
             await reader.refill(connection, clock, prepare)
 
     def hurry(self) -> None:

@@ -12,6 +12,7 @@ from clarion.errors import Unavailable
 from clarion.flow.compose import Composer
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.committer import Committer
+from clarion.flow.dispatch.eye import Eye
 from clarion.flow.dispatch.judge import Beyond
 from clarion.flow.dispatch.settler import Settler
 from clarion.flow.tell.listening import Listening
@@ -51,10 +52,12 @@ class Shared:
     busy: set[UUID] = field(default_factory=set)  # channels with something intended and not yet durable
     gate: asyncio.Semaphore = field(init=False)
     committer: Committer = field(init=False)
+    eye: Eye = field(init=False)
 
     def __post_init__(self) -> None:
         self.gate = asyncio.Semaphore(self.places)
         self.committer = Committer(self.db, self.clock, self.worker_id)
+        self.eye = Eye(self.db, self.clock)
 
     def share(self, channel_id: UUID) -> int:
         """The places of one channel while others are busy: equal shares, so that a slow provider's

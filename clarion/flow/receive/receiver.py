@@ -231,8 +231,9 @@ class Receiver:
         if batch.inbound:
             words = await Heeding.of(connection, channel_id, provider)
             heard = await inbound.hear(
-                connection, channel_id, provider.schemes, words.understood(batch.inbound), now
-            )
+                connection, channel_id, provider.schemes, words.understood(batch.inbound), now,
+                windowed=provider.has_window,
+            )  # fmt: skip
             drained.inbound = len(heard)
             if self._services.listening.wants(workspace_id, {EventType.INBOUND_RECEIVED}):
                 await event.of_inbound(connection, [(one.id, one.at) for one in heard], now)

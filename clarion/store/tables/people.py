@@ -74,6 +74,8 @@ address = table(
     words("status_reason", default=""),
     moment("status_at", null=True),
     uuid("last_channel_id", null=True),
+    moment("window_at", null=True),
+    uuid("window_channel_id", null=True),
     one_of("status", "active", "invalid", "retired"),
     UniqueConstraint("contact_id", "scheme", "value"),
     Index("address_value", "workspace_id", "value"),

@@ -60,7 +60,7 @@ class Sending(Base):
                 worker.lanes = {
                     lane.id: lane.epoch
                     for channel in (self.world.channel, self.world.sms)
-                    for lane in await queue.lanes(connection, channel)
+                    for lane in (await queue.open_lanes(connection, [channel]))[channel]
                 }
             return await queue.read_ahead(connection, lane_id, after, now, limit)
 
