@@ -1,0 +1,162 @@
+"""`clarion schedule`: when a campaign would speak, foreseen."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import orjson
+import typer
+
+from clarion.cli import contact, options, place, terminal
+from clarion.cli.commands import group
+from clarion.cli.place import Place
+from clarion.domain.refusal import Refusal
+from clarion.domain.schedule import calendar, check
+from clarion.domain.schedule.model import Schedule
+from clarion.domain.schedule.subject import Subject
+from clarion.domain.timezone import parse_timezone
+from clarion.errors import Invalid, NotFound
+from clarion.flow.foresee import SEED, Foreseen, Wish, foresee, subject
+
+app = group(
+    "When a campaign speaks to one person.",
+    [
+        'clarion schedule preview karma.json --fields \'{"registration_date": "2026-03-01"}\'',
+        "clarion schedule preview karma.json --contact E-1001 --ical karma.ics",
+    ],
+)
+
+
+@app.callback()
+def _group() -> None:
+    """When a campaign speaks to one person."""
+
+
+@app.command()
+def preview(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A schedule, as JSON.")],
+    contact: Annotated[
+        str | None, typer.Option(metavar="CONTACT", help="For this person: id, external id or address.")
+    ] = None,
+    now: Annotated[str | None, typer.Option(metavar="TIME", help="When they would be enrolled.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Their time zone; UTC if nothing says so.")] = None,
+    fields: Annotated[str | None, typer.Option(metavar="JSON", help="Their fields, such as a date.")] = None,
+    properties: Annotated[str | None, typer.Option(metavar="JSON", help="Those of a case.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=calendar.MOST, help="So many occurrences.")] = 20,
+    ical: Annotated[Path | None, typer.Option(metavar="FILE", help="Write them as iCalendar, too.")] = None,
+    workspace: options.Workspace = None,
+    json: options.Json = False,
+) -> None:
+    """Tell what a schedule says, and when it would speak. Nothing is written or sent.
+
+    Without --contact no database is needed. Random times are examples: each campaign and person has others.
+    """
+    schedule = check.read(_object(_text(file), str(file)), "")
+    given = _given(now, zone, fields, properties, count)
+    if contact is None:
+        somebody = Subject(
+            "",
+            given.now,
+            SEED,
+            given.zone or "",
+            fields=given.fields or {},
+            properties=given.properties or {},
+        )
+        _tell(foresee(schedule, somebody, count), somebody, ical, json=json)
+    else:
+        place.run(_of_contact(schedule, contact, given, ical, workspace, json=json))
+
+
+async def _of_contact(
+    schedule: Schedule, who: str, given: Wish, ical: Path | None, workspace: str | None, *, json: bool
+) -> None:
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        somebody = await subject(connection, await _wish(here, connection, who, given))
+    _tell(foresee(schedule, somebody, given.count), somebody, ical, json=json)
+
+
+async def _wish(here: Place, connection: Any, who: str, given: Wish) -> Wish:
+    contact_id = await contact.find(connection, here, who)
+    return Wish(given.now, contact_id, given.zone, given.fields, given.properties, given.count)
+
+
+def _given(now: str | None, zone: str | None, fields: str | None, properties: str | None, count: int) -> Wish:
+    named = None
+    if zone is not None:
+        read = parse_timezone(zone)
+        if isinstance(read, Refusal):
+            raise read.error("--zone")
+        named = read
+    return Wish(
+        _moment(now, named),
+        zone=named,
+        fields=None if fields is None else _object(fields.encode(), "--fields"),
+        properties=None if properties is None else _object(properties.encode(), "--properties"),
+        count=count,
+    )
+
+
+def _moment(text: str | None, zone: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        hint = "Write YYYY-MM-DD HH:MM, or ISO 8601 with an offset."
+        raise Invalid(f"{text!r} is not a moment", where="--now", hint=hint) from None
+    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone or "UTC"))
+
+
+def _text(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise NotFound(f"it cannot be read: {error.strerror}", where=str(file)) from None
+
+
+def _object(text: bytes, where: str) -> dict[str, Any]:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"not JSON: {error}", where=where) from None
+    if not isinstance(found, dict):
+        raise Invalid("not a JSON object", where=where, hint='It begins with "{".')
+    return found
+
+
+def _tell(found: Foreseen, somebody: Subject, ical: Path | None, *, json: bool) -> None:
+    if ical is not None:
+        options.in_a_folder(ical).write_bytes(
+            calendar.icalendar(found.lines, ical.stem, somebody.key or "preview")
+        )
+    if json:
+        terminal.json(
+            {
+                "sentence": found.sentence,
+                "zone": found.zone,
+                "occurrences": [asdict(one) for one in found.lines],
+            }
+        )
+        return
+    terminal.say(found.sentence)
+    if not found.lines:
+        terminal.say("For this person it would say nothing: its start is not known, or over.")
+        return
+    terminal.table(
+        ("iteration", "step", f"local time ({found.zone})", "UTC", "moved by", "says"),
+        (
+            (
+                one.iteration, one.step, f"{one.local:%a %Y-%m-%d %H:%M}", f"{one.due_at:%Y-%m-%d %H:%M}",
+                ", ".join(one.moved).replace("_", " "),
+                one.content or "" if one.skip is None else f"not sent: {one.skip.replace('_', ' ')}",
+            )
+            for one in found.lines
+        ),
+        numbers=("iteration", "step"),
+    )  # fmt: skip
+    if ical is not None:
+        terminal.say(f"Written to {ical}.")
