@@ -21,6 +21,7 @@ ALL: dict[str, list[str]] = {
     "fairness": [],
     "pacing": [],
     "places": [],
+    "occurrences": [],
 }
 
 

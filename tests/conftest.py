@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     state = Path(tmp_path_factory.mktemp("house"))
-    house = House(state)
+    house = House(state, durable=False)
     yield house
     house.close()
 

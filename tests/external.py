@@ -134,7 +134,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _pytest(arguments: list[str], url: str) -> int:
     chosen = arguments or [f"--ignore=tests/{name}" for name in WITHOUT]
-    return subprocess.run([sys.executable, "-m", "pytest", *chosen], env={**os.environ, URL: url}).returncode
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    return subprocess.run([*command, *chosen], env={**os.environ, URL: url}).returncode
 
 
 if __name__ == "__main__":

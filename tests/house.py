@@ -22,22 +22,35 @@ _numbers = itertools.count(1)
 
 
 class House:
-    """One server. URLs are libpq's; `superuser_url` only makes and drops databases."""
+    """One server. URLs are libpq's; `superuser_url` only makes and drops databases.
 
-    def __init__(self, state_dir: Path) -> None:
+    Without `durable` it waits for no disk: a killed server loses nothing by that, a machine without power
+    would, and that is tested nowhere.
+    """
+
+    def __init__(self, state_dir: Path, *, durable: bool = True) -> None:
         external = os.environ.get("CLARION_TEST_DATABASE_URL")
         self.embedded: EmbeddedServer | None = None
         if external:
             self.superuser_url = external
             with psycopg.connect(external, autocommit=True) as connection:
+                # two suites may share the server, and roles are the server's
+                connection.execute("SELECT pg_advisory_lock(hashtext('clarion tests'))")
                 ensure_roles(connection, None)
         else:
             self.embedded = EmbeddedServer(state_dir)
             self.superuser_url = self.embedded.start().superuser_url
             atexit.register(self.embedded.release)
+            if not durable:
+                self._wait_for_no_disk()
         self.template = f"clarion_test_{os.getpid()}"
         self._create(self.template, None)
         migrate.upgrade(self.url(self.template, owner=True))
+
+    def _wait_for_no_disk(self) -> None:
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
 
     def url(self, name: str, *, owner: bool = False) -> str:
         """The URL of one database, as the application logs in or as the schema's owner."""

@@ -162,6 +162,11 @@ class Limiter:
         if self.limits.uniques is not None:
             self._uniques.release(address, ticks)
 
+    def came_in(self, units: int, ticks: float) -> None:
+        """So many came the other way, and take of the rate what was not asked for."""
+        self._pacer.reserve(units)
+        self._pacer.release(ticks, units)
+
     def hold(self, units: int) -> None:
         """So many are outstanding that were released before, and counted then by all but capacity."""
         self.outstanding += units

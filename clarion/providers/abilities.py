@@ -68,6 +68,13 @@ class Weighed(Protocol):
 
 
 @runtime_checkable
+class BothWays(Protocol):
+    """A provider whose rate is of messages out and in together."""
+
+    counts_inbound: ClassVar[bool]
+
+
+@runtime_checkable
 class Replayable(Protocol):
     """A provider that keeps our reference as its idempotency key: a try that is repeated under it is answered
     as the first time, and not processed twice."""

@@ -137,6 +137,7 @@ class WhatsApp:
     speaks_http: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(rate=80, pair_interval=6.0, pair_burst=45)
     counts_segments: ClassVar[bool] = False
+    counts_inbound: ClassVar[bool] = True
     thanks: ClassVar[tuple[str, str]] = ("", "")
 
     def sender(self, account: Account, http: Http) -> Sender:

@@ -302,3 +302,14 @@ def test_everybody_waits_for_their_own_turn_however_many_they_are() -> None:
     held_back = [asked(limiter, person, 3.0) for person in people]
     assert {waits.by for waits in held_back if waits} == {Limit.PAIR}
     assert None not in held_back
+
+
+def test_what_comes_in_takes_of_a_rate_that_counts_both_ways() -> None:
+    limiter = Limiter(Limits(rate=80))
+    limiter.came_in(15, 1000.0)
+    assert limiter.room(1000.0, MONDAY) == 5, "a quarter of a second has 20"
+    limiter.came_in(100, 1000.1)
+    assert limiter.room(1000.5, MONDAY) == 0, "more than there is, and nobody was asked"
+    assert limiter.rest(1000.5) > 0
+    assert limiter.room(1003.0, MONDAY) == 20
+    assert limiter.outstanding == 0

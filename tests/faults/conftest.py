@@ -73,7 +73,11 @@ def worlds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     made: list[World] = []
     by_url = bool(os.environ.get("CLARION_TEST_DATABASE_URL"))  # then all share it, and nobody stops it
     for _ in range(WORLDS):
-        house = request.getfixturevalue("house") if by_url else House(tmp_path_factory.mktemp("house"))
+        house = (
+            request.getfixturevalue("house")
+            if by_url
+            else House(tmp_path_factory.mktemp("house"), durable=False)
+        )
         sandbox = SandboxProcess.start(
             tmp_path_factory.mktemp("sandbox"), tokens=["sandbox"], window="open", receipts={"mode": "none"}
         )

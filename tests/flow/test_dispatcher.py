@@ -119,6 +119,16 @@ async def test_a_paused_channel_sends_nothing_drains_nothing_and_loses_nobody(wo
     assert len(work.provider.to) == len(set(work.provider.to)) == 65
 
 
+async def test_what_people_write_takes_of_a_rate_that_counts_both_ways(work: Work) -> None:
+    sent = await work.tell(numbers("+254712", 40))
+    await until(lambda: _heard(work, 5))
+    work.dispatcher.freed(f"{work.channel_id} 60")  # as a receiver tells it: three seconds' worth
+    before = len(work.provider.heard)
+    await asyncio.sleep(1.5)
+    assert len(work.provider.heard) - before <= 5, "no more than was on its way"
+    await until(partial(_all, work, sent, {"accepted"}))
+
+
 async def test_of_a_cancelled_announcement_nothing_is_tried_again(work: Work) -> None:
     work.provider.says = {"error": {"code": 2, "message": "Service temporarily unavailable"}}
     sent = await work.tell(numbers("+254712", 5))

@@ -60,6 +60,14 @@ async def test_an_answer_by_sms_opens_no_window_and_closes_none(receiving: Recei
     assert tuple(amina.values()) == (sms, receiving.ago(60), receiving.channel_id)
 
 
+async def test_what_just_came_in_counts_against_the_numbers_rate_and_what_is_late_does_not(
+    receiving: Receiving,
+) -> None:
+    assert (await receiving.write(AMINA, "hello", receiving.ago(1))).reckoned == 1
+    late = await receiving.write(AMINA, "hello", receiving.ago(60))
+    assert (late.inbound, late.reckoned) == (1, 0)
+
+
 async def test_words_told_again_change_nothing(receiving: Receiving) -> None:
     await receiving.write(AMINA, "STOP", receiving.ago(60), "wamid.1")
     await receiving.write(AMINA, "START", receiving.ago(30), "wamid.2")

@@ -23,6 +23,7 @@ class Calendar:
 
     def __init__(self, rule: Holidays) -> None:
         self._rule = rule
+        self._known: dict[int, bool] = {}
 
     def day(self, day: int) -> int:
         """The day on which it is sent instead, or this very one. Raises Closed."""
@@ -39,8 +40,12 @@ class Calendar:
 
     def has(self, day: int) -> bool:
         """Whether it is a holiday."""
-        year = date.fromordinal(day).year
-        return day in _of_year(self._rule.country, self._rule.subdivision, year)
+        found = self._known.get(day)
+        if found is None:
+            year = date.fromordinal(day).year
+            found = day in _of_year(self._rule.country, self._rule.subdivision, year)
+            self._known[day] = found
+        return found
 
 
 @lru_cache(maxsize=2_048)

@@ -16,7 +16,7 @@ from clarion.domain.schedule.model import Every, Schedule, Time, Window
 from clarion.domain.schedule.starts import Origin
 from clarion.domain.schedule.subject import Occurrence, Skip, Subject
 from clarion.domain.schedule.times import Clock, Cover, Second
-from clarion.domain.schedule.zones import DAY, EPOCH, LeftOut, Zone, seconds, zone
+from clarion.domain.schedule.zones import DAY, EPOCH, LeftOut, Wall, Zone, seconds, zone
 
 FARTHEST = 100 * 366  # days from day 0 after which nobody looks
 
@@ -195,24 +195,28 @@ class _Course:
     def _occurrence(self, iteration: int, fall: days.Falls) -> Occurrence:
         moved: tuple[str, ...] = ("missing_day",) if fall.moved else ()
         try:
-            moment, changed = self._moment(iteration, fall)
+            moment, changed, wall = self._moment(iteration, fall)
         except LeftOut:
             due = (fall.day - EPOCH) * DAY + self.times[fall.step](iteration, fall.step)
             return Occurrence(due, iteration, fall.step, moved, Skip.LEFT_OUT)
         if changed:
             moved += ("clock_change",)
         if moment < self.enrolled and self._now(iteration, fall):
-            moment, moved = self.enrolled, (*moved, "already_passed")
+            moment, moved, wall = self.enrolled, (*moved, "already_passed"), None
         if self.plan._calendar is None and self.gate is None:
             return Occurrence(moment, iteration, fall.step, moved)
-        return self._held(moment, iteration, fall.step, moved)
+        return self._held(moment, wall or self.zone.wall(moment), iteration, fall.step, moved)
 
-    def _moment(self, iteration: int, fall: days.Falls) -> tuple[int, bool]:
+    def _moment(self, iteration: int, fall: days.Falls) -> tuple[int, bool, Wall | None]:
+        """When it is due, whether a clock change moved it, and what the clocks show then, where that goes
+        without asking."""
         timed = self.plan._timed[fall.step]
         if timed.time is None and fall.day == self.origin.day:
-            return self.origin.moment + timed.later, False  # exactly, also where the clocks show it twice
-        moment, changed = self.zone.moment(fall.day, self.times[fall.step](iteration, fall.step))
-        return moment + timed.later, changed
+            return self.origin.moment + timed.later, False, None  # exactly, also where it comes twice
+        second = self.times[fall.step](iteration, fall.step)
+        moment, changed = self.zone.moment(fall.day, second)
+        known = not changed and not timed.later and second < DAY
+        return moment + timed.later, changed, Wall(fall.day, second) if known else None
 
     def _now(self, iteration: int, fall: days.Falls) -> bool:
         """Whether its window is open at the enrollment, and what has passed in it is sent at once."""
@@ -223,9 +227,8 @@ class _Course:
         minute = second // 60 + (day - fall.day) * MINUTES
         return time.opens <= minute < time.opens + time.width
 
-    def _held(self, moment: int, iteration: int, step: int, moved: tuple[str, ...]) -> Occurrence:
-        calendar, day_second = self.plan._calendar, self.zone.wall(moment)
-        day, second = day_second
+    def _held(self, moment: int, wall: Wall, iteration: int, step: int, moved: tuple[str, ...]) -> Occurrence:
+        calendar, (day, second) = self.plan._calendar, wall
         skip = Skip.HOLIDAY
         try:
             if calendar is not None and (other := calendar.day(day)) != day:
@@ -235,7 +238,7 @@ class _Course:
                 day, second = self._opening(self.gate, calendar, day, second)
                 moved = (*moved, "quiet_hours")
             skip = Skip.LEFT_OUT
-            if (day, second) != day_second:
+            if (day, second) != wall:
                 moment = self.zone.moment(day, second)[0]
         except (Closed, LeftOut):
             return Occurrence(moment, iteration, step, moved, skip)

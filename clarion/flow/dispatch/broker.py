@@ -86,6 +86,11 @@ class Broker:
         for limiter in self.limiters:
             limiter.release(call.waiting.consent_key, call.units, ticks, today)
 
+    def came_in(self, count: int) -> None:
+        """People wrote so many to this number, which its provider counts as if we had sent them."""
+        if count:
+            self.limiters[0].came_in(count, self.clock.monotonic())
+
     def ended(self, call: Call, outcome: Outcome) -> None:
         """A call that left has ended so."""
         if self.limited and outcome in _MAY_BE_THERE:

@@ -82,10 +82,10 @@ class Dispatcher:
         for tree in self.held.values():
             tree.wake()
 
-    def freed(self, channel_id: str) -> None:
-        """What a channel holds may be over."""
+    def freed(self, word: str) -> None:
+        """What a channel holds may be over: its identifier, and how many came in (`flow.services.Nudge`)."""
         for tree in self.held.values():
-            tree.nudge(channel_id)
+            tree.nudge(*word.split())
 
     async def run(self) -> None:
         """Until stopped. Raises only what a supervisor should restart the process for."""

@@ -100,10 +100,11 @@ class Tree:
         self._begin_all(members.active)
         return bool(active)
 
-    def nudge(self, channel_id: str) -> None:
-        """Something that a channel holds may be over."""
+    def nudge(self, channel_id: str, came_in: str = "0") -> None:
+        """What a channel holds may be over, and so many messages came in that its provider counts."""
         for one in self.working.values():
             if str(one.desk.channel.id) == channel_id:
+                one.desk.broker.came_in(int(came_in))
                 one.desk.collector.nudge()
 
     def wake(self) -> None:

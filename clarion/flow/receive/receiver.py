@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from clarion.domain.channel import ChannelConfig
@@ -26,6 +26,7 @@ from clarion.kit.crash import crash_point
 from clarion.kit.db import AWAY, Connection
 from clarion.kit.log import logger
 from clarion.providers import registry
+from clarion.providers.abilities import BothWays
 from clarion.providers.contract import Account, Provider
 from clarion.store import alias, event, inbound, inbox, receipt
 from clarion.store import channel as channels
@@ -36,14 +37,15 @@ BODIES, BYTES = 1000, 1024 * 1024  # of one transaction; some 2,500 receipts
 AT_ONCE = 4000  # receipts of one statement
 GATHER = 0.05  # seconds; receipts that come one by one are read together
 SLICE = 0.005  # seconds of parsing without a pause
+JUST_NOW = timedelta(seconds=5)  # providers tell whole seconds; what an outage kept counts no more
 TROUBLED = 30.0  # seconds until a channel is read again whose inbox could not be
 log = logger(__name__)
 
 
 @dataclass(slots=True)
 class Drained:
-    """What one transaction did: bodies read, receipts in them, messages in, courtesies that wait for it, and
-    counts by kind.
+    """What one transaction did: bodies read, receipts in them, messages in, how many of these count against
+    the channel's rate now, courtesies that wait for it, and counts by kind.
 
     `counts`: accepted, delivered, read, failed (not known before), repeated, stranger (of no attempt of
     ours), unreferenced, waiting (by a name that is nobody's yet), unreadable (bodies), contradicted.
@@ -52,6 +54,7 @@ class Drained:
     bodies: int = 0
     receipts: int = 0
     inbound: int = 0
+    reckoned: int = 0
     courtesies: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
@@ -116,8 +119,8 @@ class Receiver:
             log.warning("a batch is read body by body", channel=str(channel_id), error=type(error).__name__)
             drained = await self._one_by_one(workspace_id, channel_id)
         self._count(channel_id, drained)
-        if drained.receipts:
-            self._services.nudge("freed", str(channel_id))
+        if drained.receipts or drained.reckoned:
+            self._services.nudge("freed", f"{channel_id} {drained.reckoned}")
         if drained.courtesies:
             self._services.nudge("due")
         if drained.failures:
@@ -135,6 +138,7 @@ class Receiver:
             whole.bodies += one.bodies
             whole.receipts += one.receipts
             whole.inbound += one.inbound
+            whole.reckoned += one.reckoned
             whole.courtesies += one.courtesies
             whole.counts += one.counts
             whole.failures += one.failures
@@ -191,6 +195,7 @@ class Receiver:
             log.exception("a body of the inbox cannot be applied")
             batch.read = [(id, f"it cannot be applied: {type(error).__name__}") for id, _ in batch.read]
             drained.receipts, drained.inbound, drained.courtesies, drained.failures = 0, 0, 0, []
+            drained.reckoned = 0
             drained.counts = Counter({"unreadable": 1})
 
     async def _apply(
@@ -235,6 +240,8 @@ class Receiver:
                 windowed=provider.has_window,
             )  # fmt: skip
             drained.inbound = len(heard)
+            if isinstance(provider, BothWays):
+                drained.reckoned = sum(now - one.at < JUST_NOW for one in heard)
             if self._services.listening.wants(workspace_id, {EventType.INBOUND_RECEIVED}):
                 await event.of_inbound(connection, [(one.id, one.at) for one in heard], now)
             drained.courtesies = await words.heed(connection, heard, now)
