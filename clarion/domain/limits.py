@@ -28,7 +28,8 @@ class Limits:
 
     `rate` is units (messages or segments) a second, `capacity` units that may be outstanding at once.
     `pair_interval` is the seconds between two messages to one address, of which `pair_burst` may go at
-    once, borrowed from the future (WhatsApp: 6 s, 45). `uniques` are different addresses in any 24 hours,
+    once, borrowed from the future (WhatsApp: 6 s, 45). `uniques` are different addresses in any 24 hours
+    (who is `inside` the service window, having written to us, is none: Meta counts whom we begin with),
     `daily` units in one calendar day. An address is known by whatever key the caller has for it.
     """
 
@@ -88,7 +89,9 @@ class Limiter:
         self.limits = limits
         self._pacer.change(limits.rate)
 
-    def obstacle(self, address: Hashable, units: int, ticks: float, today: date) -> Obstacle | None:
+    def obstacle(
+        self, address: Hashable, units: int, ticks: float, today: date, *, inside: bool = False
+    ) -> Obstacle | None:
         """What stands in the way of sending so many units to `address`; None: they may be reserved.
 
         What is larger than a rate or a capacity goes alone, and then the limit rests for as long as it
@@ -105,8 +108,10 @@ class Limiter:
             wait = self._pairs.wait(address, ticks, limits.pair_interval, limits.pair_burst)
             if wait > 0.0:
                 return Obstacle(Limit.PAIR, wait)
-        if limits.uniques is not None and (wait := self._uniques.wait(address, ticks, limits.uniques)) > 0.0:
-            return Obstacle(Limit.UNIQUES, wait)
+        if limits.uniques is not None and not inside:
+            wait = self._uniques.wait(address, ticks, limits.uniques)
+            if wait > 0.0:
+                return Obstacle(Limit.UNIQUES, wait)
         return None
 
     def room(self, ticks: float, today: date) -> int:
@@ -132,34 +137,36 @@ class Limiter:
         """Seconds until the rate has room again: 0 when it has. Other limits end at no known moment."""
         return self._pacer.wait(ticks)
 
-    def reserve(self, address: Hashable, units: int) -> None:
+    def reserve(self, address: Hashable, units: int, *, inside: bool = False) -> None:
         """These are about to go; `obstacle` has just found nothing in their way."""
         self.outstanding += units
         self._reserved += units
         self._pacer.reserve(units)
         if self.limits.pair_interval is not None:
             self._pairs.reserve(address)
-        if self.limits.uniques is not None:
+        if self.limits.uniques is not None and not inside:
             self._uniques.reserve(address)
 
-    def unreserve(self, address: Hashable, units: int) -> None:
+    def unreserve(self, address: Hashable, units: int, *, inside: bool = False) -> None:
         """They stay after all."""
         self.outstanding = max(0, self.outstanding - units)
         self._reserved -= units
         self._pacer.unreserve(units)
         if self.limits.pair_interval is not None:
             self._pairs.unreserve(address)
-        if self.limits.uniques is not None:
+        if self.limits.uniques is not None and not inside:
             self._uniques.unreserve(address)
 
-    def release(self, address: Hashable, units: int, ticks: float, today: date) -> None:
+    def release(
+        self, address: Hashable, units: int, ticks: float, today: date, *, inside: bool = False
+    ) -> None:
         """They go now. `ticks` never fall from one release to the next."""
         self._reserved -= units
         self._of_today = self._so_far(today) + units
         self._pacer.release(ticks, units)
         if self.limits.pair_interval is not None:
             self._pairs.release(address, ticks, self.limits.pair_interval)
-        if self.limits.uniques is not None:
+        if self.limits.uniques is not None and not inside:
             self._uniques.release(address, ticks)
 
     def came_in(self, units: int, ticks: float) -> None:
@@ -175,10 +182,12 @@ class Limiter:
         """So many of those that were released are over."""
         self.outstanding = max(0, self.outstanding - units)
 
-    def remember(self, address: Hashable, units: int, ticks: float, day: date, *, over: bool) -> None:
+    def remember(
+        self, address: Hashable, units: int, ticks: float, day: date, *, over: bool, inside: bool = False
+    ) -> None:
         """What another owner released, oldest first; `over`: it is outstanding no longer."""
-        self.reserve(address, units)
-        self.release(address, units, ticks, day)
+        self.reserve(address, units, inside=inside)
+        self.release(address, units, ticks, day, inside=inside)
         if over:
             self.freed(units)
 
@@ -189,12 +198,17 @@ class Limiter:
 
 
 def obstacle(
-    limiters: Iterable[Limiter], address: Hashable, units: int, ticks: float, today: date
+    limiters: Iterable[Limiter],
+    address: Hashable,
+    units: int,
+    ticks: float,
+    today: date,
+    *,
+    inside: bool = False,
 ) -> Obstacle | None:
     """The same of an account and its number together: what holds for longest."""
-    found = [
-        one for limiter in limiters if (one := limiter.obstacle(address, units, ticks, today)) is not None
-    ]
+    asked = (limiter.obstacle(address, units, ticks, today, inside=inside) for limiter in limiters)
+    found = [one for one in asked if one is not None]
     return max(found, key=lambda one: (not one.alone, one.wait), default=None)
 
 

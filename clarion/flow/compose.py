@@ -118,7 +118,7 @@ class Composer:
         speech = self._speeches[waiting.content_version_id]
         before = waiting.variables
         wishes = waiting.language if before is None else before.get("language", waiting.language)
-        in_window = not provider.has_window or _is_open(channel_id, waiting, now)
+        in_window = not provider.has_window or window_open(provider, channel_id, waiting, now)
         chosen = _chosen(speech, wishes, provider.name, in_window=in_window)
         values = _values(speech, waiting) if before is None else before
         said = render(
@@ -190,10 +190,12 @@ def _chosen(speech: _Speech, language: str | None, kind: str, *, in_window: bool
     return chosen
 
 
-def _is_open(channel_id: UUID, waiting: Waiting, now: datetime) -> bool:
-    """Whether a service window is: it opens for the number that the person wrote to, and for no other."""
-    at = waiting.window_at
-    return at is not None and waiting.window_channel_id == channel_id and now - at < WINDOW
+def window_open(provider: Provider, channel_id: UUID, waiting: Waiting, now: datetime) -> bool:
+    """Whether there is a service window and it is open: for the number that the person wrote to, and for no
+    other."""
+    if not provider.has_window or waiting.window_channel_id != channel_id:
+        return False
+    return waiting.window_at is not None and now - waiting.window_at < WINDOW
 
 
 def _values(speech: _Speech, waiting: Waiting) -> Said:

@@ -16,8 +16,8 @@ from clarion.store.cohort import within
 
 @dataclass(slots=True)
 class Recent:
-    """A try that left, or may have; nothing of it left after `ended_at` (None: it may leave yet). `out`: the
-    provider may be busy with it still."""
+    """A try that left, or may have; nothing of it left after `ended_at` (None: it may leave yet).
+    `window_at`: when its person last wrote to this very number. `out`: the provider may be busy with it."""
 
     id: UUID
     cohort: date
@@ -25,6 +25,7 @@ class Recent:
     units: int
     ended_at: datetime | None
     consent_key: bytes | None
+    window_at: datetime | None
     out: bool
 
 
@@ -56,11 +57,12 @@ async def since(
 
 _SINCE = (
     """SELECT a.id, a.cohort, a.channel_id, a.units, a.settled_at AS ended_at, d.consent_key,
-         coalesce("""
+         CASE WHEN d.window_channel_id = a.channel_id THEN d.window_at END AS window_at, coalesce("""
     + _OUT
     + """, false) AS out
        FROM attempt a
-       LEFT JOIN LATERAL (SELECT consent_key FROM address WHERE id = a.address_id LIMIT 1) d ON true
+       LEFT JOIN LATERAL (SELECT consent_key, window_at, window_channel_id FROM address
+         WHERE id = a.address_id LIMIT 1) d ON true
        LEFT JOIN LATERAL (SELECT state, delivered_at, read_at FROM message
          WHERE id = a.message_id AND cohort = a.cohort LIMIT 1) m ON true
        WHERE a.id > %s AND a.channel_id = ANY (%s) AND a.state <> 'unsent' ORDER BY a.id LIMIT %s"""

@@ -313,3 +313,15 @@ def test_what_comes_in_takes_of_a_rate_that_counts_both_ways() -> None:
     assert limiter.rest(1000.5) > 0
     assert limiter.room(1003.0, MONDAY) == 20
     assert limiter.outstanding == 0
+
+
+def test_who_wrote_to_us_is_no_new_person_whom_we_speak_to() -> None:
+    limiter = Limiter(Limits(rate=1000, uniques=1))
+    limiter.reserve(AMINA, 1)
+    limiter.release(AMINA, 1, 1000.0, MONDAY)
+    assert limiter.obstacle(BEKELE, 1, 1001.0, MONDAY) is not None
+    assert limiter.obstacle(BEKELE, 1, 1001.0, MONDAY, inside=True) is None
+    limiter.reserve(BEKELE, 1, inside=True)
+    limiter.release(BEKELE, 1, 1001.0, MONDAY, inside=True)
+    assert limiter.obstacle(AMINA, 1, 1002.0, MONDAY) is None, "one person so far"
+    assert limiter.obstacle(BEKELE, 1, 1002.0, MONDAY) is not None

@@ -187,6 +187,22 @@ async def test_a_day_has_room_for_so_many_different_people(process: Process) -> 
     assert sorted(process.provider.to) == sorted(TEN[:3] * 2)
 
 
+async def test_who_wrote_to_us_is_none_of_a_days_people_also_to_who_takes_over(process: Process) -> None:
+    channel_id = await process.channel("1001", uniques=3)
+    sent = await process.tell(channel_id, TEN)
+    async with process.services.db.tenant(process.workspace) as connection:
+        await connection.execute(
+            "UPDATE address SET window_at = %s, window_channel_id = %s WHERE value = ANY (%s)",
+            (process.services.clock.now() - timedelta(hours=1), channel_id, TEN[:2]),
+        )
+    await process.work(sent)
+    await process.until_heard(5)
+    await process.leave()
+    await process.taken_over(sent)
+    await asyncio.sleep(2 * A_WHILE)
+    assert sorted(process.provider.to) == sorted(TEN[:5])
+
+
 @pytest.mark.parametrize("limit", ["uniques", "daily", "capacity"])
 async def test_who_takes_over_keeps_the_limits_of_before(process: Process, limit: str) -> None:
     sent = await process.tell(await channel_with(process, limit, 3), TEN)

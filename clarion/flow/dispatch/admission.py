@@ -12,7 +12,7 @@ from uuid import UUID
 from clarion.domain.limits import Limit, Obstacle
 from clarion.domain.message import Skip, State, reference
 from clarion.domain.segment import segments
-from clarion.flow.compose import Unsayable
+from clarion.flow.compose import Unsayable, window_open
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.broker import Broker
 from clarion.flow.dispatch.lanes import Lanes
@@ -63,7 +63,7 @@ class Admission:
             call = self._said(waiting, now, next(ids), admitted)
             if call is None:
                 continue
-            found = self.broker.obstacle(waiting.consent_key, call.units, ticks)
+            found = self.broker.obstacle(call, ticks)
             if found is None:
                 self.broker.reserve(call)
                 admitted.calls.append(call)
@@ -98,7 +98,8 @@ class Admission:
                     reference(waiting.cohort, attempt_id), waiting.scheme, waiting.address, content,
                     lifetime=(waiting.expires_at - now).total_seconds(),
                 )  # fmt: skip
-                return Call(waiting, attempt_id, parcel, said, units_of(self.channel, content))
+                inside = window_open(self.channel.provider, self.channel.id, waiting, now)
+                return Call(waiting, attempt_id, parcel, said, units_of(self.channel, content), inside=inside)
         return None
 
 

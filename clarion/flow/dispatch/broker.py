@@ -64,27 +64,28 @@ class Broker:
         found = [limit for limiter in self.limiters if (limit := limiter.full(ticks, self._today()))]
         return max(found, key=lambda limit: limit is not Limit.RATE, default=None)
 
-    def obstacle(self, address: bytes, units: int, ticks: float) -> Obstacle | None:
-        """What stands in the way of so many units to this address now."""
+    def obstacle(self, call: Call, ticks: float) -> Obstacle | None:
+        """What stands in the way of a call now."""
+        address, units, today = call.waiting.consent_key, call.units, self._today()
         if len(self.limiters) == 1:  # the usual case
-            return self.limiters[0].obstacle(address, units, ticks, self._today())
-        return limits.obstacle(self.limiters, address, units, ticks, self._today())
+            return self.limiters[0].obstacle(address, units, ticks, today, inside=call.inside)
+        return limits.obstacle(self.limiters, address, units, ticks, today, inside=call.inside)
 
     def reserve(self, call: Call) -> None:
         """Its intent is about to be committed."""
         for limiter in self.limiters:
-            limiter.reserve(call.waiting.consent_key, call.units)
+            limiter.reserve(call.waiting.consent_key, call.units, inside=call.inside)
 
     def unreserve(self, call: Call) -> None:
         """Nothing of it left."""
         for limiter in self.limiters:
-            limiter.unreserve(call.waiting.consent_key, call.units)
+            limiter.unreserve(call.waiting.consent_key, call.units, inside=call.inside)
 
     def release(self, call: Call) -> None:
         """Its first byte leaves."""
         ticks, today = self.clock.monotonic(), self._today()
         for limiter in self.limiters:
-            limiter.release(call.waiting.consent_key, call.units, ticks, today)
+            limiter.release(call.waiting.consent_key, call.units, ticks, today, inside=call.inside)
 
     def came_in(self, count: int) -> None:
         """People wrote so many to this number, which its provider counts as if we had sent them."""

@@ -13,9 +13,11 @@ from datetime import datetime, time, timedelta
 from uuid import UUID
 
 from clarion.domain.limits import DAY, Limiter, Limits
+from clarion.flow.compose import WINDOW
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.broker import Broker, Out
 from clarion.flow.dispatch.shared import Shared
+from clarion.kit.ids import made_at
 from clarion.store import recent
 from clarion.store.recent import Recent
 
@@ -53,10 +55,18 @@ async def remember(
         counting += [] if broker is None else [broker.limiters[0]]
         for limiter in counting:
             day = left.astimezone(channel.zone).date()
-            limiter.remember(one.consent_key or one.id, one.units, last, day, over=not out)
+            limiter.remember(
+                one.consent_key or one.id, one.units, last, day, over=not out, inside=_inside(one)
+            )
         if broker is not None and out:
             broker.out[one.id] = Out(one.cohort, one.units, last, last)
     return len(found)
+
+
+def _inside(one: Recent) -> bool:
+    """Whether it went within the service window that was opened last; an earlier one is known no longer, and
+    then it counts."""
+    return one.window_at is not None and one.window_at <= made_at(one.id) < one.window_at + WINDOW
 
 
 async def remember_one(shared: Shared, channel: Channel, broker: Broker) -> int:

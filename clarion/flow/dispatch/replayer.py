@@ -17,7 +17,7 @@ from uuid import UUID
 
 from clarion.domain.event import OF_ATTEMPTS
 from clarion.domain.message import Outcome, reference
-from clarion.flow.compose import Unsayable
+from clarion.flow.compose import Unsayable, window_open
 from clarion.flow.dispatch import deaths
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.admission import units_of
@@ -122,7 +122,7 @@ class Replayer:
         if call is None or not self.breaker.allows(ticks):
             return None
         lent = self.broker.lend(call.attempt_id)
-        if self.broker.obstacle(one.waiting.consent_key, call.units, ticks) is not None:
+        if self.broker.obstacle(call, ticks) is not None:
             self.broker.give_back(call.attempt_id, lent)
             return None
         self.broker.reserve(call)
@@ -163,14 +163,15 @@ class Replayer:
 
     def _call(self, one: Unanswered) -> Call | None:
         """The same call once more, or None where what was said can no longer be made."""
-        waiting = one.waiting
+        waiting, now = one.waiting, self.shared.clock.now()
         try:
-            content, said = self.shared.composer.compose(self.channel, waiting, self.shared.clock.now())
+            content, said = self.shared.composer.compose(self.channel, waiting, now)
         except Unsayable:
             return None
         name = reference(waiting.cohort, one.attempt_id)
         parcel = Parcel(name, waiting.scheme, waiting.address, content)
-        return Call(waiting, one.attempt_id, parcel, said, units_of(self.channel, content))
+        inside = window_open(self.channel.provider, self.channel.id, waiting, now)
+        return Call(waiting, one.attempt_id, parcel, said, units_of(self.channel, content), inside=inside)
 
     async def _repeat(self, again: _Again) -> bool:
         """One call; whether its answer settled the attempt. Any other leaves it as it is."""

@@ -68,11 +68,12 @@ class Shared:
 @dataclass(slots=True)
 class Call:
     """An attempt that is ours to make: its queue row as read, what to say, and how many units of the
-    channel's limits that takes."""
+    channel's limits that takes. `inside`: the person wrote to this number within its service window."""
 
     waiting: Waiting
     attempt_id: UUID
     parcel: Parcel
     said: dict[str, Any] | None
     units: int = 1
+    inside: bool = False
     opened: int = 0  # how often the breaker had opened when it was intended
