@@ -72,9 +72,9 @@ def _floor(people: int) -> int:
     return people * 16
 
 
-def _rate(work: Callable[[], int]) -> float:
+def _rate(work: Callable[..., int], *arguments: object) -> float:
     began = time.process_time()
-    return round(work() / (time.process_time() - began))
+    return round(work(*arguments) / (time.process_time() - began))
 
 
 def main() -> None:
@@ -82,10 +82,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=20_000)
     people = parser.parse_args().people
-    rates = {
-        name: _rate(lambda document=document: _ours(document, people)) for name, document in SCHEDULES.items()
-    }
-    floor = _rate(lambda: _floor(people))
+    rates = {name: _rate(_ours, document, people) for name, document in SCHEDULES.items()}
+    floor = _rate(_floor, people)
     print(
         json.dumps(
             {

@@ -15,6 +15,7 @@ from clarion.domain.audience import Audience
 from clarion.domain.campaign import Announcement, Fallback, State
 from clarion.domain.content import Content
 from clarion.domain.purpose import Purpose
+from clarion.domain.schedule.hours import Hours
 from clarion.domain.wording import why
 from clarion.flow.results import shown_word
 
@@ -44,6 +45,7 @@ class AnnouncementAnswer(AnnouncementInList):
     one_per: Literal["person", "address"]
     frozen: bool
     expires_after: int = Field(description="seconds after its moment")
+    hours: Hours | None = Field(description="at which people may be told, by their own clocks")
     purpose: Purpose
     weight: int = Field(description="its share of the channel beside other announcements")
     fallback: list[Fallback] = Field(description="further channels, in order, for whom it did not reach")
@@ -72,6 +74,7 @@ def answer(row: Mapping[str, Any], warnings: Sequence[str] = ()) -> Announcement
             "one_per",
             "frozen",
             "expires_after",
+            "hours",
             "purpose",
             "weight",
             "fallback",

@@ -13,6 +13,7 @@ from clarion.domain.audience import Audience
 from clarion.domain.campaign import DAY, LONGEST_NAME, Announcement, Fallback
 from clarion.domain.content import Content
 from clarion.domain.purpose import Purpose
+from clarion.domain.schedule.hours import Hours
 
 GROUP = "0190c2d4-7e00-7000-8000-000000000001"
 CHANNEL = "0190c2d4-7e00-7000-8000-000000000002"
@@ -48,6 +49,7 @@ _FILTERED: JsonDict = {
 }
 Text = Field(default=None, min_length=1, max_length=10_000, description="content that is one text for all")
 POOL = "in place of a channel: each person hears it over one of this pool's"
+HOURS = "at which people may be told, by their own clocks; who comes at another waits, or is skipped"
 SEND_AT = "the moment; absent: now. With an offset, as 2026-07-31T09:00:00+03:00"
 
 
@@ -68,6 +70,7 @@ class AnnouncementBody(Body):
     frozen: bool = Field(default=False, description="the audience is whom it means when launched")
     send_at: AwareDatetime | None = Field(default=None, description=SEND_AT)
     expires_after: int = Field(default=DAY, ge=60, le=30 * DAY, description="seconds after its moment")
+    hours: Hours | None = Field(default=None, description=HOURS)
     purpose: Purpose = Field(
         default=Purpose.UTILITY, description="what it is; templates and tags must be for that"
     )
@@ -93,7 +96,8 @@ class AnnouncementBody(Body):
         return Announcement(
             audience=self.audience, content=self.content or Content.of_text(self.text or ""),
             one_per=self.one_per, frozen=self.frozen, send_at=self.send_at, expires_after=self.expires_after,
-            weight=self.weight, purpose=self.purpose, fallback=tuple(self.fallback), pool_id=self.pool_id,
+            hours=self.hours, weight=self.weight, purpose=self.purpose, fallback=tuple(self.fallback),
+            pool_id=self.pool_id,
         )  # fmt: skip
 
 
@@ -112,6 +116,7 @@ class AnnouncementChange(Body):
     frozen: bool | None = None
     send_at: AwareDatetime | None = Field(default=None, description=SEND_AT)
     expires_after: int | None = Field(default=None, ge=60, le=30 * DAY)
+    hours: Hours | None = Field(default=None, description=HOURS + "; null: at any time")
     purpose: Purpose | None = None
     weight: int | None = Field(default=None, ge=1, le=100)
     fallback: list[Fallback] | None = Field(default=None, max_length=5)
@@ -124,7 +129,7 @@ class AnnouncementChange(Body):
         return self
 
     def changes(self) -> dict[str, Any]:
-        """Fields of the definition that were given; null means something for `send_at` alone."""
+        """Fields of the definition that were given; null means something for `send_at` and `hours` alone."""
         given: dict[str, Any] = {
             key: getattr(self, key)
             for key in (
@@ -141,8 +146,9 @@ class AnnouncementChange(Body):
         }
         if self.fallback is not None:
             given["fallback"] = tuple(self.fallback)
-        if "send_at" in self.model_fields_set:
-            given["send_at"] = self.send_at
+        for key in ("send_at", "hours"):
+            if key in self.model_fields_set:
+                given[key] = getattr(self, key)
         if self.text is not None:
             given["content"] = Content.of_text(self.text)
         return given

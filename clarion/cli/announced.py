@@ -20,6 +20,8 @@ from clarion.domain.content import (
     TextForm,
 )
 from clarion.domain.part import Attachment
+from clarion.domain.schedule.hours import Hours
+from clarion.domain.schedule.sentence import told_at
 from clarion.domain.wording import why
 from clarion.errors import Invalid, NotFound
 from clarion.flow.preview import Preview
@@ -86,6 +88,11 @@ def rehearsal(made: Preview) -> list[tuple[str, object]]:
         ("similar", f"{one.name} ({one.state}), {one.people:,} of the same people") for one in made.similar
     ]
     return [*lines, *(("note", warning) for warning in made.warnings)]
+
+
+def hours(told: Hours | None) -> list[tuple[str, object]]:
+    """At which hours people are told, where not at all."""
+    return [] if told is None else [("hours", f"{told_at(told)}, where each of them is")]
 
 
 WHEN = {"content": "", "inside": ", within 24 hours of a message of theirs", "outside": ", otherwise"}

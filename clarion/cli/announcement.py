@@ -96,7 +96,7 @@ async def _show(which: str, workspace: str | None, json: bool) -> None:
             ("id", row["id"]), ("name", row["name"]),
             ("state", f"{seen.state}: {seen.reason}" if seen.reason else seen.state),
             ("when", terminal.moment(row["send_at"], here.zone) or "not set"), over,
-            *announced.said(definition.content),
+            *announced.said(definition.content), *announced.hours(definition.hours),
             *([] if rehearsed is None else announced.rehearsal(rehearsed)),
         ]
     )  # fmt: skip

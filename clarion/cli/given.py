@@ -9,9 +9,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clarion.domain.channel import ChannelConfig
+from clarion.domain.schedule.clocktime import minutes_of
+from clarion.domain.schedule.hours import Hours, Open
 from clarion.errors import Invalid, NotFound
 
 _TEXTS = ("base_url", "sender", "api_version")
+
+
+def hours_of(given: str | None) -> Hours | None:
+    """ "08:00-20:00" as hours. Raises Invalid."""
+    if given is None:
+        return None
+    opens, dash, closes = (part.strip() for part in given.replace("–", "-").partition("-"))
+    begins, ends = minutes_of(opens), minutes_of(closes)
+    if not dash or begins is None or ends is None:
+        raise Invalid("no hours of a day", where="--between", hint="Write 08:00-20:00.")
+    return Hours(allowed=(Open(opens=begins, closes=ends),))
 
 
 def pairs_from(given: Sequence[str], option: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from clarion.cli import channel as channel_command
 from clarion.cli import contacts, estimate, following, options, place, pool, saying, terminal
 from clarion.cli.commands import single
 from clarion.cli.contacts import Imported
-from clarion.cli.given import pairs_from
+from clarion.cli.given import hours_of, pairs_from
 from clarion.cli.moment import parse_moment
 from clarion.cli.place import Place
 from clarion.cli.saying import Words, content_of, warn_of_the_window
@@ -24,6 +24,7 @@ from clarion.domain.content import Content
 from clarion.domain.imports import ImportOptions
 from clarion.domain.person import clean_group
 from clarion.domain.purpose import Purpose
+from clarion.domain.schedule.hours import Hours
 from clarion.domain.wording import why
 from clarion.errors import Conflict, Invalid
 from clarion.flow import announce, draft
@@ -49,6 +50,7 @@ class Wish:
     name: str | None = None
     one_per_address: bool = False
     purpose: Purpose = Purpose.UTILITY
+    hours: Hours | None = None
     country: str | None = None
     columns: tuple[str, ...] = ()
     confirm_similar: bool = False
@@ -90,6 +92,9 @@ def send(
     purpose: Annotated[
         Purpose, typer.Option(help="What it is; templates and tags must be for that.")
     ] = Purpose.UTILITY,
+    between: Annotated[
+        str | None, typer.Option(metavar="HOURS", help="Only at these hours where each is: 08:00-20:00.")
+    ] = None,
     country: contacts.Country = None,
     column: contacts.Column = None,
     confirm_similar: Annotated[
@@ -114,7 +119,8 @@ def send(
         language,
     )  # fmt: skip
     wish = Wish(
-        to, at, channel, pool, tuple(fallback or ()), name, one_per_address, purpose, country,
+        to, at, channel, pool, tuple(fallback or ()), name, one_per_address, purpose,
+        hours_of(between), country,
         tuple(column or ()), confirm_similar, ask=terminal.asks() and not yes,
     )  # fmt: skip
     place.run(_send(wish, content_of(words), workspace, wait=not no_wait, json=json))
@@ -186,7 +192,7 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
         everybody = await _group(connection, clean_group(chosen.groups[0]))
         definition = Announcement(
             audience=Audience(include=Selection(groups=(everybody,))), content=content, send_at=moment,
-            one_per="address" if wish.one_per_address else "person", purpose=wish.purpose,
+            one_per="address" if wish.one_per_address else "person", purpose=wish.purpose, hours=wish.hours,
             fallback=tuple(Fallback(channel_id=one["id"]) for one in further), pool_id=over.pool_id,
         )  # fmt: skip
         campaign_id = await draft.create(

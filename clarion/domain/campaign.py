@@ -26,6 +26,7 @@ from clarion.domain.content import (
     TextForm,
 )
 from clarion.domain.purpose import Purpose
+from clarion.domain.schedule.hours import Hours
 from clarion.errors import Conflict, Invalid
 
 KIND = "announcement"
@@ -74,11 +75,12 @@ class Fallback(BaseModel):
 class Announcement(BaseModel):
     """What an announcement is, beside its name and its channel. Times are seconds.
 
-    `send_at` is the author's wish while it is a draft; launching decides. `frozen`: the audience is whom
-    it means when launched, not when sent. `weight` is its share of the channel beside other announcements:
-    one of weight 3 sends three for each that one of weight 1 sends. `fallback` are further channels, in
-    order, for whom it did not reach. `pool_id`: it goes over the channels of that pool, each person over one.
-    `test_of`: a test of that announcement, shown nowhere else.
+    `hours` are those at which people may be told, each by their own clock: who comes at another waits for
+    the next, or is skipped. `send_at` is the author's wish while it is a draft; launching decides. `frozen`:
+    the audience is whom it means when launched, not when sent. `weight` is its share of the channel beside
+    other announcements: one of weight 3 sends three for each that one of weight 1 sends. `fallback` are
+    further channels, in order, for whom it did not reach. `pool_id`: it goes over the channels of that pool,
+    each person over one. `test_of`: a test of that announcement, shown nowhere else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,6 +91,7 @@ class Announcement(BaseModel):
     frozen: bool = False
     send_at: AwareDatetime | None = None
     expires_after: int = Field(default=DAY, ge=60, le=30 * DAY)
+    hours: Hours | None = None
     purpose: Purpose = Purpose.UTILITY
     weight: int = Field(default=1, ge=1, le=100)
     fallback: tuple[Fallback, ...] = Field(default=(), max_length=5)

@@ -71,6 +71,7 @@ class Skip(StrEnum):
     NO_ADDRESS = "no_address"
     INVALID_NUMBER = "invalid_number"
     ERASED = "erased"
+    QUIET_HOURS = "quiet_hours"  # outside the campaign's hours, and not to wait for the next
     NO_ROUTE = "no_route"  # no channel of the pool takes this number
     SUPERSEDED = "superseded"  # a confirmation that was overtaken by what the person said next
     NO_CONTENT = "no_content"  # no variant for this person's language, channel or service window

@@ -27,6 +27,7 @@ REASONS: Mapping[str, str] = {
     "invalid_number": "has no number that can be read",
     "erased": "was erased",
     "no_route": "no channel of the pool takes numbers like theirs",
+    "quiet_hours": "it came at an hour at which they are not told, and is not waited for",
     "no_content": "nothing is said in this announcement for this kind of channel",
     "outside_window": "did not write within 24 hours, and nothing is said outside the service window",
     "empty_text": "nothing is left of the text for this person",

@@ -129,6 +129,10 @@ class Composer:
         snapshot = before if before is not None else _snapshot(speech, chosen, values)
         return _rendered(said), snapshot
 
+    def zone_of(self, waiting: Waiting) -> str:
+        """By whose clock: the person's, or else the workspace's."""
+        return waiting.timezone or str(self._speeches[waiting.content_version_id].zone)
+
     async def _load(self, connection: Connection, content_ids: list[UUID], ticks: float) -> None:
         read = {content_id: await _read(connection, content_id) for content_id in content_ids}
         await self._keep(connection, read, ticks)

@@ -271,7 +271,8 @@ async def _plan_again(
         body = after.content.model_dump(mode="json", exclude_none=True)
         await campaigns.add_content(connection, content_id, campaign_id, STEP, body, now)
     if edited.over.lead != edited.row["channel_id"] or any(
-        getattr(before, shape) != getattr(after, shape) for shape in ("weight", "fallback", "pool_id")
+        getattr(before, shape) != getattr(after, shape)
+        for shape in ("weight", "fallback", "pool_id", "hours")
     ):
         lane_id = (await route.open_lanes(connection, campaign_id, edited.over, after, now)).lead
     await _refreeze(connection, edited, now)

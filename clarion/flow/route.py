@@ -147,11 +147,12 @@ async def open_lanes(
     Raises Invalid where nothing is left of the pool.
     """
     onward, after = await _open_further(connection, campaign_id, definition, now, priority, state)
+    hours = _hours(definition)
     opened: list[tuple[Row, UUID]] = []
     for row in over.members(definition):
         lane_id = await campaigns.open_lane(
             connection, uuid7(now), row["channel_id" if over.pooled else "id"], campaign_id, priority,
-            definition.weight, onward=onward, after=after, state=state,
+            definition.weight, onward=onward, after=after, hours=hours, state=state,
         )  # fmt: skip
         opened.append((row, lane_id))
     if not opened:
@@ -164,6 +165,10 @@ async def open_lanes(
     return Lanes(opened[0][1], routes)
 
 
+def _hours(definition: Announcement) -> str | None:
+    return None if definition.hours is None else definition.hours.model_dump_json(by_alias=True)
+
+
 async def _open_further(
     connection: Connection, campaign_id: UUID, definition: Announcement, now: datetime, priority: int,
     state: str,
@@ -174,7 +179,7 @@ async def _open_further(
     for other in reversed(definition.fallback):
         lane_id = await campaigns.open_lane(
             connection, uuid7(now), other.channel_id, campaign_id, priority, definition.weight,
-            onward=lane_id, after=after, state=state,
+            onward=lane_id, after=after, hours=_hours(definition), state=state,
         )  # fmt: skip
         after = other.after
     return lane_id, after

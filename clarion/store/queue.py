@@ -36,6 +36,7 @@ class Lane:
     epoch: int
     weight: int
     next_after: int | None = None  # seconds without delivery after which it goes on over the next lane
+    hours: str | None = None  # at which its people may be told: `domain.schedule.hours.Hours` as JSON
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ async def open_lanes(connection: Connection, channel_ids: Sequence[UUID]) -> dic
     found: dict[UUID, list[Lane]] = {channel_id: [] for channel_id in channel_ids}
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
-            """SELECT channel_id, id, campaign_id, priority, epoch, weight, next_after
+            """SELECT channel_id, id, campaign_id, priority, epoch, weight, next_after, hours
                FROM clarion_open_lanes(%s)""",
             (list(found),),
             prepare=True,
@@ -179,15 +180,7 @@ async def end(
     ended = 0
     for cohort in sorted({found[3] for found in rows}):
         some = [found for found in rows if found[3] == cohort]
-        params = {
-            "lane": array(found[0].hex for found in some),
-            "due": array(f'"{found[1].isoformat()}"' for found in some),
-            "message": array(found[2].hex for found in some),
-            "cohort": cohort,
-            "state": state,
-            "reason": reason,
-            "now": now,
-        }
+        params = {**_places(some, cohort), "state": state, "reason": reason, "now": now}
         await connection.execute(within(_LOCK_WAITING, cohort), params)
         cursor = await connection.execute(within(_END, cohort), params)
         done = await cursor.fetchone()
@@ -195,6 +188,50 @@ async def end(
         if reason in fallback.UNREACHED:
             await fallback.note_messages(connection, cohort, [found[2] for found in some], now)
     return ended
+
+
+_PUT_OFF = """
+WITH waiting AS MATERIALIZED (
+  SELECT q.place AS queued, m.place AS kept
+  FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[])
+    AS w(lane_id, due_at, message_id)
+  CROSS JOIN LATERAL (
+    SELECT queue.ctid AS place FROM queue
+    WHERE queue.lane_id = w.lane_id AND queue.due_at = w.due_at AND queue.message_id = w.message_id
+      AND queue.cohort = %(cohort)s LIMIT 1) q
+  CROSS JOIN LATERAL (
+    SELECT t.ctid AS place FROM {message} t WHERE t.id = w.message_id AND t.state = 'ready' LIMIT 1) m
+), gone AS (
+  DELETE FROM queue USING waiting w WHERE queue.ctid = w.queued RETURNING w.kept, queue.*
+), moved AS (
+  UPDATE {message} m SET due_at = %(later)s FROM gone WHERE m.ctid = gone.kept
+)
+INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id, consent_key,
+  content_version_id, expires_at, tries, variables, again)
+SELECT lane_id, %(later)s, message_id, cohort, workspace_id, contact_id, address_id, consent_key,
+  content_version_id, expires_at, tries, variables, again
+FROM gone
+"""
+
+
+async def put_off(
+    connection: Connection, rows: Sequence[tuple[UUID, datetime, UUID, date]], later: datetime
+) -> None:
+    """Let waiting messages `(lane_id, due_at, message_id, cohort)` be due later; no try is counted. One that
+    somebody withdrew or began meanwhile is left as it is."""
+    for cohort in sorted({found[3] for found in rows}):
+        params = {**_places([found for found in rows if found[3] == cohort], cohort), "later": later}
+        await connection.execute(within(_LOCK_WAITING, cohort), params)
+        await connection.execute(within(_PUT_OFF, cohort), params)
+
+
+def _places(some: Sequence[tuple[UUID, datetime, UUID, date]], cohort: date) -> dict[str, Any]:
+    return {
+        "lane": array(found[0].hex for found in some),
+        "due": array(f'"{found[1].isoformat()}"' for found in some),
+        "message": array(found[2].hex for found in some),
+        "cohort": cohort,
+    }
 
 
 async def empty_lane(connection: Connection, lane_id: UUID, state: str, now: datetime, limit: int) -> int:

@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 from clarion.domain.message import Outcome
 from clarion.flow import fire
 from clarion.flow.services import Services
+from clarion.kit.db import rows
 from tests.api.client import Api, Reply
 from tests.flow.announcing import NOTICE, Dispatch, people, runs_of, saying
 from tests.store.people import AMINA, JOHN, person
@@ -131,6 +132,34 @@ async def test_a_change_leaves_the_rest(selam: Api) -> None:
     assert changed.json["content"]["variants"][0]["outside"]["name"] == "closed"
     assert (await selam.patch(f"{PATH}/{announcement_id}", {"text": "Hi"})).json["content"]["variants"]
     assert (await selam.patch(f"{PATH}/{announcement_id}", {"text": "{{ x }}"})).status == 422
+
+
+async def test_it_may_speak_at_some_hours_only_and_that_can_be_changed_and_taken_back(
+    selam: Api, services: Services
+) -> None:
+    await staff(selam, services)
+    day = {"allowed": [{"from": "08:00", "to": "20:00"}]}
+    path = f"{PATH}/{await written(selam, hours=day)}"
+    assert (await selam.get(path)).json["hours"]["allowed"][0]["from"] == "08:00"
+    never = {**day, "quiet": [{"from": "00:00", "to": "00:00"}]}
+    refused = await selam.patch(path, {"hours": never})
+    assert (refused.status, list(problems(refused))) == (422, ["body.hours"])
+    moment = {"send_at": (services.clock.now() + timedelta(days=1)).isoformat()}
+    assert (await selam.patch(path, moment)).status == 200
+    assert (await selam.post(f"{path}/launch")).status == 200
+    assert len(await _hours_of_lanes(selam, services)) == 1
+    assert (await selam.patch(path, {"hours": None})).json["hours"] is None
+    assert await _hours_of_lanes(selam, services) == [], "of what was launched and has not begun, too"
+
+
+async def _hours_of_lanes(api: Api, services: Services) -> list[str]:
+    assert api.workspace_id is not None
+    async with services.db.tenant(api.workspace_id) as connection:
+        found = await rows(
+            connection,
+            "SELECT hours FROM lane WHERE workspace_id = clarion_workspace() AND hours IS NOT NULL",
+        )
+    return [one["hours"] for one in found]
 
 
 async def test_a_copy_is_a_draft(selam: Api) -> None:

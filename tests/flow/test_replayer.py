@@ -106,9 +106,20 @@ async def unanswered(
     assert await become(process, sent, ["unknown"] * 5) == ["unknown"] * 5
     desk.replayer = Replayer(
         desk.shared, desk.channel, desk.sender, desk.broker, desk.breaker, desk.knocker, desk.epoch,
-        lambda _: True,
+        lambda _: True, lambda waiting, _: waiting.expires_at,
     )  # fmt: skip
     return sent, desk
+
+
+async def test_at_night_nobody_is_asked_whether_they_heard_it(
+    process: Process, sandbox: SandboxProcess
+) -> None:
+    sent, desk = await unanswered(process, sandbox, "drop_before_accept")
+    desk.replayer.open_until = lambda *_: None
+    assert await desk.replayer.look() == 0
+    assert await states(process, sent) == ["unknown"] * 5
+    desk.replayer.open_until = lambda waiting, _: waiting.expires_at
+    assert await desk.replayer.look() == 5
 
 
 @pytest.mark.parametrize("fault", ["drop_after_accept", "error_after_accept", "malformed_json", "reset"])

@@ -245,8 +245,6 @@ def _around(schedule: Schedule) -> Iterator[Problem]:
         if isinstance(found, Refusal) or found != schedule.zone:
             hint = found.hint if isinstance(found, Refusal) else f"Write {found}."
             yield Problem("zone", "not a time zone that we know", hint)
-    if schedule.hours is not None and not any(schedule.hours.week()):
-        yield Problem("hours", "nothing is allowed at any time", "Look at what is both allowed and quiet.")
     rule = schedule.holidays
     if rule is not None and not holds.known(rule.country, rule.subdivision):
         yield Problem("holidays", "nobody knows the holidays there", "Use a country such as KE.")

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import holidays as public
 
+from clarion.domain.schedule.clocktime import MINUTES
 from clarion.domain.schedule.hours import Hours, meet, opening
 from clarion.domain.schedule.model import Holidays
 
@@ -78,6 +79,16 @@ class Gate:
     def is_open(self, day: int, minute: int) -> bool:
         """Whether it is allowed then."""
         return any(opens <= minute < closes for opens, closes in self._week[(day - 1) % 7])
+
+    def closing(self, day: int, minute: int, most: int) -> tuple[int, int]:
+        """(day, minute) of the first minute from an open one on that is not, `most` minutes later at most."""
+        end = day * MINUTES + minute + most
+        while day * MINUTES + minute < end:
+            found = [closes for opens, closes in self._week[(day - 1) % 7] if opens <= minute < closes]
+            if not found:
+                return day, minute
+            day, minute = (day + 1, 0) if found[0] == MINUTES else (day, found[0])
+        return day, minute
 
     def next(self, day: int, minute: int) -> tuple[int, int]:
         """The first (day, minute) at which it is allowed, by the clock. Raises Closed where that is not

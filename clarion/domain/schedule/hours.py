@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from clarion.domain.schedule.clocktime import MINUTES, ClockTime, Part, Weekday
 
@@ -34,6 +34,12 @@ class Hours(Part):
     quiet: tuple[Open, ...] = Field(default=(), max_length=50)
     outside: Literal["hold", "drop"] = "hold"
     late: int | None = Field(default=None, ge=1, le=MINUTES * SEARCHED)
+
+    @model_validator(mode="after")
+    def _some(self) -> Hours:
+        if not any(self.week()):
+            raise ValueError("nothing is allowed at any time: look at what is both allowed and quiet")
+        return self
 
     def week(self) -> tuple[Spans, ...]:
         """What is open on each day of the week, Monday first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clarion.domain.schedule.clocktime import Weekday, shown
+from clarion.domain.schedule.hours import Hours, Open
 from clarion.domain.schedule.model import (
     AtEnrollment,
     AtField,
@@ -39,11 +40,24 @@ def describe(schedule: Schedule) -> str:
         said.append(_until(schedule.until))
     said.append(_clock(schedule.zone))
     if schedule.hours is not None:
-        held = "waits for the next allowed hour" if schedule.hours.outside == "hold" else "is not sent"
-        said.append(f"What would come outside the allowed hours {held}.")
+        held = "waits" if schedule.hours.outside == "hold" else "is not sent"
+        said.append(f"People are told {told_at(schedule.hours)}; what would come at another hour {held}.")
     if schedule.holidays is not None:
         said.append(_holidays(schedule.holidays))
     return " ".join(said)
+
+
+def told_at(hours: Hours) -> str:
+    """At which hours people are told, as part of a sentence."""
+    parts = [_listed([_open(one) for one in hours.allowed])] if hours.allowed else []
+    if hours.quiet:
+        parts.append(f"not {_listed([_open(one) for one in hours.quiet], 'nor')}")
+    return ", ".join(parts) or "at any time"
+
+
+def _open(one: Open) -> str:
+    days = "" if len(one.weekdays) == 7 else f" on {_listed([_DAYS[day] for day in one.weekdays])}"
+    return f"from {shown(one.opens)} to {shown(one.closes)}{days}"
 
 
 def _start(start: Start) -> str:

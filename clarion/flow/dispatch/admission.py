@@ -11,6 +11,7 @@ from uuid import UUID
 
 from clarion.domain.limits import Limit, Obstacle
 from clarion.domain.message import Skip, State, reference
+from clarion.domain.schedule.holds import Closed
 from clarion.domain.segment import segments
 from clarion.flow.compose import Unsayable, window_open
 from clarion.flow.dispatch.account import Channel
@@ -27,10 +28,12 @@ Ends = dict[tuple[State, str], list[Waiting]]
 
 @dataclass(slots=True)
 class Admitted:
-    """What goes now, reserved; who ends instead, by state and reason; how many were put aside."""
+    """What goes now, reserved; who ends instead, by state and reason; who waits for their next allowed hour,
+    by its moment; how many were put aside."""
 
     calls: list[Call] = field(default_factory=list)
     ends: Ends = field(default_factory=dict)
+    later: dict[datetime, list[Waiting]] = field(default_factory=dict)
     parked: int = 0
 
     def end(self, waiting: Waiting, state: State, reason: str) -> None:
@@ -40,7 +43,12 @@ class Admitted:
     @property
     def some(self) -> bool:
         """Whether anything came of it."""
-        return bool(self.calls or self.ends or self.parked)
+        return bool(self.calls or self.leaving or self.parked)
+
+    @property
+    def leaving(self) -> bool:
+        """Whether anybody leaves the queue, for good or for now."""
+        return bool(self.ends or self.later)
 
 
 @dataclass(slots=True)
@@ -88,7 +96,7 @@ class Admission:
             admitted.end(waiting, State.SKIPPED, Skip.ERASED.value)
         elif waiting.opted_out:
             admitted.end(waiting, State.SKIPPED, Skip.OPTED_OUT.value)
-        else:
+        elif (until := self._until(waiting, now, admitted)) is not None:
             try:
                 content, said = self.shared.composer.compose(self.channel, waiting, now)
             except Unsayable as error:
@@ -96,11 +104,39 @@ class Admission:
             else:
                 parcel = Parcel(
                     reference(waiting.cohort, attempt_id), waiting.scheme, waiting.address, content,
-                    lifetime=(waiting.expires_at - now).total_seconds(),
+                    lifetime=(until - now).total_seconds(),
                 )  # fmt: skip
                 inside = window_open(self.channel.provider, self.channel.id, waiting, now)
-                return Call(waiting, attempt_id, parcel, said, units_of(self.channel, content), inside=inside)
+                units = units_of(self.channel, content)
+                return Call(waiting, attempt_id, parcel, said, units, inside=inside, until=until)
         return None
+
+    def _until(self, waiting: Waiting, now: datetime, admitted: Admitted) -> datetime | None:
+        """Until when a call to this person may begin, or None: by the campaign's hours not now."""
+        hours = self.lanes.hours(waiting.lane_id)
+        if hours is None:
+            return waiting.expires_at
+        try:
+            opens, closes = hours.span(now, self.shared.composer.zone_of(waiting))
+        except Closed:
+            admitted.end(waiting, State.SKIPPED, Skip.QUIET_HOURS.value)
+            return None
+        if opens <= now:
+            return min(closes, waiting.expires_at)
+        if hours.too_late(waiting.due_at, opens):
+            admitted.end(waiting, State.SKIPPED, Skip.QUIET_HOURS.value)
+        elif opens >= waiting.expires_at:
+            admitted.end(waiting, State.EXPIRED, "expired")
+        else:
+            admitted.later.setdefault(opens, []).append(waiting)
+        return None
+
+    def open_until(self, waiting: Waiting, now: datetime) -> datetime | None:
+        """The same of somebody who was told already, or may have been; None also while their lane is not
+        known."""
+        if waiting.lane_id not in self.lanes.readers:
+            return None
+        return self._until(waiting, now, Admitted())
 
 
 def units_of(channel: Channel, content: Content) -> int:

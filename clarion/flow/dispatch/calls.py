@@ -212,7 +212,7 @@ class _Departure:
     def check(self) -> None:
         """Raises _Stays when it is too late."""
         shared = self.calls.shared
-        late = shared.clock.now() >= self.call.waiting.expires_at
+        late = shared.clock.now() >= (self.call.until or self.call.waiting.expires_at)
         if late or not self.calls.may_begin(shared.clock.monotonic()):
             raise _Stays("too_late_to_begin")
 

@@ -104,7 +104,7 @@ class Desk:
         self.knocker = Knocker(self.shared.clock, self.http, self.channel, self.breaker)
         self.replayer = Replayer(
             self.shared, self.channel, self.sender, self.broker, self.breaker, self.knocker, self.epoch,
-            self._may_ask_again,
+            self._may_ask_again, self.admission.open_until,
         )  # fmt: skip
         self.idle_since = self.shared.clock.monotonic()
 
@@ -168,7 +168,7 @@ class Desk:
             return False
         admitted = self.admission.admit(room, self.shared.clock.now(), ticks)
         self.lookout.thirst(ticks)
-        if admitted.calls or admitted.ends:
+        if admitted.calls or admitted.leaving:
             await self.intents.send(admitted)
         else:
             await asyncio.sleep(0)  # many may stand aside one after the other

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from uuid import UUID
 
 from clarion.flow.dispatch.account import Channel
@@ -42,7 +43,9 @@ class Intents:
         self.pending += len(calls)
         self.shared.recorder.reserve(len(calls))
         try:
-            await self.leavers.end(admitted.ends, now, others=[call.waiting for call in calls])
+            others = [call.waiting for call in calls]
+            await self.leavers.end(admitted.ends, now, others=[*others, *chain(*admitted.later.values())])
+            await self.leavers.put_off(admitted.later, others=others)
             granted = await self.intend(calls, now) if calls else granted
             crash_point("intent.committed")
             for call in calls:

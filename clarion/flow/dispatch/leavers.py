@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from clarion.domain.event import OF_ENDS
@@ -34,9 +34,20 @@ class Leavers:
             for (state, reason), some in ends.items():
                 await self._end(some, state, reason, now)
         except AWAY:
-            for waiting in itertools.chain(*ends.values(), others):
-                self.lanes.forget(waiting.lane_id, waiting.message_id)
-                self.lanes.look_again(waiting.lane_id)
+            self._read_again(itertools.chain(*ends.values(), others))
+            raise
+
+    async def put_off(
+        self, later: Mapping[datetime, list[Waiting]], *, others: Iterable[Waiting] = ()
+    ) -> None:
+        """Let them be due at their next allowed hour. Where the database is away, as with `end`."""
+        try:
+            for moment, some in later.items():
+                async with self.shared.db.tenant(self.workspace_id) as connection:
+                    await queue.put_off(connection, _places(some), moment)
+                self._forget(some)
+        except AWAY:
+            self._read_again(itertools.chain(*later.values(), others))
             raise
 
     async def end_late(self, now: datetime) -> None:
@@ -45,12 +56,23 @@ class Leavers:
             await self.end({(State.EXPIRED, "expired"): late}, now)
 
     async def _end(self, some: list[Waiting], state: State, reason: str, now: datetime) -> None:
-        rows = [(w.lane_id, w.due_at, w.message_id, w.cohort) for w in some]
         async with self.shared.db.tenant(self.workspace_id) as connection:
-            await queue.end(connection, rows, state.value, reason, now)
+            await queue.end(connection, _places(some), state.value, reason, now)
             if self.shared.listening.wants(self.workspace_id, OF_ENDS):
                 await event.of_ends(connection, [(w.message_id, w.cohort) for w in some], now)
             crash_point("end.before_commit")
         crash_point("end.committed")
+        self._forget(some)
+
+    def _forget(self, some: Iterable[Waiting]) -> None:
         for waiting in some:
             self.lanes.forget(waiting.lane_id, waiting.message_id)
+
+    def _read_again(self, some: Iterable[Waiting]) -> None:
+        for waiting in some:
+            self.lanes.forget(waiting.lane_id, waiting.message_id)
+            self.lanes.look_again(waiting.lane_id)
+
+
+def _places(some: Iterable[Waiting]) -> list[tuple[UUID, datetime, UUID, date]]:
+    return [(w.lane_id, w.due_at, w.message_id, w.cohort) for w in some]

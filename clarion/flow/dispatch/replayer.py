@@ -33,6 +33,7 @@ from clarion.kit.http import departing
 from clarion.kit.log import logger
 from clarion.providers.contract import Answered, Parcel, Sender, Told
 from clarion.store import attempt, event, replay, worker
+from clarion.store.queue import Waiting
 from clarion.store.receipt import Contended
 from clarion.store.replay import Unanswered
 
@@ -60,6 +61,7 @@ class Replayer:
     knocker: Knocker
     epoch: int
     may_begin: Callable[[float], bool]
+    open_until: Callable[[Waiting, datetime], datetime | None]
     some: bool = True  # whether anything may be unknown; who is new here cannot tell yet
     _asked: dict[UUID, tuple[int, float]] = field(default_factory=dict)  # how often, and when again
     _over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -167,6 +169,8 @@ class Replayer:
         try:
             content, said = self.shared.composer.compose(self.channel, waiting, now)
         except Unsayable:
+            return None
+        if self.open_until(waiting, now) is None:  # at night nobody is asked whether they heard it
             return None
         name = reference(waiting.cohort, one.attempt_id)
         parcel = Parcel(name, waiting.scheme, waiting.address, content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -68,7 +69,8 @@ class Shared:
 @dataclass(slots=True)
 class Call:
     """An attempt that is ours to make: its queue row as read, what to say, and how many units of the
-    channel's limits that takes. `inside`: the person wrote to this number within its service window."""
+    channel's limits that takes. `inside`: the person wrote to this number within its service window.
+    `until`: it may begin until then, and until its expiry at most."""
 
     waiting: Waiting
     attempt_id: UUID
@@ -76,4 +78,5 @@ class Call:
     said: dict[str, Any] | None
     units: int = 1
     inside: bool = False
+    until: datetime | None = None
     opened: int = 0  # how often the breaker had opened when it was intended

@@ -69,6 +69,7 @@ lane = table(
     Column("weight", SmallInteger, nullable=False, server_default=text("1")),
     uuid("next_lane_id", null=True),
     Column("next_after", Integer),
+    words("hours", null=True),
     one_of("state", "open", "paused", "cancelled", "closed"),
     UniqueConstraint("channel_id", "campaign_id", "priority"),
     Index("lane_campaign", "campaign_id"),

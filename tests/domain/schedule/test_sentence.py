@@ -44,7 +44,7 @@ KARMA = Path(__file__).parents[3] / "examples" / "karma.json"
             "It begins on 2026-03-01, on the first Monday from then on. Every 2 weeks, 3 times: step 1 "
             "on Monday and step 2 on Friday at 10:00. Each is sent between 09:00 and 12:00, everybody "
             "at another time, evenly. Nothing is sent from the contact's left_on on. Times are those of "
-            "Africa/Nairobi. What would come outside the allowed hours waits for the next allowed hour. "
+            "Africa/Nairobi. People are told not from 21:00 to 07:00; what would come at another hour waits. "
             "What would fall on a public holiday of KE is not sent.",
         ),
         (

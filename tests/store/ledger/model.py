@@ -336,6 +336,16 @@ class Model:
 
         return apply
 
+    def put_off(self, some: Iterable[Owed], later: datetime) -> Effect:
+        """Those of them that wait now are due later."""
+        waiting = [owed for owed in some if owed.queued]
+
+        def apply() -> None:
+            for owed in waiting:
+                owed.queued = later
+
+        return apply
+
     def consent(self, key: bytes, state: str) -> Effect:
         """Somebody says stop, or start."""
         if state == "in":

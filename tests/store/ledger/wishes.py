@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -190,6 +190,22 @@ class Wishes(Base):
         for (state, reason), rows in kinds.items():
             worker.buffer = [one for one in worker.buffer if one not in rows]
             self.end_some(rows, state, reason, now, slow=slow, again=again)
+
+    @precondition(lambda self: any(worker.buffer for worker in self.workers))
+    @rule(which=WHICH, count=st.integers(1, 3), seconds=st.sampled_from([0.5, 90]), slow=SLOW, again=AGAIN)
+    @gives_way
+    def some_wait_for_their_morning(
+        self, which: int, count: int, seconds: float, slow: bool, again: bool
+    ) -> None:
+        """They are due later, by their campaign's hours; of rows read just now, or long ago."""
+        able = [one for one in self.workers if one.buffer]
+        worker = able[which % len(able)]
+        rows, worker.buffer = worker.buffer[:count], worker.buffer[count:]
+        later = self.clock.now() + timedelta(seconds=seconds)
+        places = list({(w.lane_id, w.due_at, w.message_id, w.cohort) for w in rows})
+        due = {(w.message_id, w.due_at) for w in rows}
+        effect = self.model.put_off([o for o in self.model.owed.values() if (o.id, o.queued) in due], later)
+        self.do(lambda c: queue.put_off(c, places, later), lambda _: effect(), slow=slow, again=again)
 
     def end_some(
         self, rows: Sequence[Waiting], state: State, reason: str, now: datetime, *, slow: bool, again: bool
