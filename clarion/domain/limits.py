@@ -89,6 +89,11 @@ class Limiter:
         self.limits = limits
         self._pacer.change(limits.rate)
 
+    @property
+    def pressed(self) -> bool:
+        """Whether more than half of the capacity is taken."""
+        return self.limits.capacity is not None and 2 * self.outstanding > self.limits.capacity
+
     def obstacle(
         self, address: Hashable, units: int, ticks: float, today: date, *, inside: bool = False
     ) -> Obstacle | None:

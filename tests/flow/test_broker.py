@@ -175,6 +175,29 @@ async def test_an_appointment_reminder_does_not_wait_for_an_announcement_to_ever
     assert process.provider.to.index(ABEBE) - before <= 20, "within what a second carries"
 
 
+async def test_who_has_places_enough_seldom_looks_which_are_free(process: Process) -> None:
+    sent = await process.tell(await process.channel("1001", capacity=100), TEN[:3])
+    desk = await process.work(sent)
+    await process.until_all_heard(sent)
+    await outstanding(desk, 3)
+    await delivered(process, desk, sent, 1)
+    await outstanding(desk, 2)
+    await delivered(process, desk, sent, 1)
+    await asyncio.sleep(2 * A_WHILE)
+    assert len(desk.broker.out) == 2, "nobody waits for that place"
+    assert await changed(process, desk, capacity=3)
+    desk.collector.nudge()
+    await outstanding(desk, 1)
+
+
+async def outstanding(desk: Desk, count: int) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            if len(desk.broker.out) == count:
+                return
+            await asyncio.sleep(0.01)
+
+
 async def test_a_day_has_room_for_so_many_different_people(process: Process) -> None:
     channel_id = await process.channel("1001", uniques=3)
     sent = await process.tell(channel_id, TEN)

@@ -55,6 +55,11 @@ class Broker:
         """How many units may go now, whoever they are for."""
         return min(limiter.room(ticks, self._today()) for limiter in self.limiters)
 
+    @property
+    def pressed(self) -> bool:
+        """Whether more than half of a capacity is taken."""
+        return any(limiter.pressed for limiter in self.limiters)
+
     def rest(self, ticks: float) -> float:
         """Seconds until the rates have room."""
         return max(limiter.rest(ticks) for limiter in self.limiters)

@@ -1,7 +1,8 @@
 """Frees what is over: by evidence, which may reach any machine, and after a long silence by asking.
 
 A receipt is written to the ledger by whoever reads it, and a nudge tells the owner to look; without the
-nudge the owner looks every few seconds. What has been outstanding for long without a word is asked about
+nudge the owner looks every few seconds. A look costs what is outstanding, so it is taken seldom while there
+is room for as much again. What has been outstanding for long without a word is asked about
 where the provider can be asked, and is outstanding no longer where it cannot: a receipt that never comes
 must not hold a place for ever.
 """
@@ -27,6 +28,7 @@ from clarion.store import event, receipt, recent
 from clarion.store.receipt import Contended, Said
 
 EVERY = 2.0  # seconds between looks without a nudge
+CALM = 10.0  # seconds between looks while half of the places are free, and nobody waits for more
 AT_ONCE = 10  # questions under way
 QUESTIONS = 3  # about one message; then it is outstanding no longer
 OVER = frozenset((Evidence.DELIVERED, Evidence.READ, Evidence.FAILED))
@@ -44,6 +46,7 @@ class Collector:
     freed: Callable[[], None]
     _nudged: asyncio.Event = field(default_factory=asyncio.Event)
     _over: bool = False
+    _looked_at: float = 0.0  # monotonic
 
     def nudge(self) -> None:
         """Something of this channel's may be over."""
@@ -61,6 +64,9 @@ class Collector:
                 await asyncio.wait_for(self._nudged.wait(), EVERY)
             self._nudged.clear()
             began = self.shared.clock.monotonic()
+            if not self.broker.pressed and began - self._looked_at < CALM:
+                continue
+            self._looked_at = began
             try:
                 await self.look()
                 # receipts come in by the dozen: the longer a look takes, the more seldom it is taken
