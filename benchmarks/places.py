@@ -29,7 +29,7 @@ from tests.house import House
 
 
 def _run(house: House, sandbox: SandboxProcess, receipts: int) -> list[float]:
-    """Seconds from each receipt to the next message, sorted."""
+    """Seconds from each receipt to the next message, in order."""
     database, folder = house.new_database(), Path(tempfile.mkdtemp())
     scene = Scene(
         house.url(database), house.superuser(database), sandbox, folder, receipts + 1,
@@ -53,7 +53,7 @@ def _run(house: House, sandbox: SandboxProcess, receipts: int) -> list[float]:
             sandbox.receipt("delivered", wamid=last)
         _nth(sandbox, receipts)
         came = [float(one["mono"]) for one in sandbox.accepted()]
-        return sorted(after - before for after, before in zip(came[1:], told, strict=True))
+        return [after - before for after, before in zip(came[1:], told, strict=True)]
     finally:
         worker.terminate()
         worker.wait(30)
@@ -86,12 +86,15 @@ def main() -> None:
         Path(tempfile.mkdtemp()), tokens=["sandbox"], window="open",
         receipts={"mode": "none", "batch_within": 0.0},
     ) as sandbox:  # fmt: skip
-        took = _run(house, sandbox, receipts)
+        first, *took = _run(house, sandbox, receipts + 1)
     house.close()
+    took.sort()
     print(
         json.dumps(
             {
-                "benchmark": "places", "receipts": receipts, "p50_s": round(took[len(took) // 2], 3),
+                "benchmark": "places", "receipts": receipts,
+                "first_s": round(first, 3),  # both processes load what they need for their first
+                "p50_s": round(took[len(took) // 2], 3),
                 "p99_s": round(took[int(len(took) * 0.99)], 3), "most_s": round(took[-1], 3),
                 "targets": {"most_s": 0.2}, "machine": machine.facts(),
             }
