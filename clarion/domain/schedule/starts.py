@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from clarion.domain.schedule.model import AtEnrollment, AtField, AtMoment, AtProperty, Schedule, Start, Until
 from clarion.domain.schedule.subject import Subject
-from clarion.domain.schedule.zones import DAY, LeftOut, Zone, seconds
+from clarion.domain.schedule.zones import Zone, seconds
 
 
 class Origin(NamedTuple):
@@ -100,7 +100,4 @@ def _parsed(text: str) -> date | datetime | None:
 
 def _at(zone: Zone, day: int, second: int) -> int:
     """Day 0 is somewhere, also where a schedule leaves out what the clocks leave out."""
-    try:
-        return zone.moment(day, second)[0]
-    except LeftOut:
-        return zone.moment(day + (second + 7_200) // DAY, (second + 7_200) % DAY)[0]
+    return zone.moment(day, second, somewhere=True)[0]

@@ -47,16 +47,17 @@ class Zone:
             found = self._midnights[day] = self._find(day)
             return found
 
-    def moment(self, day: int, second: int) -> tuple[int, bool]:
+    def moment(self, day: int, second: int, *, somewhere: bool = False) -> tuple[int, bool]:
         """When it is so many seconds after midnight by the clocks of that day, and whether a clock change
-        moved it: a time that was left out becomes the first that there is. Raises LeftOut."""
+        moved it: a time that was left out becomes the first that there is. Raises LeftOut where that is to
+        be skipped, unless it must be `somewhere`."""
         if not 0 <= second < DAY:
             more, second = divmod(second, DAY)
             day += more
         midnight = self.midnight(day)
         if midnight is not None:
             return midnight + second, False
-        return self._odd(day, second)
+        return self._odd(day, second, somewhere=somewhere)
 
     def wall(self, moment: int) -> Wall:
         """What the clocks show at a moment."""
@@ -73,13 +74,13 @@ class Zone:
             return None
         return int(begins.timestamp())
 
-    def _odd(self, day: int, second: int) -> tuple[int, bool]:
+    def _odd(self, day: int, second: int, *, somewhere: bool) -> tuple[int, bool]:
         local = self._naive(day, second)
         first = int(local.replace(fold=0).timestamp())
         second_time = int(local.replace(fold=1).timestamp())
         if self.wall(first) == (day, second):  # it is there, once or twice
             return second_time if self._fold else first, False
-        if self._skip:
+        if self._skip and not somewhere:
             raise LeftOut
         return self._change(second_time, first), True
 

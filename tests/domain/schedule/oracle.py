@@ -197,7 +197,7 @@ def _held(document: dict[str, Any], clock: Walk, at: int, gap: str, overlap: str
         if moved is None:
             return None
         at, day = moved, other
-    if hours is None or _allowed(hours, (day, minute)):
+    if hours is None or allowed(hours, (day, minute)):
         return at
     if hours.get("outside") == "drop":
         return None
@@ -213,12 +213,13 @@ def _next_opening(
         now = (day + ((minute + waited) // 1440) * ONE, (minute + waited) % 1440)
         if hours.get("late") is not None and waited > hours["late"]:
             return None
-        if now in clock.when and _allowed(hours, now) and not (rule and _is_holiday(rule, now[0])):
+        if now in clock.when and allowed(hours, now) and not (rule and _is_holiday(rule, now[0])):
             return clock.when[now][-1 if overlap == "second" else 0]
     return None
 
 
-def _allowed(hours: dict[str, Any], wall: Wall) -> bool:
+def allowed(hours: dict[str, Any], wall: Wall) -> bool:
+    """Whether it is at this time of this day."""
     return (not hours.get("allowed") or any(_within(one, wall) for one in hours["allowed"])) and not any(
         _within(one, wall) for one in hours.get("quiet", ())
     )

@@ -85,6 +85,12 @@ def hours(draw: st.DrawFn) -> dict[str, Any]:
     return found | draw(optional(outside=st.sampled_from(["hold", "drop"]), late=quarters(1, 200)))
 
 
+def opens_ever(some: dict[str, Any]) -> bool:
+    """What never opens is refused, and is nobody's schedule."""
+    week = [date(2026, 3, 2) + timedelta(days=n) for n in range(7)]
+    return any(oracle.allowed(some, (day, quarter * 15)) for day in week for quarter in range(96))
+
+
 @st.composite
 def documents(draw: st.DrawFn, around: date) -> dict[str, Any]:
     by_month = draw(st.integers(0, 3)) == 0
@@ -108,7 +114,7 @@ def documents(draw: st.DrawFn, around: date) -> dict[str, Any]:
             clock_changes=optional(
                 gap=st.sampled_from(["forward", "skip"]), overlap=st.sampled_from(["first", "second"])
             ),
-            hours=hours(),
+            hours=hours().filter(opens_ever),
             holidays=st.fixed_dictionaries(
                 {"country": st.sampled_from(["KE", "US", "ET"])},
                 optional={"policy": st.sampled_from(["skip", "before", "after"])},

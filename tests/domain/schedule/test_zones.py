@@ -99,3 +99,12 @@ def test_a_day_that_was_left_out_altogether() -> None:
     moment, moved = apia.moment(left_out, 9 * 3600)
     assert moved
     assert apia.wall(moment) == (left_out + 1, 0)
+
+
+def test_a_schedule_that_begins_on_a_day_that_was_left_out_begins_all_the_same() -> None:
+    document = {
+        "start": {"from": "moment", "moment": "2011-12-30"}, "repeat": {"every": 1, "count": 2},
+        "steps": [{"number": 1, "time": "09:00"}], "clock_changes": {"gap": "skip"},
+    }  # fmt: skip
+    somebody = subject("2011-12-01 00:00", zone="Pacific/Apia")
+    assert due(document, somebody) == ["2011-12-30 19:00", "2011-12-31 19:00"], "on the 31st there"
