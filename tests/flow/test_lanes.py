@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -225,6 +226,29 @@ async def test_looking_back_reads_no_more_than_what_waits(line: Line) -> None:
     assert await line.drain() == [more]
 
 
+async def test_what_waits_here_is_not_read_again_while_anything_of_it_does(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    reading = queue.read_ahead
+
+    async def counted(*place: Any) -> list[Waiting]:
+        found = await reading(*place)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(queue, "read_ahead", counted)
+    lane = await line.lane()
+    first = await line.queue(lane, 5)
+    await line.send(await line.take(1))
+    later = await line.queue(lane, 2, NOW + timedelta(seconds=1))
+    line.lanes.hurry()
+    await line.send(await line.take(1))
+    assert read == [5, 2], "the new ones alone"
+    assert await line.drain() == [*first[2:], *later]
+    assert sum(read) == 7
+
+
 async def test_an_empty_end_is_not_looked_at_more_often_than_it_should_be(line: Line) -> None:
     lane = await line.lane()
     await line.take(1)
@@ -395,7 +419,7 @@ async def test_a_second_look_that_was_asked_for_during_a_read_is_taken(line: Lin
         line.lanes.forget(lost.lane_id, lost.message_id)
         line.lanes.look_again(lane)
 
-    more = await line.queue(lane, 3)
+    more = await line.queue(lane, 3, NOW + timedelta(seconds=1))
     line.clock.advance(5)
     async with line.db.tenant(line.workspace) as connection:
         await line.look(connection, meanwhile)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from uuid import UUID
 
 from clarion.domain import limits
@@ -19,6 +19,9 @@ from clarion.flow.dispatch.shared import Call
 from clarion.kit.clock import Clock
 
 _MAY_BE_THERE = frozenset((Outcome.ACCEPTED, Outcome.UNKNOWN))
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -42,6 +45,9 @@ class Broker:
     out: dict[UUID, Out] = field(default_factory=dict)
     limited: bool = field(init=False)  # whether it counts what is outstanding
     _by_day: bool = field(init=False)
+    _day: date = date.min  # since `_midnight`, until `_next`
+    _midnight: datetime = _NEVER
+    _next: datetime = _NEVER
 
     def __post_init__(self) -> None:
         self.learn()
@@ -136,4 +142,13 @@ class Broker:
 
     def _today(self) -> date:
         """The day, where any limit asks for it."""
-        return self.clock.now().astimezone(self.zone).date() if self._by_day else date.min
+        if not self._by_day:
+            return date.min
+        now = self.clock.now()
+        if not self._midnight <= now < self._next:
+            self._day = now.astimezone(self.zone).date()
+            self._midnight, self._next = (
+                datetime.combine(self._day + timedelta(days=later), time(), self.zone).astimezone(UTC)
+                for later in (0, 1)
+            )
+        return self._day

@@ -1,10 +1,9 @@
 """Reading ahead along a channel's lanes: by a cursor, without a claim.
 
 The cursor only moves forward, so that reading stays as cheap behind a million sent messages as at
-the start. Rows may appear behind it (a chunk of an expansion that committed late): when a lane is
-read to its end, the cursor goes back by `LOOK_BACK`, and now and then to the very start; the longer
-a look takes, the more seldom it is taken. While there is no end in sight, what was put back is read by
-itself and goes first: it was its turn before.
+the start. Rows may appear behind it (a chunk of an expansion that committed late): when all that was read
+to a lane's end is taken, a look goes back by `LOOK_BACK`, now and then to the very start; the longer it
+takes, the more seldom. While there is no end in sight, what was put back is read by itself and goes first.
 """
 
 from __future__ import annotations
@@ -50,12 +49,20 @@ class LaneReader:
     parked: list[tuple[float, int, float, Waiting]] = field(default_factory=list)  # a heap, see `park`
     next_look: float = 0.0
     next_start: float = FROM_THE_START
-    asked: int = 0  # how often somebody asked to look again: a read under way must not undo that
+    asked: int = 0  # to look again, or soon: a read under way must not undo that
+    hurried: int = 0
+    back: tuple[datetime, UUID] = _START  # where a look back from the lane's end begins
+    at_end: bool = False  # beyond what is read there was nothing, when it was last looked at
 
     def low(self, ticks: float) -> bool:
         """Whether there is reason to read on, at this monotonic moment."""
         full = len(self.parked) >= MOST_PARKED
         return len(self.buffer) < self.ahead // 2 and ticks >= self.next_look and not full
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether to read from before the lane's end: that reads again what waits here already."""
+        return self.at_end and not self.buffer
 
     async def refill(self, connection: Connection, clock: Clock, prepare: Prepare | None = None) -> None:
         """Read `ahead` more rows, or to the lane's end. `prepare` sees to the content versions that they
@@ -63,8 +70,9 @@ class LaneReader:
         began = clock.monotonic()
         if not self.low(began):
             return
-        asked, now = self.asked, clock.now()
-        found = await queue.read_ahead(connection, self.lane.id, self.cursor, now, self.ahead)
+        asked, hurried, now = self.asked, self.hurried, clock.now()
+        place = self.back if self.looks_back else self.cursor
+        found = await queue.read_ahead(connection, self.lane.id, place, now, self.ahead)
         behind: list[Waiting] = []
         if len(found) == self.ahead:  # what was put back lies behind very many
             behind = await queue.read_again(connection, self.lane.id, now, self.ahead)
@@ -75,10 +83,12 @@ class LaneReader:
         self.buffer.extend(self._new(found))
         if self.asked != asked:
             return
-        if len(found) == self.ahead:
-            self.cursor = (found[-1].due_at, found[-1].message_id)
-            return
-        self._turn_back(found, began, clock.monotonic())
+        self.at_end = len(found) < self.ahead
+        if found:
+            last = (found[-1].due_at, found[-1].message_id)
+            self.cursor = max(self.cursor, last) if self.at_end else last
+        if self.at_end:
+            self._turn_back(found, began, clock.monotonic(), soon=self.hurried != hurried)
 
     def _new(self, found: Iterable[Waiting]) -> list[Waiting]:
         """Those that we do not hold yet; we do now."""
@@ -86,13 +96,13 @@ class LaneReader:
         self.held.update(waiting.message_id for waiting in fresh)
         return fresh
 
-    def _turn_back(self, found: list[Waiting], began: float, ended: float) -> None:
+    def _turn_back(self, found: list[Waiting], began: float, ended: float, *, soon: bool) -> None:
         """At the lane's end: look again from a little before it, not too often."""
-        self.next_look = ended + min(SELDOM, max(OFTEN, 20 * (ended - began)))
+        self.next_look = 0.0 if soon else ended + min(SELDOM, max(OFTEN, 20 * (ended - began)))
         if ended >= self.next_start:
-            self.cursor, self.next_start = _START, ended + FROM_THE_START
+            self.back, self.next_start = _START, ended + FROM_THE_START
         elif found:
-            self.cursor = (max(found[-1].due_at - LOOK_BACK, _START[0]), UUID(int=0))
+            self.back = (max(self.cursor[0] - LOOK_BACK, _START[0]), UUID(int=0))
 
     def take(self, limit: int) -> list[Waiting]:
         """Up to `limit` in order; they stay held until `forget`."""
@@ -132,13 +142,13 @@ class LaneReader:
 
     def look_again(self) -> None:
         """Read from the very start: what was forgotten and still waits lies behind the cursor."""
-        self.cursor, self.next_look = _START, 0.0
+        self.cursor, self.back, self.next_look, self.at_end = _START, _START, 0.0, False
         self.asked += 1
 
     def hurry(self) -> None:
         """Something new is due: the next look is a look into this lane."""
         self.next_look = 0.0
-        self.asked += 1
+        self.hurried += 1
 
     def reconsider(self) -> None:
         """The limits are others: everybody who stands aside is asked about again."""
