@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from clarion.domain.schedule.subject import Subject
 from clarion.domain.timezone import parse_timezone
 from clarion.errors import Invalid, NotFound
 from clarion.flow.foresee import SEED, Foreseen, Wish, foresee, subject
+from clarion.kit.clock import Clock
 
 app = group(
     "When a campaign speaks to one person.",
@@ -102,7 +103,7 @@ def _given(now: str | None, zone: str | None, fields: str | None, properties: st
 
 def _moment(text: str | None, zone: str | None) -> datetime:
     if text is None:
-        return datetime.now(UTC)
+        return Clock().now()
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

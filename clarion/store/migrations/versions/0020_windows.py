@@ -14,13 +14,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # no rewrite: both are empty at first
+    # no rewrite: both are empty until somebody writes again
     op.execute("ALTER TABLE address ADD COLUMN window_at timestamptz, ADD COLUMN window_channel_id uuid")
-    # one reading of the table, few rows written: who wrote within a day has a window open now
-    op.execute(
-        """UPDATE address SET window_at = last_inbound_at, window_channel_id = last_channel_id
-           WHERE last_inbound_at > clock_timestamp() - interval '1 day'"""
-    )
 
 
 def downgrade() -> None:
