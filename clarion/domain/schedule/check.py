@@ -99,8 +99,6 @@ def _steps(schedule: Schedule) -> Iterator[Problem]:
 def _numbered(number: int, seen: set[int], where: str) -> Iterator[Problem]:
     if number in seen:
         yield Problem(where, f"{number} is another step's number", f"Take one that is free: {_free(seen)}.")
-    if number < 1:
-        yield Problem(where, "numbers begin with 1")
     seen.add(number)
 
 
@@ -132,14 +130,12 @@ def _times(schedule: Schedule) -> Iterator[Problem]:
             continue
         if time.strategy != "cover" and (time.valued or time.again):
             yield Problem(where, "only cover has valued hours and comes again", 'Say "strategy": "cover".')
-        for hour, times in time.valued.items():
+        for hour in time.valued:
             minutes = minutes_of(hour)
             if minutes is None or (minutes - time.opens) % MINUTES not in range(0, time.slots * 60, 60):
                 last = shown((time.opens + (time.slots - 1) * 60) % MINUTES)
                 hint = f"They are {shown(time.opens)} to {last}, an hour apart."
                 yield Problem(f"{where}.valued", f"{hour} is none of its hours", hint)
-            if times < 1:
-                yield Problem(f"{where}.valued.{hour}", "comes once more at least, or is left out")
 
 
 def _timed(schedule: Schedule) -> Iterator[tuple[Step | None, Time | None]]:
@@ -211,7 +207,7 @@ def _repeat(schedule: Schedule) -> Iterator[Problem]:
     if repeat is None:
         return
     between = repeat.every if isinstance(repeat.every, tuple) else (repeat.every, repeat.every)
-    if isinstance(repeat.every, tuple) and (repeat.unit != "day" or not 1 <= between[0] <= between[1]):
+    if isinstance(repeat.every, tuple) and (repeat.unit != "day" or between[0] > between[1]):
         yield Problem("repeat.every", "a random interval is so many days to so many: [2, 5]")
     length = between[0] * _UNIT_DAYS[repeat.unit]
     wanted = _length(schedule)

@@ -22,17 +22,18 @@ class Falls(NamedTuple):
 
 def of_steps(steps: Sequence[Step], base: int, day0: int, missing: str) -> list[Falls]:
     """Each step's day in the iteration that begins on `base`; days of a month that lie before day 0 are none
-    of it. Days of a month that fall together are one."""
+    of it. The same thing at the same time, on days of a month that fall together, is said once."""
     found: list[Falls] = []
-    seen: set[tuple[int, object]] = set()
+    seen: set[tuple[int | None, Step]] = set()
     for step in steps:
         if step.month_day is None:
             found.append(Falls(step.number, base + step.days + _until(step, base)))
             continue
         first = date.fromordinal(base)
         day = in_month(first.year * 12 + first.month - 1, step.month_day, missing)
-        if day is not None and day >= day0 and (day, step.time) not in seen:
-            seen.add((day, step.time))
+        said = (day, step.model_copy(update={"number": 1, "month_day": None}))
+        if day is not None and day >= day0 and said not in seen:
+            seen.add(said)
             found.append(Falls(step.number, day, step.month_day > 0 and not _is(step.month_day, day)))
     return found
 

@@ -19,7 +19,7 @@ class Closed(Exception):
     """It is not sent: by the rules there is no other time for it."""
 
 
-class Calendar:
+class PublicHolidays:
     """The public holidays of one country, by one rule."""
 
     def __init__(self, rule: Holidays) -> None:

@@ -84,7 +84,7 @@ class Window(Part):
     opens: ClockTime = Field(alias="from")
     closes: ClockTime = Field(alias="to")
     strategy: Literal["uniform", "spread", "cover"] = "uniform"
-    valued: dict[str, int] = Field(
+    valued: dict[str, Annotated[int, Field(ge=1, le=100)]] = Field(
         default_factory=dict, max_length=24, description='of cover: {"19:00": 1} comes once more'
     )
     again: bool = Field(default=False, description="of cover: when all have come, they begin anew")
@@ -141,12 +141,15 @@ Time = Annotated[
 # --- what is said when in an iteration
 
 
+Number = Annotated[int, Field(ge=1, le=32_767)]
+
+
 class Step(Part):
     """One thing that is said in each iteration. It falls on the iteration's first day and `days` more (or
     fewer), on a `weekday` on or after it, or on a day of its month (−1: the last). At `time`, else the
     schedule's, else the start's own; `hours` and `minutes` then pass on top."""
 
-    number: int = Field(ge=1, le=32_767)
+    number: Number
     days: int = Field(default=0, ge=-FARTHEST_DAYS, le=FARTHEST_DAYS)
     weekday: Weekday | None = None
     month_day: int | None = Field(default=None, ge=-28, le=31)
@@ -154,16 +157,14 @@ class Step(Part):
     minutes: int = Field(default=0, ge=-1_000_000, le=1_000_000)
     time: Time | None = None
     content: str | None = Field(default=None, max_length=100, description="which of the campaign's contents")
-    channel: str | None = Field(default=None, max_length=100, description="which of its channels")
 
 
 class Track(Part):
     """What is said so many times a period, on random days: once for each of its `numbers`, in their order."""
 
-    numbers: tuple[int, ...] = Field(min_length=1, max_length=100)
+    numbers: tuple[Number, ...] = Field(min_length=1, max_length=100)
     time: Time | None = None
     content: str | None = Field(default=None, max_length=100)
-    channel: str | None = Field(default=None, max_length=100)
 
 
 class RandomDays(Part):
@@ -179,11 +180,14 @@ class RandomDays(Part):
 # --- how often, and until when
 
 
+Times = Annotated[int, Field(ge=1, le=3_660)]
+
+
 class Every(Part):
     """Iterations every so many days, weeks, months or years; of days also a random number between two."""
 
     kind: Literal["every"] = "every"
-    every: Annotated[int, Field(ge=1, le=3_660)] | tuple[int, int] = 1
+    every: Times | tuple[Times, Times] = 1
     unit: Literal["day", "week", "month", "year"] = "day"
     count: int | None = Field(
         default=None, ge=1, le=MOST_ITERATIONS, description="iterations; none: for ever"
@@ -238,8 +242,7 @@ class Schedule(Part):
     `time` is that of every step that says none itself; with none at all it is the start's own.
     `past`, where it begins when occurrences of it have passed already: `fast_forward` passes over these,
     `next` begins on the next day (week, month) of which none has, `skip` sends nothing at all.
-    `missing_day`: a day that the month does not have. `tolerance`: minutes after which what an outage kept
-    is not sent any more.
+    `missing_day`: a day that the month does not have.
     """
 
     start: Start = AtEnrollment()
@@ -257,7 +260,6 @@ class Schedule(Part):
     rounding: Literal["none", "minute_up"] = "none"
     hours: Hours | None = None
     holidays: Holidays | None = None
-    tolerance: int = Field(default=60, ge=1, le=31 * MINUTES)
 
     def stored(self) -> dict[str, Any]:
         """As JSON; `Schedule.model_validate` reads it back."""

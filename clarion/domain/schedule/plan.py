@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from clarion.domain.schedule import days, starts
 from clarion.domain.schedule.clocktime import MINUTES
 from clarion.domain.schedule.draws import person_key
-from clarion.domain.schedule.holds import Calendar, Closed, Gate, gate
+from clarion.domain.schedule.holds import Closed, Gate, PublicHolidays, gate
 from clarion.domain.schedule.iterations import bases
 from clarion.domain.schedule.model import Every, Schedule, Time, Window
 from clarion.domain.schedule.starts import Origin
@@ -18,7 +18,7 @@ from clarion.domain.schedule.subject import Occurrence, Skip, Subject
 from clarion.domain.schedule.times import Clock, Cover, Second
 from clarion.domain.schedule.zones import DAY, EPOCH, LeftOut, Wall, Zone, seconds, zone
 
-FARTHEST = 100 * 366  # days from day 0 after which nobody looks
+FARTHEST = 100 * 366  # days from the present on after which nobody looks
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Plan:
             time = self._timed[number].time
             if isinstance(time, Window) and time.strategy == "cover":
                 self._covering.setdefault(time, Cover(time)).take(number)
-        self._calendar = Calendar(schedule.holidays) if schedule.holidays else None
+        self._calendar = PublicHolidays(schedule.holidays) if schedule.holidays else None
         self._early, self._long = self._reach()
 
     def occurrences(
@@ -71,10 +71,6 @@ class Plan:
                 return
             if occurrence.due >= first:
                 yield occurrence
-
-    def next(self, subject: Subject, since: datetime) -> Occurrence | None:
-        """The first that is sent at or after a moment."""
-        return next((one for one in self.occurrences(subject, since) if one.skip is None), None)
 
     # --- one subject's way through it
 
@@ -128,7 +124,8 @@ class Plan:
     def _in_order(self, course: _Course, first: int, last: int | None) -> Iterator[Occurrence]:
         """Iteration by iteration; an occurrence goes when none of a later iteration can come before it."""
         soonest = first // DAY + EPOCH - self._long
-        end = course.origin.day + FARTHEST if last is None else last // DAY + EPOCH + self._early + 2
+        until = first + FARTHEST * DAY if last is None else last
+        end = max(course.origin.day, until // DAY + EPOCH + self._early + 2)
         ready: list[Occurrence] = []
         after: int | None = None  # the last random day of the iteration before
         for iteration, base in course.iterations(soonest):
@@ -244,7 +241,7 @@ class _Course:
             return Occurrence(moment, iteration, step, moved, skip)
         return Occurrence(moment, iteration, step, moved)
 
-    def _opening(self, gate: Gate, calendar: Calendar | None, day: int, second: int) -> tuple[int, int]:
+    def _opening(self, gate: Gate, calendar: PublicHolidays | None, day: int, second: int) -> tuple[int, int]:
         """The next time at which it is allowed, on a day that is no holiday; by clocks that do show it."""
         begun, minute = day * MINUTES + second // 60, -(-second // 60)
         for _ in range(31):

@@ -53,6 +53,8 @@ class DayRule:
         self._check(body)
 
     def _check(self, body: str) -> None:
+        if self.interval < 1:
+            raise BadRule("INTERVAL is 1 at least")
         if self.freq == DAILY and (more := self.given.keys() - _SIMPLE):
             raise BadRule(f"a DAILY rule cannot say {', '.join(sorted(more)).upper()}")
         if self.freq == WEEKLY and (more := self.given.keys() - _SIMPLE - {"bysetpos"}):

@@ -10,6 +10,8 @@ from clarion.domain.schedule.model import AtEnrollment, AtField, AtMoment, AtPro
 from clarion.domain.schedule.subject import Subject
 from clarion.domain.schedule.zones import Zone, seconds
 
+YEARS = range(1900, 2200)
+
 
 class Origin(NamedTuple):
     """Day 0, the start's own time of that day in seconds, and the exact moment where the start is one."""
@@ -77,6 +79,8 @@ def _read(value: object, zone: Zone) -> int | None:
     """A date (its midnight), a local time, or an exact moment; None for what is neither."""
     if isinstance(value, str):
         value = _parsed(value.strip())
+    if isinstance(value, date) and value.year not in YEARS:  # a slip of the finger
+        return None
     if isinstance(value, datetime):
         if value.tzinfo is not None:
             return seconds(value)

@@ -39,7 +39,6 @@ class Skip(StrEnum):
     HOLIDAY = "holiday"
     QUIET = "quiet_hours"
     LEFT_OUT = "clock_change"
-    PASSED = "passed"
 
 
 class Occurrence(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, time
 
 from clarion.domain.schedule.clocktime import minutes_of
-from clarion.domain.schedule.draws import below, draw, even, shuffled
+from clarion.domain.schedule.draws import below, draw, even, person_key, shuffled
 from clarion.domain.schedule.model import Chosen, Fixed, Time, Window
 from clarion.domain.schedule.subject import Subject
 
@@ -31,7 +31,7 @@ class Clock:
 
     def __init__(self, subject: Subject, key: bytes, covering: Mapping[Window, Cover]) -> None:
         self._subject, self._key, self._covering = subject, key, covering
-        self._rounds: dict[tuple[int, int], list[int]] = {}  # of cover: slots in their order
+        self._orders: dict[tuple[int, int], list[int]] = {}  # of cover: slots in their order
 
     def of(self, time: Time | None, own: int) -> Second:
         """When a step with this time is due; `own` is the start's own second of the day."""
@@ -50,7 +50,7 @@ class Clock:
         if window.strategy == "uniform":
             return lambda iteration, step: (opens + below(draw(key, "time", iteration, step), width)) * 60
         if window.strategy == "spread":
-            place, everybody = self._subject.place, self._subject.seed.encode()[:64]
+            place, everybody = self._subject.place, person_key(self._subject.seed, "")
             return lambda iteration, step: (
                 60 * (opens + even(place, width, below(draw(everybody, "spread", iteration, step), width)))
             )
@@ -62,9 +62,9 @@ class Clock:
 
         def second(iteration: int, step: int) -> int:
             turn, place = divmod((iteration - 1) * many + places[step], size)
-            order = self._rounds.get((opens, turn))
+            order = self._orders.get((opens, turn))
             if order is None:
-                order = self._rounds[opens, turn] = self._order(cover, opens, turn)
+                order = self._orders[opens, turn] = self._order(cover, opens, turn)
             return (opens + 60 * order[place]) * 60
 
         return second

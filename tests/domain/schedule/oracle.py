@@ -182,8 +182,9 @@ def _days(document: dict[str, Any], base: date, day0: date) -> Iterator[tuple[di
             continue
         else:
             day = of_month[-1] + (ONE if missing == "next" else timedelta())
-        if day >= day0 and (day, step.get("time")) not in seen:
-            seen.add((day, step.get("time")))
+        said = (day, step.get("time"), step.get("hours", 0), step.get("minutes", 0))
+        if day >= day0 and said not in seen:
+            seen.add(said)
             yield step, day
 
 

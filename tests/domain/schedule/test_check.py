@@ -60,6 +60,7 @@ def _random(**more: Any) -> dict[str, Any]:
         ),
         ({**_random(), "repeat": {"every": 5}}, "repeat.every", "an iteration takes 7 days"),
         ({"steps": ONE, "repeat": {"every": [5, 2]}}, "repeat.every", "a random interval"),
+        ({"steps": ONE, "repeat": {"rrule": "FREQ=DAILY;INTERVAL=0"}}, "repeat.rrule", "INTERVAL is 1"),
         ({"steps": ONE, "repeat": {"every": [1, 2], "unit": "week"}}, "repeat.every", "a random interval"),
         ({"steps": ONE, "repeat": {"rrule": "FREQ=SOMETIMES"}}, "repeat.rrule", "not a rule of RFC 5545"),
         ({"steps": ONE, "repeat": {"rrule": "FREQ=HOURLY"}}, "repeat.rrule", "rules go by days"),
@@ -89,6 +90,11 @@ def test_what_would_not_do_what_it_says_is_told(document: dict[str, Any], where:
         ({"steps": [{"number": 0}]}, "schedule.steps[0].number", "greater than or equal to 1"),
         ({"start": {"from": "somewhere"}, "steps": ONE}, "schedule.start", "somewhere"),
         ({"steps": ONE, "hours": NEVER}, "schedule.hours", "nothing is allowed at any time"),
+        (
+            {"steps": ONE, "time": {**COVER, "valued": {"12:00": 10**9}}},
+            "schedule.time.window.valued.12:00",
+            "less than or equal to 100",
+        ),
         ("every day", "schedule", "valid dictionary"),
     ],
 )

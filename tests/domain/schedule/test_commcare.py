@@ -117,3 +117,22 @@ def test_an_alert_goes_at_once_and_then_after_its_waits() -> None:
     assert due(waits, subject("2017-03-16 06:42:21")) == [
         "2017-03-16 06:42:21", "2017-03-16 06:47:21", "2017-03-16 07:02:21",
     ]  # fmt: skip
+
+
+def test_two_things_on_one_day_are_two_and_the_same_thing_on_days_that_fall_together_is_one() -> None:
+    month = {"unit": "month", "count": 1}
+    news, bill = {"month_day": 1, "content": "news"}, {"month_day": 1, "content": "bill"}
+    assert due(started("2017-04-01", month, news, bill)) == ["2017-04-01 16:00"] * 2
+    assert due(started("2017-02-01", month, {"month_day": 30}, {"month_day": 31})) == ["2017-02-28 17:00"]
+
+
+def test_what_began_long_ago_goes_on_for_ever_from_now() -> None:
+    assert due(started("1901-03-16", {"every": 7}), subject("2026-03-02 00:00"), most=1) == [
+        "2026-03-07 17:00"
+    ]
+
+
+@pytest.mark.parametrize("value", ["0001-01-01", "9999-12-31", "20266-01-01", "1066-10-14T09:00"])
+def test_a_year_that_is_a_slip_of_the_finger_is_no_start(value: str) -> None:
+    document = {"start": {"from": "property", "key": "visit", "days": 9}, "steps": [{"number": 1}]}
+    assert due(document, subject(properties={"visit": value})) == []
