@@ -141,8 +141,8 @@ CROSS JOIN LATERAL (
   SELECT m.id FROM {message} m WHERE m.id = w.message_id LIMIT 1 FOR NO KEY UPDATE) m
 """
 
-_END = (
-    """
+# Its place in the queue and its message, of each that still waits.
+_WAITING: LiteralString = """
 WITH waiting AS MATERIALIZED (
   SELECT q.place AS queued, m.place AS kept
   FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[])
@@ -153,7 +153,11 @@ WITH waiting AS MATERIALIZED (
       AND queue.cohort = %(cohort)s LIMIT 1) q
   CROSS JOIN LATERAL (
     SELECT t.ctid AS place FROM {message} t WHERE t.id = w.message_id AND t.state = 'ready' LIMIT 1) m
-), gone AS (
+)"""
+
+_END = (
+    _WAITING
+    + """, gone AS (
   DELETE FROM queue USING waiting w WHERE queue.ctid = w.queued RETURNING w.kept
 ), moved AS (
   UPDATE {message} m SET was = m.state, was_reason = m.reason, state = %(state)s, reason = %(reason)s,
@@ -190,18 +194,9 @@ async def end(
     return ended
 
 
-_PUT_OFF = """
-WITH waiting AS MATERIALIZED (
-  SELECT q.place AS queued, m.place AS kept
-  FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[])
-    AS w(lane_id, due_at, message_id)
-  CROSS JOIN LATERAL (
-    SELECT queue.ctid AS place FROM queue
-    WHERE queue.lane_id = w.lane_id AND queue.due_at = w.due_at AND queue.message_id = w.message_id
-      AND queue.cohort = %(cohort)s LIMIT 1) q
-  CROSS JOIN LATERAL (
-    SELECT t.ctid AS place FROM {message} t WHERE t.id = w.message_id AND t.state = 'ready' LIMIT 1) m
-), gone AS (
+_PUT_OFF = (
+    _WAITING
+    + """, gone AS (
   DELETE FROM queue USING waiting w WHERE queue.ctid = w.queued RETURNING w.kept, queue.*
 ), moved AS (
   UPDATE {message} m SET due_at = %(later)s FROM gone WHERE m.ctid = gone.kept
@@ -210,8 +205,8 @@ INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id
   content_version_id, expires_at, tries, variables, again)
 SELECT lane_id, %(later)s, message_id, cohort, workspace_id, contact_id, address_id, consent_key,
   content_version_id, expires_at, tries, variables, again
-FROM gone
-"""
+FROM gone"""
+)
 
 
 async def put_off(

@@ -28,7 +28,8 @@ from clarion.store.queue import Lane, Waiting
 
 LOOK_BACK = timedelta(seconds=30)
 FROM_THE_START = 300.0
-OFTEN, SELDOM = 0.2, 2.0  # seconds between looks back
+OFTEN, SELDOM = 0.2, 2.0  # seconds between looks at a lane's end
+SELDOM_BACK = 15.0  # seconds between looks back while something waits here: who always has some still looks
 AHEAD = 1000
 STALE = 60.0  # seconds after which somebody who stands aside is read anew
 MOST_PARKED = 4 * AHEAD  # of a lane; then it is read no further until some of them may go
@@ -51,7 +52,7 @@ class LaneReader:
     next_start: float = FROM_THE_START
     asked: int = 0  # to look again, or soon: a read under way must not undo that
     hurried: int = 0
-    back: tuple[datetime, UUID] = _START  # where a look back from the lane's end begins
+    next_back: float = 0.0  # when to look back although something waits here
     at_end: bool = False  # beyond what is read there was nothing, when it was last looked at
 
     def low(self, ticks: float) -> bool:
@@ -59,19 +60,23 @@ class LaneReader:
         full = len(self.parked) >= MOST_PARKED
         return len(self.buffer) < self.ahead // 2 and ticks >= self.next_look and not full
 
-    @property
-    def looks_back(self) -> bool:
-        """Whether to read from before the lane's end: that reads again what waits here already."""
-        return self.at_end and not self.buffer
+    def _place(self, ticks: float) -> tuple[datetime, UUID]:
+        """Where to read from; at the end, when all is taken or has not been for long, a little before it."""
+        if not self.at_end or (self.buffer and ticks < self.next_back):
+            return self.cursor
+        self.next_back = ticks + SELDOM_BACK
+        if ticks >= self.next_start:
+            self.next_start = ticks + FROM_THE_START
+            return _START
+        return max(self.cursor[0] - LOOK_BACK, _START[0]), UUID(int=0)
 
     async def refill(self, connection: Connection, clock: Clock, prepare: Prepare | None = None) -> None:
-        """Read `ahead` more rows, or to the lane's end. `prepare` sees to the content versions that they
-        name before anybody can take them."""
+        """Read `ahead` more rows, or to the end. `prepare` sees to their content versions beforehand."""
         began = clock.monotonic()
         if not self.low(began):
             return
         asked, hurried, now = self.asked, self.hurried, clock.now()
-        place = self.back if self.looks_back else self.cursor
+        place = self._place(began)
         found = await queue.read_ahead(connection, self.lane.id, place, now, self.ahead)
         behind: list[Waiting] = []
         if len(found) == self.ahead:  # what was put back lies behind very many
@@ -83,26 +88,21 @@ class LaneReader:
         self.buffer.extend(self._new(found))
         if self.asked != asked:
             return
-        self.at_end = len(found) < self.ahead
+        self.at_end, was_there = len(found) < self.ahead, self.at_end
         if found:
             last = (found[-1].due_at, found[-1].message_id)
             self.cursor = max(self.cursor, last) if self.at_end else last
         if self.at_end:
-            self._turn_back(found, began, clock.monotonic(), soon=self.hurried != hurried)
+            ended = clock.monotonic()
+            pause = min(SELDOM, max(OFTEN, 20 * (ended - began)))
+            self.next_look = ended + pause if self.hurried == hurried else 0.0
+            self.next_back = self.next_back if was_there else ended + SELDOM_BACK
 
     def _new(self, found: Iterable[Waiting]) -> list[Waiting]:
         """Those that we do not hold yet; we do now."""
         fresh = [waiting for waiting in found if waiting.message_id not in self.held]
         self.held.update(waiting.message_id for waiting in fresh)
         return fresh
-
-    def _turn_back(self, found: list[Waiting], began: float, ended: float, *, soon: bool) -> None:
-        """At the lane's end: look again from a little before it, not too often."""
-        self.next_look = 0.0 if soon else ended + min(SELDOM, max(OFTEN, 20 * (ended - began)))
-        if ended >= self.next_start:
-            self.back, self.next_start = _START, ended + FROM_THE_START
-        elif found:
-            self.back = (max(self.cursor[0] - LOOK_BACK, _START[0]), UUID(int=0))
 
     def take(self, limit: int) -> list[Waiting]:
         """Up to `limit` in order; they stay held until `forget`."""
@@ -142,7 +142,7 @@ class LaneReader:
 
     def look_again(self) -> None:
         """Read from the very start: what was forgotten and still waits lies behind the cursor."""
-        self.cursor, self.back, self.next_look, self.at_end = _START, _START, 0.0, False
+        self.cursor, self.next_look, self.at_end = _START, 0.0, False
         self.asked += 1
 
     def hurry(self) -> None:
