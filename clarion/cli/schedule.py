@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,14 +13,13 @@ import typer
 
 from clarion.cli import contact, options, place, terminal
 from clarion.cli.commands import group
-from clarion.cli.place import Place
 from clarion.domain.refusal import Refusal
 from clarion.domain.schedule import calendar, check
 from clarion.domain.schedule.model import Schedule
 from clarion.domain.schedule.subject import Subject
 from clarion.domain.timezone import parse_timezone
 from clarion.errors import Invalid, NotFound
-from clarion.flow.foresee import SEED, Foreseen, Wish, foresee, subject
+from clarion.flow.foresee import Foreseen, Wish, foresee, nobody, subject
 from clarion.kit.clock import Clock
 
 app = group(
@@ -59,14 +58,7 @@ def preview(
     schedule = check.read(_object(_text(file), str(file)), "")
     given = _given(now, zone, fields, properties, count)
     if contact is None:
-        somebody = Subject(
-            "",
-            given.now,
-            SEED,
-            given.zone or "",
-            fields=given.fields or {},
-            properties=given.properties or {},
-        )
+        somebody = nobody(given)
         _tell(foresee(schedule, somebody, count), somebody, ical, json=json)
     else:
         place.run(_of_contact(schedule, contact, given, ical, workspace, json=json))
@@ -76,13 +68,9 @@ async def _of_contact(
     schedule: Schedule, who: str, given: Wish, ical: Path | None, workspace: str | None, *, json: bool
 ) -> None:
     async with place.opened(workspace) as here, here.tenant() as connection:
-        somebody = await subject(connection, await _wish(here, connection, who, given))
+        contact_id = await contact.find(connection, here, who)
+        somebody = await subject(connection, replace(given, contact_id=contact_id))
     _tell(foresee(schedule, somebody, given.count), somebody, ical, json=json)
-
-
-async def _wish(here: Place, connection: Any, who: str, given: Wish) -> Wish:
-    contact_id = await contact.find(connection, here, who)
-    return Wish(given.now, contact_id, given.zone, given.fields, given.properties, given.count)
 
 
 def _given(now: str | None, zone: str | None, fields: str | None, properties: str | None, count: int) -> Wish:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -42,19 +42,25 @@ class Wish:
     count: int = 20
 
 
+def nobody(wish: Wish) -> Subject:
+    """Somebody of whom only this is known."""
+    return Subject(
+        "", wish.now, SEED, wish.zone or "", fields=wish.fields or {}, properties=wish.properties or {}
+    )
+
+
 async def subject(connection: Connection, wish: Wish) -> Subject:
     """Whom it is foreseen for, enrolled at `now`. Raises NotFound for a contact that nobody knows."""
-    home = (await workspaces.get(connection))["timezone"]
-    known = None if wish.contact_id is None else await contacts.get(connection, wish.contact_id)
-    fields = {} if known is None else {**known["fields"], "created_at": known["created_at"]}
-    return Subject(
-        key="" if known is None else str(known["id"]),
-        enrolled_at=wish.now,
-        seed=SEED,
-        zone=wish.zone or (known["timezone"] if known else None) or "",
-        home=home,
-        fields={**fields, **(wish.fields or {})},
-        properties=wish.properties or {},
+    somebody = replace(nobody(wish), home=(await workspaces.get(connection))["timezone"])
+    if wish.contact_id is None:
+        return somebody
+    known = await contacts.get(connection, wish.contact_id)
+    own = {**known["fields"], "created_at": known["created_at"]}
+    return replace(
+        somebody,
+        key=str(known["id"]),
+        zone=wish.zone or known["timezone"] or "",
+        fields={**own, **somebody.fields},
     )
 
 

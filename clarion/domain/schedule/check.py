@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
@@ -29,6 +30,10 @@ from clarion.domain.timezone import parse_timezone
 from clarion.errors import Invalid, Problem
 
 _WRITE = "Write 2026-03-01 or 2026-03-01T09:30."
+_KINDS = re.compile(
+    r"(?<=\.time)\.(?:fixed\.at|fixed|chosen|window)|(?<=\.repeat)\.(?:every|rule)(?=\.|$)"
+    r"|(?<=\.start)\.(?:enrollment|moment|field|property)(?=\.)"
+)
 _UNIT_DAYS = {"day": 1, "week": 7, "month": 28, "year": 365}
 
 
@@ -56,6 +61,7 @@ def check(schedule: Schedule) -> list[Problem]:
 
 def _told(error: Any, where: str) -> Problem:
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])
+    path = _KINDS.sub("", path)  # which kind it was taken for stands nowhere in the document
     what = str(error["msg"]).removeprefix("Value error, ")
     return Problem(f"{where}{path}".lstrip("."), what)
 

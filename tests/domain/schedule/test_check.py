@@ -85,16 +85,18 @@ def test_what_would_not_do_what_it_says_is_told(document: dict[str, Any], where:
 @pytest.mark.parametrize(
     ("document", "where", "what"),
     [
-        ({"steps": ONE, "time": "25:00"}, "schedule.time.fixed.at", "write a time of day"),
+        ({"steps": ONE, "time": "25:00"}, "schedule.time", "write a time of day"),
         ({"steps": ONE, "stepz": 1}, "schedule.stepz", "Extra inputs"),
         ({"steps": [{"number": 0}]}, "schedule.steps[0].number", "greater than or equal to 1"),
         ({"start": {"from": "somewhere"}, "steps": ONE}, "schedule.start", "somewhere"),
         ({"steps": ONE, "hours": NEVER}, "schedule.hours", "nothing is allowed at any time"),
         (
             {"steps": ONE, "time": {**COVER, "valued": {"12:00": 10**9}}},
-            "schedule.time.window.valued.12:00",
+            "schedule.time.valued.12:00",
             "less than or equal to 100",
         ),
+        ({"steps": ONE, "repeat": {"count": 0}}, "schedule.repeat.count", "greater than or equal to 1"),
+        ({"steps": ONE, "start": {"from": "field"}}, "schedule.start.key", "Field required"),
         ("every day", "schedule", "valid dictionary"),
     ],
 )
