@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError as DatabaseAway
 
 from clarion.errors import Misconfigured, Unavailable
 from clarion.flow.dispatch.dispatcher import Dispatcher
+from clarion.flow.enroll.watch import Watcher
 from clarion.flow.receive import Ear, Receiver
 from clarion.flow.services import Services
 from clarion.flow.tell.teller import KEPT, PLACES, Teller
@@ -146,6 +147,7 @@ async def work(house: House, stop: asyncio.Event) -> None:
             "dispatch": asyncio.create_task(dispatcher.run()),
             "receive": asyncio.create_task(receiver.run(stop)),
             "tell": asyncio.create_task(Teller(house.services, outward).run(stop)),
+            "follow": asyncio.create_task(Watcher(house.services).run(stop)),
             "ticks": asyncio.create_task(Ticks(house.services, house.app, http).run(stop)),
             "jobs": asyncio.create_task(
                 jobs.work(

@@ -75,6 +75,15 @@ class Skip(StrEnum):
     NO_ROUTE = "no_route"  # no channel of the pool takes this number
     SUPERSEDED = "superseded"  # a confirmation that was overtaken by what the person said next
     NO_CONTENT = "no_content"  # no variant for this person's language, channel or service window
+    HOLIDAY = "holiday"  # by its schedule it falls on a public holiday
+    CLOCK_CHANGE = "clock_change"  # the clocks left its time out
+    MISSED = "missed"  # it could not be sent in time, or the next one was due as well
+    PAUSED = "paused"  # it fell due while the campaign, or the person in it, was paused
+    ASKED = "asked"  # somebody said to leave this one out
+    LEFT = "left"  # the person is no longer in the audience
+    TAKEN_OUT = "taken_out"  # somebody took the person out of the campaign
+    MOVED = "moved"  # the date that it was counted from changed before it was sent
+    RESTARTED = "restarted"  # the person began anew before it was sent
 
 
 @dataclass(slots=True)

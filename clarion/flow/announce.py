@@ -125,7 +125,7 @@ async def withdraw_cancelled(
     May be killed and run again, and run beside itself.
     """
     async with services.db.tenant(workspace_id) as connection:
-        row, _ = await draft.read(connection, campaign_id)
+        row = await campaigns.any_kind(connection, campaign_id)
         lanes = await campaigns.lane_ids(connection, campaign_id)
     if row["state"] != State.CANCELLED:
         return 0

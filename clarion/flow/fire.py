@@ -12,13 +12,14 @@ from clarion.domain.campaign import Announcement, State
 from clarion.domain.event import OF_ENDS
 from clarion.errors import ClarionError
 from clarion.flow import announce, route, whom
+from clarion.flow.enroll import fill
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection, Row
 from clarion.kit.log import logger
 from clarion.store import campaign as campaigns
-from clarion.store import courtesy, event, fallback, lane, notice, run
+from clarion.store import event, fallback, lane, notice, run
 from clarion.store.expansion import Meant, expand_chunk
 from clarion.store.routes import Route
 
@@ -58,7 +59,9 @@ async def fire(
     once share the run's parts. What cannot be resolved pauses the campaign and is told.
     """
     try:
-        await _moment(services, workspace_id, run_id)
+        if await _moment(services, workspace_id, run_id):
+            await fill.fill(services, workspace_id, run_id, progress)
+            return
         firing = await _begin(services, workspace_id, run_id)
     except ClarionError as error:
         await _stuck(services, workspace_id, run_id, error)
@@ -71,13 +74,15 @@ async def fire(
             streams.create_task(_expand(services, workspace_id, run_id, firing, counted))
 
 
-async def _moment(services: Services, workspace_id: UUID, run_id: UUID) -> None:
+async def _moment(services: Services, workspace_id: UUID, run_id: UUID) -> bool:
+    """Wait for a moment that comes soon; whether the run's campaign follows people."""
     async with services.db.tenant(workspace_id) as connection:
         found = await run.get(connection, run_id)
     if found is not None and found["state"] == "planned":
         left = (found["due_at"] - services.clock.now()).total_seconds()
         if 0.0 < left <= AHEAD:
             await asyncio.sleep(left + 0.001)  # never a little before
+    return found is not None and found["follows"]
 
 
 @dataclass(slots=True)
@@ -124,7 +129,7 @@ async def finish(services: Services, workspace_id: UUID) -> None:
     """
     async with services.db.tenant(workspace_id) as connection:
         runs = await run.unfinished(connection)
-        late = await courtesy.late(connection, services.clock.now())
+        late = await lane.late(connection, services.clock.now())
     for lane_id in late:
         await _expire(services, workspace_id, lane_id)
     for one in runs:

@@ -14,7 +14,7 @@ from clarion.kit.db import Connection, Row, row, rows
 from clarion.store import event
 
 _ALL = """id, kind, name, state, reason, definition, channel_id, send_at, created_by, created_at,
-  modified_at, launched_at, finished_at"""
+  modified_at, launched_at, finished_at, follows, revision, resumed_at"""
 
 
 async def create(
@@ -50,6 +50,14 @@ async def get(connection: Connection, campaign_id: UUID, kind: str, *, lock: boo
     )
     if found is None:
         raise NotFound(f"there is no such {kind}", hint=f"`clarion {kind} list` shows those there are.")
+    return found
+
+
+async def any_kind(connection: Connection, campaign_id: UUID) -> Row:
+    """One campaign of any kind. Raises NotFound."""
+    found = await row(connection, f"SELECT {_ALL} FROM campaign WHERE id = %s", (campaign_id,))
+    if found is None:
+        raise NotFound("there is no such campaign")
     return found
 
 
@@ -114,6 +122,21 @@ async def set_state(
     await event.of_campaign(connection, campaign_id, state, now, reason)
 
 
+async def set_follows(connection: Connection, campaign_id: UUID, follows: bool) -> None:
+    """Open the campaign's door, or close it: who comes in is enrolled as long as it is open."""
+    await connection.execute("UPDATE campaign SET follows = %s WHERE id = %s", (follows, campaign_id))
+
+
+async def set_resumed(connection: Connection, campaign_id: UUID, moment: datetime) -> None:
+    """What fell due before this moment is not sent: it was paused."""
+    await connection.execute("UPDATE campaign SET resumed_at = %s WHERE id = %s", (moment, campaign_id))
+
+
+async def revise(connection: Connection, campaign_id: UUID) -> None:
+    """What was reckoned of the campaign's schedule for anybody holds no more."""
+    await connection.execute("UPDATE campaign SET revision = revision + 1 WHERE id = %s", (campaign_id,))
+
+
 # --- what it says
 
 
@@ -133,6 +156,17 @@ async def add_content(
            FROM content_version WHERE campaign_id = %(campaign)s AND step_id = %(step)s""",
         {"id": content_id, "campaign": campaign_id, "step": step_id, "body": Jsonb(dict(body)), "now": now},
     )
+
+
+async def latest_contents(connection: Connection, campaign_id: UUID) -> dict[int, UUID]:
+    """The last version of what each step of a campaign says."""
+    found = await rows(
+        connection,
+        """SELECT DISTINCT ON (step_id) step_id, id FROM content_version WHERE campaign_id = %s
+           ORDER BY step_id, version DESC""",
+        (campaign_id,),
+    )
+    return {one["step_id"]: one["id"] for one in found}
 
 
 async def content(connection: Connection, content_id: UUID) -> dict[str, Any]:

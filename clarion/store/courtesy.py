@@ -176,18 +176,6 @@ async def write(
         return await cursor.fetchone() is not None
 
 
-async def late(connection: Connection, now: datetime) -> list[UUID]:
-    """The workspace's lanes of courtesies in which something waits beyond its time."""
-    async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(
-            """SELECT l.id FROM campaign g JOIN lane l ON l.campaign_id = g.id
-               WHERE g.workspace_id = clarion_workspace() AND g.kind = 'courtesy' AND EXISTS (
-                 SELECT FROM queue q WHERE q.lane_id = l.id AND q.expires_at <= %s)""",
-            (now,),
-        )
-        return [found[0] for found in await cursor.fetchall()]
-
-
 async def paused(connection: Connection) -> list[Paused]:
     """The workspace's courtesies that are paused, by channel."""
     async with connection.cursor(row_factory=args_row(Paused)) as cursor:

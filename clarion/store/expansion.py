@@ -18,7 +18,7 @@ from psycopg.rows import tuple_row
 
 from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
-from clarion.store import fallback, tally
+from clarion.store import fallback, reach, tally
 from clarion.store.cohort import within
 from clarion.store.routes import ROUTES, Route, params
 from clarion.store.routes import chosen as routed
@@ -77,23 +77,14 @@ WITH {routes}page AS MATERIALIZED (
     expand: LiteralString = f""") ORDER BY c.id LIMIT %(limit)s
 ), reach AS MATERIALIZED (
   SELECT p.id AS contact_id, a.id AS address_id, a.consent_key, row_number() OVER () AS n{route},
-    CASE WHEN p.status = 'erased' THEN 'erased'
-         WHEN p.status = 'merged' THEN 'duplicate_person'
-         WHEN a.id IS NULL AND EXISTS (SELECT FROM invalid_address i WHERE i.contact_id = p.id)
-           THEN 'invalid_number'
-         WHEN a.id IS NULL THEN 'no_address'
-         WHEN EXISTS (SELECT FROM consent o WHERE o.workspace_id = clarion_workspace()
-                      AND o.consent_key = a.consent_key AND o.state = 'out') THEN 'opted_out'
+    CASE {reach.UNREACHED}
          {no_route}
          WHEN %(once)s AND (
            row_number() OVER (PARTITION BY a.consent_key{apart} ORDER BY p.id) > 1
            OR EXISTS (SELECT FROM message m WHERE m.run_id = %(run)s AND m.once_key = a.consent_key
                       AND m.cohort = %(cohort)s)) THEN 'duplicate_address'
     END AS reason
-  FROM page p LEFT JOIN LATERAL (
-    SELECT address.id, address.consent_key{told} FROM address
-    WHERE address.contact_id = p.id AND address.status = 'active' AND address.scheme = ANY (%(schemes)s)
-    ORDER BY array_position(%(schemes)s, address.scheme), address.position, address.id LIMIT 1) a ON true
+  FROM page p LEFT JOIN LATERAL ({reach.address("p.id", told)}) a ON true
   {chosen}
 ), fresh AS MATERIALIZED (
   SELECT r.*, (%(head)s || place || %(enrollments)s)::uuid AS enrollment_id,
@@ -134,6 +125,25 @@ _OVER_ONE, _OVER_POOL = _statement(pooled=False), _statement(pooled=True)
 
 _NOBODY = UUID(int=0)
 _EVERYBODY = UUID(int=(1 << 128) - 1)
+
+
+async def take_part(connection: Connection, run_id: UUID) -> tuple[int, UUID, UUID] | None:
+    """(number, cursor, until) of a run's next part that nobody else is at, locked until the transaction
+    ends; None where there is none. Who has all parts locked knows that no chunk is under way."""
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(_NEXT_PART, {"run": run_id})
+        return await cursor.fetchone()
+
+
+async def leave_part(
+    connection: Connection, run_id: UUID, number: int, last: UUID | None, now: datetime, *, done: bool
+) -> bool:
+    """Move a part's cursor on, to its end where that is `done`; whether it was the run's last."""
+    await connection.execute(
+        "UPDATE run_part SET cursor = coalesce(%s, cursor), done = %s WHERE run_id = %s AND part = %s",
+        (last, done, run_id, number),
+    )
+    return done and await _all_done(connection, run_id, now)
 
 
 async def cut(connection: Connection, run_id: UUID, now: datetime, *, parts: int | None = None) -> None:
@@ -200,10 +210,8 @@ async def expand_chunk(
     the run is not open, or others have all that is left.
     """
     await cut(connection, run_id, now, parts=1 if once_an_address else None)
+    part = await take_part(connection, run_id)
     async with connection.cursor(row_factory=tuple_row) as cursor:
-        # The part first: who has all parts locked knows that no chunk of a cancelled run is under way.
-        await cursor.execute(_NEXT_PART, {"run": run_id})
-        part = await cursor.fetchone()
         await cursor.execute(_RUN, {"run": run_id, "now": now})
         run = await cursor.fetchone()
         if run is None or part is None:
@@ -227,11 +235,7 @@ async def expand_chunk(
         people, ready, skipped, last = found
         if falls and skipped:
             await fallback.note_chunk(connection, cohort, run_id, now)
-        await cursor.execute(
-            "UPDATE run_part SET cursor = coalesce(%s, cursor), done = %s WHERE run_id = %s AND part = %s",
-            (last, people < limit, run_id, number),
-        )
-        done = people < limit and await _all_done(connection, run_id, now)
+        done = await leave_part(connection, run_id, number, last, now, done=people < limit)
         return Chunk(people, ready, skipped, done)
 
 

@@ -26,6 +26,19 @@ async def expire(connection: Connection, lane_id: UUID, now: datetime, limit: in
     return len(over)
 
 
+async def late(connection: Connection, now: datetime) -> list[UUID]:
+    """The workspace's lanes in which something waits beyond its time, of campaigns that have no end of their
+    own: courtesies, and those that follow people. (A run ends what is left of it by itself.)"""
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            """SELECT l.id FROM campaign g JOIN lane l ON l.campaign_id = g.id
+               WHERE g.workspace_id = clarion_workspace() AND (g.kind = 'courtesy' OR g.follows) AND EXISTS (
+                 SELECT FROM queue q WHERE q.lane_id = l.id AND q.expires_at <= %s)""",
+            (now,),
+        )
+        return [found[0] for found in await cursor.fetchall()]
+
+
 async def first(connection: Connection, lane_id: UUID, limit: int) -> list[tuple[UUID, date]]:
     """The messages (id, cohort) that `queue.empty_lane` would end next. Nothing comes into a lane that was
     cancelled, so they are."""

@@ -37,7 +37,7 @@ async def get(connection: Connection, run_id: UUID) -> Row | None:
     """A run with its campaign's definition and state."""
     return await row(
         connection,
-        """SELECT r.*, c.definition, c.state AS campaign_state, c.channel_id
+        """SELECT r.*, c.definition, c.state AS campaign_state, c.channel_id, c.follows
            FROM run r JOIN campaign c ON c.id = r.campaign_id WHERE r.id = %s""",
         (run_id,),
     )
@@ -61,6 +61,23 @@ async def change(
         (content_version_id, lane_id, due_at, expires_at, run_id),
     )
     return cursor.rowcount == 1
+
+
+async def set_lane(connection: Connection, run_id: UUID, lane_id: UUID) -> None:
+    """What is written from now on goes over this lane."""
+    await connection.execute("UPDATE run SET lane_id = %s WHERE id = %s", (lane_id, run_id))
+
+
+async def again(connection: Connection, run_id: UUID, now: datetime) -> None:
+    """Go through everybody anew: of a campaign that follows people, whose door has changed. Chunks that are
+    under way end first."""
+    await connection.execute("SELECT FROM run_part WHERE run_id = %s ORDER BY part FOR UPDATE", (run_id,))
+    await connection.execute("DELETE FROM run_part WHERE run_id = %s", (run_id,))
+    await connection.execute(
+        """UPDATE run SET state = 'planned', due_at = %s, error = '', expanded_at = NULL
+           WHERE id = %s AND state <> 'cancelled'""",
+        (now, run_id),
+    )
 
 
 async def cancel(connection: Connection, campaign_id: UUID, now: datetime) -> None:
@@ -93,7 +110,7 @@ _LEFT: LiteralString = """SELECT r.id, r.campaign_id, r.state, r.expires_at,
     SELECT (sum(n) FILTER (WHERE t.state = 'ready'))::bigint AS ready,
       (sum(n) FILTER (WHERE t.state = 'unknown'))::bigint AS unknown
     FROM tally t WHERE t.run_id = r.id AND t.state IN ('ready', 'unknown')) left_over
-  WHERE r.finished_at IS NULL AND r.state IN ('expanded', 'cancelled') AND """
+  WHERE r.finished_at IS NULL AND r.state IN ('expanded', 'cancelled') AND NOT c.follows AND """
 
 
 async def unfinished(connection: Connection) -> list[Row]:

@@ -32,6 +32,17 @@ CROSS JOIN LATERAL (
 """
 
 
+_OF_ENROLLMENTS: LiteralString = """
+SELECT q.lane_id, q.due_at, q.message_id, q.cohort
+FROM unnest(%(ids)s::uuid[]) AS e(id)
+CROSS JOIN LATERAL (
+  SELECT id, lane_id, due_at FROM message WHERE enrollment_id = e.id AND state = 'ready' OFFSET 0) m
+CROSS JOIN LATERAL (
+  SELECT lane_id, due_at, message_id, cohort FROM queue
+  WHERE lane_id = m.lane_id AND due_at = m.due_at AND message_id = m.id LIMIT 1) q
+"""
+
+
 async def withdraw(
     connection: Connection, contact_ids: Sequence[UUID], state: str, reason: str | None, now: datetime
 ) -> int:
@@ -65,6 +76,13 @@ async def from_places(
     only_these = _WAITING + "WHERE q.address_id = ANY (%(places)s::uuid[])"
     params = {"people": list(contact_ids), "places": list(address_ids)}
     return await _end(connection, only_these, params, "skipped", "address_gone", now)
+
+
+async def from_enrollments(
+    connection: Connection, enrollment_ids: Sequence[UUID], reason: str, now: datetime
+) -> int:
+    """End what waits of these enrollments, of whichever generation; how many messages."""
+    return await _end(connection, _OF_ENROLLMENTS, {"ids": list(enrollment_ids)}, "skipped", reason, now)
 
 
 async def farewells(connection: Connection, keys: Sequence[bytes], now: datetime) -> int:

@@ -120,7 +120,7 @@ def _time(value: object) -> object:
     if isinstance(value, str):
         return {"kind": "fixed", "at": value}
     if isinstance(value, dict) and "kind" not in value:
-        return {**value, "kind": "window" if "from" in value else "chosen"}
+        return {**value, "kind": "window" if "from" in value else "fixed" if "at" in value else "chosen"}
     return value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
@@ -12,7 +12,7 @@ from clarion.domain.schedule.clocktime import MINUTES
 from clarion.domain.schedule.draws import person_key
 from clarion.domain.schedule.holds import Closed, Gate, PublicHolidays, gate
 from clarion.domain.schedule.iterations import bases
-from clarion.domain.schedule.model import Every, Schedule, Time, Window
+from clarion.domain.schedule.model import AtField, Chosen, Every, Schedule, Time, Window
 from clarion.domain.schedule.starts import Origin
 from clarion.domain.schedule.subject import Occurrence, Skip, Subject
 from clarion.domain.schedule.times import Clock, Cover, Second
@@ -51,6 +51,13 @@ class Plan:
                 self._covering.setdefault(time, Cover(time)).take(number)
         self._calendar = PublicHolidays(schedule.holidays) if schedule.holidays else None
         self._early, self._long = self._reach()
+        self.numbers = frozenset(self._timed)
+        """Every step that it has."""
+        times = [one.time for one in self._timed.values()]
+        self.spread = any(isinstance(time, Window) and time.strategy == "spread" for time in times)
+        """Whether it matters where in the audience somebody stands."""
+        self.fields = _fields(schedule, times)
+        """What it asks of a contact."""
 
     def occurrences(
         self, subject: Subject, since: datetime | None = None, until: datetime | None = None
@@ -152,6 +159,14 @@ class Plan:
         moved = 31 if self.schedule.holidays and self.schedule.holidays.policy == "before" else 0
         width = self.schedule.random_days.days if self.schedule.random_days else 0
         return max(0, -min(offsets) // DAY + 1) + moved, max(0, max(offsets) // DAY) + width + 33 + 62
+
+
+def _fields(schedule: Schedule, times: Sequence[Time | None]) -> tuple[str, ...]:
+    start, until = schedule.start, schedule.until
+    found = [start.key] if isinstance(start, AtField) else []
+    found += [until.field] if until is not None and until.field is not None else []
+    found += [time.field for time in times if isinstance(time, Chosen) and time.field is not None]
+    return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     Date,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -111,10 +113,15 @@ campaign = table(
     moment("modified_at"),
     moment("launched_at", null=True),
     moment("finished_at", null=True),
+    Column("follows", Boolean, nullable=False, server_default=text("false")),
+    count("revision", default=0),
+    count("enrolled", default=0),
+    moment("resumed_at", null=True),
     one_of("kind", "announcement", "sequence", "alert", "survey", "courtesy"),
     one_of("state", "draft", "scheduled", "running", "paused", "completed", "cancelled"),
     Index("campaign_page", "workspace_id", "kind", "id"),
     Index("campaign_moment", "workspace_id", "send_at", postgresql_where=text("send_at IS NOT NULL")),
+    Index("campaign_follows", "workspace_id", postgresql_where=text("follows")),
 )
 
 content_version = table(
@@ -181,8 +188,24 @@ enrollment = table(
     Column("cohort", Date, nullable=False),
     moment("next_due", null=True),
     moment("created_at"),
+    moment("began_at", null=True),
+    count("place", default=0),
+    words("basis", null=True),
+    Column("ahead", ARRAY(BigInteger)),
+    count("revision", default=0),
+    document("moves", null=True),
+    moment("resumed_at", null=True),
     one_of("state", "active", "paused", "finished", "stopped", "lapsed"),
     UniqueConstraint("campaign_id", "subject_id"),
     Index("enrollment_subject", "subject_id"),
+    Index("enrollment_due", "campaign_id", "next_due", "id", postgresql_where=text("state = 'active'")),
     storage={"fillfactor": 90},
+)
+
+touched = table(
+    "touched",
+    owner(checked=False, key=True),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    uuid("contact_id"),
+    storage={"autovacuum_vacuum_scale_factor": 0.05, "autovacuum_vacuum_cost_delay": 0},
 )

@@ -1,0 +1,149 @@
+"""A sequence: a live audience whose every member is followed through a schedule, from a date of their own.
+
+What is said at a step is one of its contents, by name. Pure: judged against a workspace by `flow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+
+from clarion.domain.audience import Audience
+from clarion.domain.campaign import DAY, Announcement, Fallback, State
+from clarion.domain.content import Content
+from clarion.domain.enrollment import Reentry
+from clarion.domain.purpose import Purpose
+from clarion.domain.schedule import check
+from clarion.domain.schedule.model import AtProperty, Chosen, Schedule
+from clarion.errors import Conflict, Invalid, Problem
+
+KIND = "sequence"
+PRIORITY = 40  # of its lanes: before announcements
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+
+
+class Sequence(BaseModel):
+    """What a sequence is, beside its name and its channel.
+
+    `contents` are what its schedule's steps name; one that names none says the only one. `reentry`: who
+    leaves the audience and comes back goes on where the calendar is (`continue`), begins anew (`restart`),
+    or stays out (`once`). `expires_after` are seconds after its moment in which something may still be sent;
+    what is later than that is skipped. The hours of its schedule also hold where its channel is slow.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    audience: Audience
+    schedule: Schedule
+    contents: dict[Name, Content] = Field(min_length=1, max_length=100)
+    reentry: Reentry = "continue"
+    expires_after: int = Field(default=DAY, ge=60, le=30 * DAY)
+    purpose: Purpose = Purpose.UTILITY
+    weight: int = Field(default=1, ge=1, le=100)
+    fallback: tuple[Fallback, ...] = Field(default=(), max_length=5)
+    pool_id: UUID | None = None
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _whole(cls, value: object) -> object:
+        return check.read(value, "schedule") if isinstance(value, dict) else value
+
+    @property
+    def patience(self) -> timedelta:
+        """How long after its moment a message may still be sent."""
+        return timedelta(seconds=self.expires_after)
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON, for the campaign's row; `read` reads it back."""
+        return {
+            **self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"schedule"}),
+            "schedule": self.schedule.stored(),
+        }
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Sequence:
+        """From the campaign's row. Raises Invalid where an older Clarion wrote what this one cannot read."""
+        try:
+            return cls.model_validate(dict(stored))
+        except ValidationError as error:
+            raise Invalid(f"this sequence cannot be read: {error.error_count()} problems") from None
+
+    def said_as(self, content: Content) -> Announcement:
+        """One of its contents as an announcement would say it: to the same people over the same channels, at
+        the same hours. What is right for the one is right for the other."""
+        return Announcement(
+            audience=self.audience, content=content, expires_after=self.expires_after, purpose=self.purpose,
+            weight=self.weight, fallback=self.fallback, pool_id=self.pool_id, hours=self.schedule.hours,
+        )  # fmt: skip
+
+    def names(self) -> dict[int, str]:
+        """Which content each step says, by the step's number. Steps that name none say the only one there
+        is; what `problems` finds is left out."""
+        only = next(iter(self.contents)) if len(self.contents) == 1 else None
+        named = {number: name or only for number, name in _contents_named(self.schedule)}
+        return {number: name for number, name in named.items() if name is not None and name in self.contents}
+
+    def problems(self) -> list[Problem]:
+        """What does not fit together: steps without content, content that no step says, what a contact has
+        not."""
+        found = []
+        said = self.names()
+        for number, name in _contents_named(self.schedule):
+            if number not in said:
+                what = "it does not say which content" if name is None else f"there is no content {name!r}"
+                found.append(
+                    Problem(
+                        "schedule.steps", f"step {number}: {what}", f"There are {_listed(self.contents)}."
+                    )
+                )
+        idle = self.contents.keys() - said.values()
+        found += [
+            Problem(f"contents.{name}", "no step says this", "Name it in a step, or take it out.")
+            for name in sorted(idle)
+        ]
+        if isinstance(self.schedule.start, AtProperty):
+            found.append(
+                Problem("schedule.start", "contacts have fields, not properties", 'Say {"from": "field"}.')
+            )
+        return found
+
+
+def chosen_fields(schedule: Schedule) -> set[str]:
+    """The fields in which people's chosen times are kept."""
+    times = [schedule.time, *(step.time for step in schedule.steps)]
+    times += [track.time for track in schedule.random_days.tracks] if schedule.random_days else []
+    return {time.field for time in times if isinstance(time, Chosen) and time.field is not None}
+
+
+def _contents_named(schedule: Schedule) -> list[tuple[int, str | None]]:
+    named = [(step.number, step.content) for step in schedule.steps]
+    for track in schedule.random_days.tracks if schedule.random_days else ():
+        named += [(number, track.content) for number in track.numbers]
+    return named
+
+
+def _listed(names: Mapping[str, Content]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+_ALLOWED: Mapping[str, tuple[frozenset[State], str]] = {
+    "launch": (frozenset({State.DRAFT}), "it was launched already"),
+    "pause": (frozenset({State.RUNNING}), "only what is running can be paused"),
+    "resume": (frozenset({State.PAUSED}), "it is not paused"),
+    "cancel": (frozenset({State.DRAFT, State.RUNNING, State.PAUSED}), "it has ended already"),
+    "edit": (frozenset({State.DRAFT, State.RUNNING, State.PAUSED}), "it has ended"),
+    "steer": (frozenset({State.RUNNING, State.PAUSED}), "nobody is in it"),
+}
+
+
+def require(state: str, verb: str) -> State:
+    """The state, where it allows the verb. Raises Conflict with the state in it."""
+    allowed, why = _ALLOWED[verb]
+    present = State(state)
+    if present not in allowed:
+        raise Conflict(f"this sequence is {present}: {why}", where="state", extra={"state": present.value})
+    return present

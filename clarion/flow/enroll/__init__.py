@@ -1,0 +1,8 @@
+"""Following people through a campaign's schedule.
+
+course   a campaign that follows people, ready for work
+door     who enters, who leaves, and what comes next of each
+due      what has fallen due becomes messages
+steer    pause, resume, skip, move, restart or take out a person
+watch    the loop of a worker that looks for what is due, and who was touched
+"""

@@ -1,0 +1,139 @@
+"""A campaign that follows people, read once and used for as many of them as there are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from clarion.domain.campaign import State
+from clarion.domain.enrollment import AHEAD, Key, Stand, Status, upcoming
+from clarion.domain.schedule import starts
+from clarion.domain.schedule.hours import Hours
+from clarion.domain.schedule.model import AtField
+from clarion.domain.schedule.plan import Plan
+from clarion.domain.schedule.subject import Occurrence, Subject
+from clarion.domain.sequence import PRIORITY, Sequence
+from clarion.flow import route, whom
+from clarion.kit.db import Connection, Row
+from clarion.store import campaign as campaigns
+from clarion.store import run
+from clarion.store import workspace as workspaces
+from clarion.store.enrollment import Looked
+from clarion.store.expansion import Meant
+from clarion.store.firing import Terms
+
+PRESSING = 600.0  # seconds late: then an occurrence gives way to the next one, where that is due too
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A campaign's schedule with all that it asks for; `terms` are those of its messages."""
+
+    id: UUID
+    definition: Sequence
+    plan: Plan
+    meant: Meant
+    home: str
+    hours: tuple[Hours, ...]
+    terms: Terms
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The fields of a contact that matter."""
+        return self.plan.fields
+
+    def basis(self, one: Looked) -> str:
+        """What day 0 is counted from, of this person."""
+        start = self.definition.schedule.start
+        if not isinstance(start, AtField):
+            return ""
+        return one.values[self.keys.index(start.key)] or ""
+
+    def begins(self, basis: str) -> bool:
+        """Whether anything says where day 0 is."""
+        return not isinstance(self.definition.schedule.start, AtField) or starts.readable(basis)
+
+    def subject(self, one: Looked, generation: int, began_at: datetime, place: int) -> Subject:
+        """Whom their occurrences are computed for. Each generation draws anew."""
+        seed = str(self.id) if generation == 1 else f"{self.id}:{generation}"
+        return Subject(
+            str(one.contact_id), began_at, seed, one.zone, self.home,
+            dict(zip(self.keys, one.values, strict=True)), {}, place, self.hours,
+        )  # fmt: skip
+
+    def ahead(
+        self, subject: Subject, since: datetime, said: Collection[Key] = (),
+        moves: Mapping[Key, int] | None = None, count: int = AHEAD,
+    ) -> list[Occurrence]:  # fmt: skip
+        """What comes next."""
+        return upcoming(self.plan, subject, since, said=said, moves=moves, count=count)
+
+
+async def load(connection: Connection, row: Row, now: datetime) -> Course | None:
+    """A campaign that follows people (a `store.campaign` row with `revision` and `resumed_at`); None where it
+    was never launched. Raises Invalid, NotFound where it cannot be worked out whom it means, or how."""
+    definition = Sequence.read(row["definition"])
+    doors = await run.of_campaign(connection, row["id"])
+    if not doors:
+        return None
+    as_said = definition.said_as(next(iter(definition.contents.values())))
+    over = await route.way(connection, row["channel_id"], as_said)
+    routes = None
+    if over.pooled:
+        state = "paused" if row["state"] == State.PAUSED else "open"
+        opened = await route.open_lanes(
+            connection, row["id"], over, as_said, now, priority=PRIORITY, state=state
+        )
+        routes = opened.routes
+    home = await workspaces.get(connection)
+    terms = Terms(
+        row["id"], doors[0]["id"], doors[0]["lane_id"], row["revision"],
+        await _contents(connection, row["id"], definition), over.schemes,
+        definition.patience.total_seconds(), PRESSING, row["resumed_at"], routes,
+    )  # fmt: skip
+    meant = await whom.now_meant(connection, definition.audience, now)
+    return Course(
+        row["id"], definition, Plan(definition.schedule), meant, home["timezone"],
+        _hours(home["settings"]), terms,
+    )  # fmt: skip
+
+
+def _hours(settings: Mapping[str, Any]) -> tuple[Hours, ...]:
+    """The workspace's own hours, at which nobody is told anything outside them."""
+    kept = settings.get("hours")
+    return (Hours.model_validate(kept),) if kept else ()
+
+
+async def _contents(connection: Connection, campaign_id: UUID, definition: Sequence) -> dict[int, UUID]:
+    """Of each step the version of the content that it says now."""
+    versions = await campaigns.latest_contents(connection, campaign_id)
+    first = first_steps(definition)
+    return {
+        step: versions[first[name]] for step, name in definition.names().items() if first[name] in versions
+    }
+
+
+def first_steps(definition: Sequence) -> dict[str, int]:
+    """The step by whose number the versions of a content are kept: the least that says it."""
+    found: dict[str, int] = {}
+    for step, name in sorted(definition.names().items()):
+        found.setdefault(name, step)
+    return found
+
+
+def stand(one: Looked) -> Stand | None:
+    """The enrollment that somebody has."""
+    if one.id is None:
+        return None
+    moves = {_key(key): due for key, due in (one.moves or {}).items()}
+    return Stand(
+        one.id, one.generation, Status(one.state), one.reason, one.began_at, one.basis, moves, one.next_due
+    )
+
+
+def _key(text: str) -> Key:
+    iteration, _, step = text.partition(".")
+    return int(iteration), int(step)

@@ -1,0 +1,199 @@
+"""The door of a campaign that follows people: who enters, who leaves, and what comes next of each.
+
+Everything here may be run again, by several at once: what it writes is what the people and the campaign are
+now, and nothing that was said in a generation is said in it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from clarion.domain.enrollment import (
+    AHEAD,
+    FIRST,
+    WIDTH,
+    Change,
+    Key,
+    Seen,
+    Stand,
+    Status,
+    Wait,
+    changed,
+    entered,
+    packed,
+)
+from clarion.domain.message import cohort_of
+from clarion.domain.schedule.subject import Occurrence
+from clarion.flow.enroll.course import Course, stand
+from clarion.kit.db import Connection
+from clarion.kit.ids import ascending7
+from clarion.store import enrollment, withdraw
+from clarion.store.enrollment import Looked, Written
+
+
+@dataclass(slots=True)
+class Settled:
+    """What became of some people: how many entered, how many changed, how many were stopped."""
+
+    entered: int = 0
+    changed: int = 0
+    stopped: int = 0
+
+    def add(self, other: Settled) -> None:
+        self.entered += other.entered
+        self.changed += other.changed
+        self.stopped += other.stopped
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is to be written of some people."""
+
+    entering: list[Written] = field(default_factory=list)
+    changing: list[Written] = field(default_factory=list)
+    ending: dict[str, list[UUID]] = field(default_factory=dict)  # reason → enrollments whose messages go
+
+
+async def settle(
+    connection: Connection, course: Course, contact_ids: Sequence[UUID], now: datetime
+) -> Settled:
+    """Bring these contacts' enrollments in step with what they are now, whoever they are."""
+    if not contact_ids:
+        return Settled()
+    found = await enrollment.look(
+        connection, course.id, course.meant, contact_ids, keys=course.keys, schemes=course.terms.schemes
+    )
+    return await _write(connection, course, found, now, AHEAD)
+
+
+async def enter(
+    connection: Connection, course: Course, between: tuple[UUID, UUID], limit: int, now: datetime
+) -> tuple[Settled, int, UUID | None]:
+    """Enroll the next people of a stretch of the workspace's contacts whom the campaign means, and bring in
+    step those of it who are enrolled: what was done, how many people were looked at, and the last of them."""
+    found = await enrollment.newcomers(
+        connection, course.id, course.meant, between, limit, keys=course.keys, schemes=course.terms.schemes
+    )
+    done = await _write(connection, course, [one for one in found if one.id is None], now, FIRST)
+    known = [one.contact_id for one in found if one.id is not None]
+    done.add(await settle(connection, course, known, now))
+    return done, len(found), found[-1].contact_id if found else None
+
+
+async def _write(
+    connection: Connection, course: Course, found: Sequence[Looked], now: datetime, count: int
+) -> Settled:
+    known = [(one.id, one.cohort, one.generation) for one in found if one.id is not None]
+    said = await enrollment.said(connection, known) if known else {}
+    places = await _places(connection, course, found)
+    ids, work = ascending7(now), _Work()
+    for one in found:
+        standing = stand(one)
+        if standing is None:
+            _enter(course, one, next(ids), next(places), now, count, work)
+        else:
+            _change(course, one, standing, said.get(standing.id, set()), now, work)
+    await enrollment.open_cohorts(connection, {one.cohort for one in (*work.entering, *work.changing)})
+    await enrollment.by_key(connection)
+    done = Settled(await enrollment.enter(connection, course.id, course.terms.revision, work.entering, now))
+    for reason, some in work.ending.items():
+        await withdraw.from_enrollments(connection, some, reason, now)
+    await enrollment.change(connection, course.terms.revision, work.changing)
+    done.stopped = sum(one.state == Status.STOPPED for one in work.changing)
+    done.changed = len(work.changing) - done.stopped
+    return done
+
+
+async def _places(connection: Connection, course: Course, found: Sequence[Looked]) -> Iterator[int]:
+    """Places in the audience for those who enter, where that matters to the schedule."""
+    new = sum(one.id is None for one in found)
+    if not course.plan.spread or not new:
+        return iter(range(new))
+    first = await enrollment.places(connection, course.id, new)
+    return iter(range(first, first + new))
+
+
+def _enter(
+    course: Course, one: Looked, identifier: UUID, place: int, now: datetime, count: int, work: _Work
+) -> None:
+    basis = course.basis(one)
+    change = entered(Seen(one.meant, one.opted_out, basis), now)
+    if change is None:
+        return
+    place = place if course.plan.spread else 0
+    coming: list[Occurrence] = []
+    if change.since is not None:
+        coming = course.ahead(course.subject(one, 1, now, place), change.since, count=count)
+    work.entering.append(_written(course, one, identifier, change, 1, now, basis, coming, place=place))
+
+
+def _change(course: Course, one: Looked, standing: Stand, said: set[Key], now: datetime, work: _Work) -> None:
+    basis = course.basis(one)
+    seen = Seen(one.meant, one.opted_out, basis)
+    change = changed(standing, seen, course.definition.reentry, now, written=bool(said))
+    if change is None:
+        return
+    after = _as(course, one, standing, change, said, basis, now)
+    if not _same(course, one, after):
+        work.changing.append(after)
+    if change.withdraw is not None:
+        work.ending.setdefault(change.withdraw, []).append(standing.id)
+
+
+def _same(course: Course, one: Looked, after: Written) -> bool:
+    """Whether there is nothing to write. What was reckoned for fewer occurrences is as good, but for the last
+    one: what comes after it must be known when it is late."""
+    kept = one.ahead or []
+    if len(kept) < len(after.ahead) and len(kept) <= WIDTH:
+        return False
+    return (
+        one.revision == course.terms.revision
+        and (one.state, one.reason, one.generation, one.basis, one.next_due)
+        == (after.state, after.reason, after.generation, after.basis, after.next_due)
+        and bool(kept) == bool(after.ahead)
+        and kept == list(after.ahead[: len(kept)])
+    )
+
+
+def _as(
+    course: Course, one: Looked, standing: Stand, change: Change, said: set[Key], basis: str, now: datetime
+) -> Written:
+    """An enrollment as a change leaves it."""
+    generation = standing.generation + change.anew
+    began_at = now if change.anew else standing.began_at
+    done: set[Key] = set() if change.anew else said
+    coming: list[Occurrence] = []
+    if change.since is not None:
+        somebody = course.subject(one, generation, began_at, one.place)
+        moves = {} if change.anew else standing.moves
+        coming = course.ahead(somebody, change.since, done, moves)
+    return _written(course, one, standing.id, change, generation, began_at, basis, coming, said=bool(done))
+
+
+def _written(
+    course: Course,
+    one: Looked,
+    identifier: UUID,
+    change: Change,
+    generation: int,
+    began_at: datetime,
+    basis: str,
+    coming: Sequence[Occurrence],
+    *,
+    said: bool = False,
+    place: int = 0,
+) -> Written:
+    status, reason = change.status, change.reason
+    if change.since is not None and not coming:
+        if not course.begins(basis):
+            reason = Wait.NO_START
+        else:
+            status = Status.FINISHED if said else Status.LAPSED
+    return Written(
+        identifier, one.contact_id, status.value, reason, generation,
+        cohort_of(began_at) if change.anew or one.id is None else one.cohort, began_at, basis,
+        coming[0].due_at if coming else None, packed(coming), place,
+    )  # fmt: skip

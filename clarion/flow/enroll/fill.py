@@ -1,0 +1,71 @@
+"""Going through everybody: when a campaign that follows people is launched, and when its door has changed.
+
+Chunk by chunk, each a transaction, in parts that several workers share (`store.expansion`): killed at any
+point it goes on from the last chunk that was committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID
+
+from clarion.flow.enroll import course, door
+from clarion.flow.services import Services
+from clarion.kit.crash import crash_point
+from clarion.kit.db import Connection
+from clarion.store import campaign as campaigns
+from clarion.store import run
+from clarion.store.expansion import cut, leave_part, take_part
+
+FIRST, CHUNK = 500, 5_000  # people a transaction
+STREAMS = 2
+Progress = Callable[[int], None]
+
+
+async def fill(
+    services: Services, workspace_id: UUID, run_id: UUID, progress: Progress | None = None
+) -> None:
+    """Enroll everybody whom the campaign of this run means, and bring in step who is enrolled. `progress`
+    hears how many people so far. Raises what `course.load` raises."""
+    people = 0
+
+    def counted(more: int) -> None:
+        nonlocal people
+        people += more
+        if progress is not None:
+            progress(people)
+
+    async with asyncio.TaskGroup() as streams:
+        for _ in range(STREAMS):
+            streams.create_task(_stream(services, workspace_id, run_id, counted))
+
+
+async def _stream(services: Services, workspace_id: UUID, run_id: UUID, counted: Progress) -> None:
+    limit = FIRST
+    while True:
+        async with services.db.tenant(workspace_id) as connection:
+            people = await _chunk(services, connection, run_id, limit)
+            crash_point("enroll.before_commit")
+        crash_point("enroll.committed")
+        if people is None:
+            return
+        counted(people)
+        limit = CHUNK
+
+
+async def _chunk(services: Services, connection: Connection, run_id: UUID, limit: int) -> int | None:
+    """How many people one chunk looked at; None where there is nothing left to do here."""
+    now = services.clock.now()
+    await cut(connection, run_id, now)
+    part, found = await take_part(connection, run_id), await run.get(connection, run_id)
+    if part is None or found is None or found["state"] != "expanding":
+        return None
+    row = await campaigns.any_kind(connection, found["campaign_id"])
+    ready = await course.load(connection, row, now) if row["follows"] else None
+    if ready is None:
+        return None
+    number, after, until = part
+    _, people, last = await door.enter(connection, ready, (after, until), limit, now)
+    await leave_part(connection, run_id, number, last, now, done=people < limit)
+    return people

@@ -1,0 +1,100 @@
+"""The loop of a worker that follows people: it looks often for what has fallen due and for who was touched.
+
+Each campaign is fired, and each workspace kept in step, by one task of this process at a time; other workers
+may do the same beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from clarion.domain.campaign import State
+from clarion.errors import ClarionError
+from clarion.flow.enroll.due import fire
+from clarion.flow.enroll.match import match
+from clarion.flow.services import Services
+from clarion.kit.db import AWAY
+from clarion.kit.log import logger
+from clarion.store import campaign as campaigns
+from clarion.store import enrollment, notice
+
+LOOK = 0.25  # seconds between two looks
+BACK_AFTER = 1.0  # when the database was away
+PLACES = 3  # campaigns and workspaces at once
+log = logger(__name__)
+
+
+class Watcher:
+    """Follows people until it is stopped."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._under_way: dict[tuple[UUID, UUID | None], asyncio.Task[None]] = {}
+        self._places = asyncio.Semaphore(PLACES)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look and follow until `stop`; what is under way then is finished."""
+        while not stop.is_set():
+            pause = min(LOOK, self._services.settings.poll)
+            try:
+                await self.look()
+            except AWAY as error:
+                log.warning("following waits for the database", error=type(error).__name__)
+                pause = BACK_AFTER
+            try:
+                await asyncio.wait_for(stop.wait(), pause)
+            except TimeoutError:
+                continue
+        await asyncio.gather(*self._under_way.values())
+
+    async def look(self) -> None:
+        """Begin whatever there is to do and is not under way."""
+        async with self._services.db.glance() as connection:
+            found = await enrollment.awaited(connection, self._services.clock.now())
+        for key in found:
+            if key not in self._under_way:
+                task = asyncio.create_task(self._follow(*key))
+                self._under_way[key] = task
+                task.add_done_callback(lambda _, key=key: self._under_way.pop(key))  # type: ignore[misc]
+
+    async def _follow(self, workspace_id: UUID, campaign_id: UUID | None) -> None:
+        async with self._places:
+            try:
+                if campaign_id is None:
+                    await match(self._services, workspace_id)
+                else:
+                    await self._fire(workspace_id, campaign_id)
+            except AWAY as error:
+                log.warning("following waits for the database", error=type(error).__name__)
+                await asyncio.sleep(BACK_AFTER)
+
+    async def _fire(self, workspace_id: UUID, campaign_id: UUID) -> None:
+        try:
+            while await fire(self._services, workspace_id, campaign_id):
+                pass
+        except* ClarionError as group:
+            await stuck(self._services, workspace_id, campaign_id, _first(group))
+
+
+def _first(group: BaseExceptionGroup[ClarionError]) -> ClarionError:
+    one: BaseException = group
+    while isinstance(one, BaseExceptionGroup):
+        one = one.exceptions[0]
+    assert isinstance(one, ClarionError)
+    return one
+
+
+async def stuck(services: Services, workspace_id: UUID, campaign_id: UUID, error: ClarionError) -> None:
+    """Pause a campaign of which cannot be worked out whom it means or how it reaches them, and say so."""
+    now = services.clock.now()
+    log.error("a campaign cannot go on", campaign=str(campaign_id), error=error.code)
+    async with services.db.tenant(workspace_id) as connection:
+        row = await campaigns.lock(connection, campaign_id)
+        if row["state"] == State.RUNNING:
+            await campaigns.set_lanes(connection, campaign_id, "paused", error.what)
+            await campaigns.set_state(connection, campaign_id, State.PAUSED, now, reason=error.what)
+        await notice.put(
+            connection, workspace_id, cause=f"campaign:{campaign_id}:audience", level="error",
+            text=f"A campaign is paused, it cannot go on: {error.what}", now=now,
+        )  # fmt: skip

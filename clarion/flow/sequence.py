@@ -1,0 +1,244 @@
+"""A sequence's way: write, edit, launch, pause, resume, cancel. Each is one transaction of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from clarion.domain.campaign import LONGEST_NAME, Announcement, State, similarity_text
+from clarion.domain.message import cohort_of
+from clarion.domain.sequence import KIND, PRIORITY, Sequence, require
+from clarion.errors import Invalid, Problem
+from clarion.flow import draft, route
+from clarion.flow.enroll.course import first_steps
+from clarion.flow.route import Way
+from clarion.flow.services import Services, nobody
+from clarion.kit.db import Connection, Row
+from clarion.kit.ids import uuid7
+from clarion.store import campaign as campaigns
+from clarion.store import notice, run, workspace
+
+FOR_EVER = timedelta(days=100 * 366)  # its door has no last day
+RECKONED = ("schedule", "audience", "reentry")  # of the definition: what everybody is gone through for again
+CARRIED = ("weight", "fallback", "pool_id", "schedule")  # what its lanes are made of
+
+
+async def create(
+    connection: Connection,
+    services: Services,
+    *,
+    name: str,
+    channel_id: UUID | None,
+    definition: Sequence,
+    by: str = "",
+) -> UUID:
+    """A draft; its identifier. It goes over `channel_id` or the definition's pool; where neither is given,
+    over the workspace's default. Raises Invalid with every problem in it."""
+    now = services.clock.now()
+    if channel_id is None and definition.pool_id is None:
+        channel_id, pool_id = await route.default(connection)
+        definition = definition.model_copy(update={"pool_id": pool_id})
+    over = await check(connection, services, channel_id, definition)
+    campaign_id = uuid7(now)
+    await campaigns.create(
+        connection, campaign_id, kind=KIND, name=_name(name), definition=definition.stored(),
+        channel_id=over.lead, similarity_text=_said(definition), created_by=by, now=now,
+    )  # fmt: skip
+    return campaign_id
+
+
+async def read(connection: Connection, campaign_id: UUID, *, lock: bool = False) -> tuple[Row, Sequence]:
+    """A sequence's row and definition. Raises NotFound."""
+    row = await campaigns.get(connection, campaign_id, KIND, lock=lock)
+    return row, Sequence.read(row["definition"])
+
+
+async def check(
+    connection: Connection, services: Services, channel_id: UUID | None, definition: Sequence
+) -> Way:
+    """Everything that could not be sent, at once. What it goes over where all is right. Raises Invalid."""
+    found = {(one.where, one.what): one for one in definition.problems()}
+    over: Way | None = None
+    for name, content in definition.contents.items():
+        as_said = definition.said_as(content)
+        try:
+            over = await draft.check(connection, channel_id, as_said, services.clock.now())
+        except Invalid as error:
+            for one in error.problems:
+                where = _where(one.where, name)
+                found[where, one.what] = Problem(where, one.what, one.hint)
+    if found or over is None:
+        raise Invalid("the sequence is not right yet", problems=tuple(found.values()))
+    return over
+
+
+def _where(where: str, name: str) -> str:
+    """A place of one of its contents, as the sequence's author wrote it."""
+    head, dot, rest = where.partition(".")
+    if head in ("content", "text") or head.startswith("text"):
+        return f"contents.{name}{dot}{rest}"
+    return where
+
+
+async def edit(
+    connection: Connection,
+    services: Services,
+    campaign_id: UUID,
+    *,
+    name: str | None = None,
+    channel_id: UUID | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> None:
+    """Change it, also while it runs. Of a changed schedule only what is to come is reckoned anew, and nothing
+    is said twice; what is said changes for whom it has not been said to. Raises NotFound, Invalid, Conflict
+    (it has ended)."""
+    now = services.clock.now()
+    row, before = await read(connection, campaign_id, lock=True)
+    require(row["state"], "edit")
+    changes = dict(changes or {})
+    if channel_id is not None:
+        changes["pool_id"] = None
+    after = Sequence.read(before.model_copy(update=changes).stored())
+    over = await check(connection, services, channel_id or row["channel_id"], after)
+    await campaigns.change(
+        connection, campaign_id, name=row["name"] if name is None else _name(name),
+        definition=after.stored(), channel_id=over.lead, similarity_text=_said(after), now=now,
+    )  # fmt: skip
+    if row["state"] == State.DRAFT:
+        return
+    await _say(connection, services, campaign_id, after, before)
+    (door,) = await run.of_campaign(connection, campaign_id)
+    if over.lead != row["channel_id"] or _differs(before, after, CARRIED):
+        state = "paused" if row["state"] == State.PAUSED else "open"
+        await run.set_lane(
+            connection, door["id"], await _lanes(connection, services, row, over, after, state)
+        )
+    if _differs(before, after, RECKONED):
+        await campaigns.revise(connection, campaign_id)
+        await run.again(connection, door["id"], now)
+        await _go_through(connection, services, door["id"])
+
+
+async def launch(connection: Connection, services: Services, campaign_id: UUID) -> UUID:
+    """Open its door: everybody whom it means is enrolled, now and as they come; the run that does it. Raises
+    NotFound, Invalid (not right any more), Conflict (launched already)."""
+    now = services.clock.now()
+    row, definition = await read(connection, campaign_id, lock=True)
+    require(row["state"], "launch")
+    over = await check(connection, services, row["channel_id"], definition)
+    versions = await _say(connection, services, campaign_id, definition)
+    lane_id = await _lanes(connection, services, row, over, definition)
+    run_id = uuid7(now)
+    await run.plan(
+        connection, run_id, campaign_id=campaign_id, iteration=1, cohort=cohort_of(now),
+        content_version_id=versions, lane_id=lane_id, due_at=now, expires_at=now + FOR_EVER,
+    )  # fmt: skip
+    await campaigns.set_follows(connection, campaign_id, True)
+    await campaigns.set_state(connection, campaign_id, State.RUNNING, now)
+    await _go_through(connection, services, run_id)
+    return run_id
+
+
+async def pause(connection: Connection, services: Services, campaign_id: UUID, *, reason: str = "") -> bool:
+    """Send nothing more until it is resumed. Everybody in it stays in step; what falls due meanwhile is
+    skipped when it goes on. False when it was paused already. Raises NotFound, Conflict."""
+    row, _ = await read(connection, campaign_id, lock=True)
+    if row["state"] == State.PAUSED:
+        return False
+    require(row["state"], "pause")
+    why = reason.strip() or "paused by a person"
+    await campaigns.set_lanes(connection, campaign_id, "paused", why)
+    await campaigns.set_state(connection, campaign_id, State.PAUSED, services.clock.now(), reason=why)
+    return True
+
+
+async def resume(connection: Connection, services: Services, campaign_id: UUID) -> bool:
+    """Go on with what is to come. False when it was not paused. Raises NotFound, Conflict."""
+    now = services.clock.now()
+    row, _ = await read(connection, campaign_id, lock=True)
+    if row["state"] == State.RUNNING:
+        return False
+    require(row["state"], "resume")
+    await campaigns.set_lanes(connection, campaign_id, "open")
+    await campaigns.set_resumed(connection, campaign_id, now)
+    await campaigns.set_state(connection, campaign_id, State.RUNNING, now)
+    await notice.clear(connection, f"campaign:{campaign_id}", now)
+    return True
+
+
+async def cancel(connection: Connection, services: Services, campaign_id: UUID) -> bool:
+    """End it for everybody in it: what waits is cancelled. False when it was cancelled already. Raises
+    NotFound, Conflict."""
+    now = services.clock.now()
+    row, _ = await read(connection, campaign_id, lock=True)
+    if row["state"] == State.CANCELLED:
+        return False
+    require(row["state"], "cancel")
+    await campaigns.set_follows(connection, campaign_id, False)
+    await campaigns.set_lanes(connection, campaign_id, "cancelled")
+    await run.cancel(connection, campaign_id, now)
+    await campaigns.set_state(connection, campaign_id, State.CANCELLED, now)
+    await notice.clear(connection, f"campaign:{campaign_id}", now)
+    return True
+
+
+async def _say(
+    connection: Connection,
+    services: Services,
+    campaign_id: UUID,
+    after: Sequence,
+    before: Sequence | None = None,
+) -> UUID:
+    """Add a version of each content that is new or says something else; one of them, or of those before."""
+    now = services.clock.now()
+    steps_before = first_steps(before) if before else {}
+    for name, step in first_steps(after).items():
+        content = after.contents[name]
+        if before is None or before.contents.get(name) != content or steps_before.get(name) != step:
+            body = content.model_dump(mode="json", exclude_none=True)
+            await campaigns.add_content(connection, uuid7(now), campaign_id, step, body, now)
+    return next(iter((await campaigns.latest_contents(connection, campaign_id)).values()))
+
+
+async def _lanes(
+    connection: Connection,
+    services: Services,
+    row: Row,
+    over: Way,
+    definition: Sequence,
+    state: str = "open",
+) -> UUID:
+    opened = await route.open_lanes(
+        connection, row["id"], over, _any(definition), services.clock.now(), priority=PRIORITY, state=state
+    )
+    return opened.lead
+
+
+async def _go_through(connection: Connection, services: Services, run_id: UUID) -> None:
+    """Have everybody gone through at once; the ticks would find it too, at their next look."""
+    if services.defer is not nobody:
+        home = await workspace.get(connection)
+        arguments = {"workspace": str(home["id"]), "run": str(run_id)}
+        await services.defer("fire", arguments, once=f"fire:{run_id}", connection=connection)
+
+
+def _any(definition: Sequence) -> Announcement:
+    """It, as any of its contents is said."""
+    return definition.said_as(next(iter(definition.contents.values())))
+
+
+def _differs(before: Sequence, after: Sequence, some: tuple[str, ...]) -> bool:
+    return any(getattr(before, each) != getattr(after, each) for each in some)
+
+
+def _said(definition: Sequence) -> str:
+    return "\n".join(similarity_text(content) for content in definition.contents.values())[:8000]
+
+
+def _name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME:
+        raise Invalid(f"a sequence needs a name of at most {LONGEST_NAME} characters", where="name")
+    return name
