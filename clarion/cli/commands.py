@@ -32,6 +32,7 @@ COMMANDS: tuple[Line, ...] = (
     Line("demo", "demo", "The whole thing on sample people, with a provider that only pretends.", SAY),
     Line("send", "send", "Say something to the people in a file, once each.", SAY),
     Line("announcement", "announcement", "Announcements: list, show, edit, pause, cancel, results.", SAY),
+    Line("sequence", "sequence", "Sequences: people followed from a date of their own.", SAY),
     Line("schedule", "schedule", "When a campaign would speak to somebody: preview.", SAY),
     Line("import", "contacts", "Take people in from a file.", SAY),
     Line("serve", "running:serve_app", "Serve the API, with a worker inside.", RUN),

@@ -18,6 +18,7 @@ from uuid import UUID
 from clarion.domain.schedule.plan import Plan
 from clarion.domain.schedule.subject import Occurrence, Skip, Subject
 from clarion.domain.schedule.zones import seconds
+from clarion.errors import Conflict
 
 AHEAD = 6  # occurrences that are kept beside an enrollment, so that firing computes nothing
 FIRST = 2  # when somebody is enrolled: a million at once have none of the others computed for nothing
@@ -195,3 +196,43 @@ def unpacked(flat: list[int] | None) -> list[Coming]:
         Coming(due, iteration, step, _SKIPS[skip - 1] if skip else None)
         for due, iteration, step, skip in zip(*(flat[place::WIDTH] for place in range(WIDTH)), strict=True)
     ]
+
+
+# --- what somebody may ask for one person
+
+
+class Verb(StrEnum):
+    """What may be done with somebody's enrollment. `SKIP` and `MOVE` are of what comes next of it."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESTART = "restart"
+    TAKE_OUT = "take_out"
+    SKIP = "skip"
+    MOVE = "move"
+
+
+def steered(stand: Stand, seen: Seen, verb: Verb, now: datetime) -> Change | None:
+    """What a verb makes of an enrollment; None where there is nothing to do, as the second time. Raises
+    Conflict where it cannot be."""
+    if verb is Verb.TAKE_OUT:
+        out = stand.status is Status.STOPPED and stand.reason == Stop.TAKEN_OUT
+        return None if out else Change(Status.STOPPED, Stop.TAKEN_OUT, withdraw="taken_out")
+    taken_out = stand.status is Status.STOPPED and stand.reason == Stop.TAKEN_OUT
+    if stand.status is Status.STOPPED and not (taken_out and verb in (Verb.RESUME, Verb.RESTART)):
+        raise Conflict(f"this person was stopped: {stand.reason.replace('_', ' ')}", where="status")
+    if not seen.meant or seen.opted_out:
+        raise Conflict(
+            f"this person {'has opted out' if seen.meant else 'is not in the audience'}", where="status"
+        )
+    if verb is Verb.RESTART:
+        return Change(Status.ACTIVE, anew=True, since=now, withdraw="restarted")
+    if verb is Verb.PAUSE:
+        if stand.status is Status.PAUSED:
+            return None
+        return Change(Status.PAUSED, since=_overdue(stand, now), withdraw="paused")
+    if verb is Verb.RESUME:
+        back = stand.status is Status.PAUSED or taken_out
+        return Change(Status.ACTIVE, since=now if taken_out else _overdue(stand, now)) if back else None
+    status = Status.PAUSED if stand.status is Status.PAUSED else Status.ACTIVE
+    return Change(status, since=_overdue(stand, now))

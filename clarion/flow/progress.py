@@ -1,4 +1,4 @@
-"""How far an announcement is: what the tally counts, in the words that people read, and how fast it goes."""
+"""How far a campaign is: what the tally counts, in the words that people read, and how fast it goes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from clarion.domain.campaign import State
-from clarion.flow import draft, waits
+from clarion.flow import waits
 from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
 from clarion.store import channel as channels
@@ -21,7 +21,7 @@ _WAITING = ("scheduled", "ready", "sending")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Messages of an announcement by the words of `message.shown`, and of each word by reason.
+    """Messages of a campaign by the words of `message.shown`, and of each word by reason.
 
     `total` is everybody who was meant, known once `expanded`; `done` those who wait no more. `rate` is
     messages a second taken lately, `eta` when the rest will be, where both can be said; `waits` what the rest
@@ -45,7 +45,7 @@ class Progress:
 
 async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> Progress:
     """Costs the same however large it is. Raises NotFound."""
-    row, _ = await draft.read(connection, campaign_id)
+    row = await campaigns.any_kind(connection, campaign_id)
     runs = await run.of_campaign(connection, campaign_id)
     lanes = await campaigns.lane_ids(connection, campaign_id)
     counts, reasons = await _counted(connection, runs)

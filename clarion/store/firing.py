@@ -17,9 +17,11 @@ from uuid import UUID
 from psycopg.rows import args_row, tuple_row
 
 from clarion.domain.enrollment import SKIP_WORDS
+from clarion.domain.schedule.subject import Occurrence
 from clarion.kit.db import Connection, array
 from clarion.kit.ids import uuid7
 from clarion.store import reach, tally
+from clarion.store.entering import Looked
 from clarion.store.routes import ROUTES, Route, params
 from clarion.store.routes import chosen as routed
 
@@ -157,6 +159,29 @@ SELECT (SELECT count(*) FROM placed), (SELECT count(*) FROM moved WHERE state = 
 
 
 _OVER_ONE, _OVER_POOL = _statement(pooled=False), _statement(pooled=True)
+
+
+async def leave_out(
+    connection: Connection, terms: Terms, person: Looked, one: Occurrence, now: datetime
+) -> None:
+    """Write that an occurrence is left out for somebody: it has its message, which is not sent."""
+    statement = f"""WITH moved AS (
+      INSERT INTO message (id, cohort, workspace_id, run_id, enrollment_id, generation, iteration, step_id,
+        recipient_key, lane_id, content_version_id, state, reason, due_at, expires_at, settled_at)
+      VALUES (%(id)s, %(cohort)s, clarion_workspace(), %(run)s, %(enrollment)s, %(generation)s, %(iteration)s,
+        %(step)s, %(contact)s, %(lane)s, %(content)s, 'skipped', 'asked', %(due)s, %(due)s, %(now)s)
+      ON CONFLICT (enrollment_id, generation, iteration, step_id, recipient_key, cohort) DO NOTHING
+      RETURNING run_id, state, reason, was, was_reason
+    ) {tally.ADD}"""
+    await connection.execute(
+        statement,
+        {
+            "id": uuid7(now), "cohort": person.cohort, "run": terms.run_id, "enrollment": person.id,
+            "generation": person.generation, "iteration": one.iteration, "step": one.step,
+            "contact": person.contact_id, "lane": terms.lane_id, "due": one.due_at, "now": now,
+            "content": terms.contents.get(one.step, next(iter(terms.contents.values()))),
+        },
+    )  # fmt: skip
 
 
 async def fire(connection: Connection, terms: Terms, some: Sequence[UUID], now: datetime) -> Fired:

@@ -130,11 +130,12 @@ async def written(
             connection,
             """SELECT c.name, m.generation, m.iteration, m.step_id, m.due_at,
                  coalesce(m.reason, m.state::text) AS became
-               FROM enrollment e JOIN message m ON m.enrollment_id = e.id JOIN contact c ON c.id = m.recipient_key
-               WHERE e.campaign_id = %s ORDER BY m.due_at, c.name, m.step_id""",
+               FROM enrollment e JOIN message m ON m.enrollment_id = e.id
+               JOIN contact c ON c.id = m.recipient_key
+               WHERE e.campaign_id = %s ORDER BY m.due_at, c.name, m.generation, m.step_id""",
             (campaign_id,),
         )
-    return [tuple(one.values()) for one in found]  # type: ignore[misc]
+    return [tuple(one.values()) for one in found]
 
 
 async def counted(services: Services, workspace: UUID, campaign_id: UUID) -> Counter[str]:

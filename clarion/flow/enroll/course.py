@@ -21,7 +21,7 @@ from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
 from clarion.store import run
 from clarion.store import workspace as workspaces
-from clarion.store.enrollment import Looked
+from clarion.store.entering import Looked
 from clarion.store.expansion import Meant
 from clarion.store.firing import Terms
 

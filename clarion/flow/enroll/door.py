@@ -30,8 +30,8 @@ from clarion.domain.schedule.subject import Occurrence
 from clarion.flow.enroll.course import Course, stand
 from clarion.kit.db import Connection
 from clarion.kit.ids import ascending7
-from clarion.store import enrollment, withdraw
-from clarion.store.enrollment import Looked, Written
+from clarion.store import entering, withdraw
+from clarion.store.entering import Looked, Written
 
 
 @dataclass(slots=True)
@@ -49,8 +49,8 @@ class Settled:
 
 
 @dataclass(slots=True)
-class _Work:
-    """What is to be written of some people."""
+class Work:
+    """What is to be written of some people, gathered one by one."""
 
     entering: list[Written] = field(default_factory=list)
     changing: list[Written] = field(default_factory=list)
@@ -63,10 +63,10 @@ async def settle(
     """Bring these contacts' enrollments in step with what they are now, whoever they are."""
     if not contact_ids:
         return Settled()
-    found = await enrollment.look(
+    found = await entering.look(
         connection, course.id, course.meant, contact_ids, keys=course.keys, schemes=course.terms.schemes
     )
-    return await _write(connection, course, found, now, AHEAD)
+    return await _settle(connection, course, found, now, AHEAD)
 
 
 async def enter(
@@ -74,34 +74,39 @@ async def enter(
 ) -> tuple[Settled, int, UUID | None]:
     """Enroll the next people of a stretch of the workspace's contacts whom the campaign means, and bring in
     step those of it who are enrolled: what was done, how many people were looked at, and the last of them."""
-    found = await enrollment.newcomers(
+    found = await entering.newcomers(
         connection, course.id, course.meant, between, limit, keys=course.keys, schemes=course.terms.schemes
     )
-    done = await _write(connection, course, [one for one in found if one.id is None], now, FIRST)
+    done = await _settle(connection, course, [one for one in found if one.id is None], now, FIRST)
     known = [one.contact_id for one in found if one.id is not None]
     done.add(await settle(connection, course, known, now))
     return done, len(found), found[-1].contact_id if found else None
 
 
-async def _write(
+async def _settle(
     connection: Connection, course: Course, found: Sequence[Looked], now: datetime, count: int
 ) -> Settled:
     known = [(one.id, one.cohort, one.generation) for one in found if one.id is not None]
-    said = await enrollment.said(connection, known) if known else {}
+    said = await entering.said(connection, known) if known else {}
     places = await _places(connection, course, found)
-    ids, work = ascending7(now), _Work()
+    ids, work = ascending7(now), Work()
     for one in found:
         standing = stand(one)
         if standing is None:
             _enter(course, one, next(ids), next(places), now, count, work)
         else:
             _change(course, one, standing, said.get(standing.id, set()), now, work)
-    await enrollment.open_cohorts(connection, {one.cohort for one in (*work.entering, *work.changing)})
-    await enrollment.by_key(connection)
-    done = Settled(await enrollment.enter(connection, course.id, course.terms.revision, work.entering, now))
+    return await write(connection, course, work, now)
+
+
+async def write(connection: Connection, course: Course, work: Work, now: datetime) -> Settled:
+    """Write what was gathered."""
+    await entering.open_cohorts(connection, {one.cohort for one in (*work.entering, *work.changing)})
+    await entering.by_key(connection)
+    done = Settled(await entering.enter(connection, course.id, course.terms.revision, work.entering, now))
     for reason, some in work.ending.items():
         await withdraw.from_enrollments(connection, some, reason, now)
-    await enrollment.change(connection, course.terms.revision, work.changing)
+    await entering.change(connection, course.terms.revision, work.changing)
     done.stopped = sum(one.state == Status.STOPPED for one in work.changing)
     done.changed = len(work.changing) - done.stopped
     return done
@@ -112,12 +117,12 @@ async def _places(connection: Connection, course: Course, found: Sequence[Looked
     new = sum(one.id is None for one in found)
     if not course.plan.spread or not new:
         return iter(range(new))
-    first = await enrollment.places(connection, course.id, new)
+    first = await entering.places(connection, course.id, new)
     return iter(range(first, first + new))
 
 
 def _enter(
-    course: Course, one: Looked, identifier: UUID, place: int, now: datetime, count: int, work: _Work
+    course: Course, one: Looked, identifier: UUID, place: int, now: datetime, count: int, work: Work
 ) -> None:
     basis = course.basis(one)
     change = entered(Seen(one.meant, one.opted_out, basis), now)
@@ -130,17 +135,40 @@ def _enter(
     work.entering.append(_written(course, one, identifier, change, 1, now, basis, coming, place=place))
 
 
-def _change(course: Course, one: Looked, standing: Stand, said: set[Key], now: datetime, work: _Work) -> None:
-    basis = course.basis(one)
-    seen = Seen(one.meant, one.opted_out, basis)
+def _change(course: Course, one: Looked, standing: Stand, said: set[Key], now: datetime, work: Work) -> None:
+    seen = Seen(one.meant, one.opted_out, course.basis(one))
     change = changed(standing, seen, course.definition.reentry, now, written=bool(said))
-    if change is None:
-        return
-    after = _as(course, one, standing, change, said, basis, now)
+    if change is not None:
+        put(course, one, standing, change, said, now, work)
+
+
+def put(
+    course: Course, one: Looked, standing: Stand, change: Change, said: set[Key], now: datetime, work: Work
+) -> None:
+    """Gather a change of an enrollment, unless there is nothing to write of it."""
+    some = coming(course, one, standing, change, said, now)
+    generation = standing.generation + change.anew
+    began_at = now if change.anew else standing.began_at
+    after = _written(
+        course, one, standing.id, change, generation, began_at, course.basis(one), some,
+        said=bool(said) and not change.anew,
+    )  # fmt: skip
     if not _same(course, one, after):
         work.changing.append(after)
     if change.withdraw is not None:
         work.ending.setdefault(change.withdraw, []).append(standing.id)
+
+
+def coming(
+    course: Course, one: Looked, standing: Stand, change: Change, said: set[Key], now: datetime
+) -> list[Occurrence]:
+    """What comes next of an enrollment as a change leaves it."""
+    if change.since is None:
+        return []
+    if change.anew:
+        return course.ahead(course.subject(one, standing.generation + 1, now, one.place), change.since)
+    somebody = course.subject(one, standing.generation, standing.began_at, one.place)
+    return course.ahead(somebody, change.since, said, standing.moves)
 
 
 def _same(course: Course, one: Looked, after: Written) -> bool:
@@ -156,21 +184,6 @@ def _same(course: Course, one: Looked, after: Written) -> bool:
         and bool(kept) == bool(after.ahead)
         and kept == list(after.ahead[: len(kept)])
     )
-
-
-def _as(
-    course: Course, one: Looked, standing: Stand, change: Change, said: set[Key], basis: str, now: datetime
-) -> Written:
-    """An enrollment as a change leaves it."""
-    generation = standing.generation + change.anew
-    began_at = now if change.anew else standing.began_at
-    done: set[Key] = set() if change.anew else said
-    coming: list[Occurrence] = []
-    if change.since is not None:
-        somebody = course.subject(one, generation, began_at, one.place)
-        moves = {} if change.anew else standing.moves
-        coming = course.ahead(somebody, change.since, done, moves)
-    return _written(course, one, standing.id, change, generation, began_at, basis, coming, said=bool(done))
 
 
 def _written(

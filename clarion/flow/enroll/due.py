@@ -18,7 +18,7 @@ from clarion.flow.enroll.course import Course
 from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
 from clarion.store import campaign as campaigns
-from clarion.store import enrollment, event, firing
+from clarion.store import entering, event, firing
 from clarion.store.firing import Due
 
 BATCH, RECKONED = 1_000, 500  # enrollments a transaction
@@ -79,7 +79,7 @@ async def _stream(services: Services, reader: _Reader) -> int:
 
 async def _fire(services: Services, reader: _Reader, ids: list[UUID]) -> int:
     async with services.db.tenant(reader.workspace_id) as connection:
-        await enrollment.by_key(connection)
+        await entering.by_key(connection)
         now = services.clock.now()
         fired = await firing.fire(connection, reader.course.terms, ids, now)
         if fired.skipped and services.listening.wants(reader.workspace_id, OF_ENDS):

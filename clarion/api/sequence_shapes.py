@@ -1,0 +1,246 @@
+"""What sequences look like in requests and in replies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
+
+from clarion.api.announcement_shapes import CHANNEL, GROUP, POOL
+from clarion.api.model import Answer, Body
+from clarion.domain.audience import Audience
+from clarion.domain.campaign import DAY, LONGEST_NAME, Fallback, State
+from clarion.domain.content import Content
+from clarion.domain.enrollment import Reentry, Status, Verb, unpacked
+from clarion.domain.purpose import Purpose
+from clarion.domain.schedule import check
+from clarion.domain.schedule.model import Schedule
+from clarion.domain.schedule.sentence import describe
+from clarion.domain.schedule.zones import utc
+from clarion.domain.sequence import Name, Sequence
+from clarion.flow.enroll.steer import Ahead
+
+_WELCOME: JsonDict = {
+    "name": "Welcome",
+    "channel_id": CHANNEL,
+    "audience": {"include": {"groups": [GROUP]}},
+    "schedule": {
+        "start": {"from": "field", "key": "registration_date"},
+        "time": {"from": "09:00", "to": "21:00"},
+        "steps": [
+            {"number": 1, "content": "hello"},
+            {"number": 2, "days": 3, "content": "how is it going"},
+        ],
+    },
+    "contents": {
+        "hello": {"variants": [{"content": {"kind": "text", "text": "Hello {{ contact.name }}!"}}]},
+        "how is it going": {"variants": [{"content": {"kind": "text", "text": "How is it going?"}}]},
+    },
+    "launch": True,
+}
+_REENTRY = "who leaves the audience and comes back goes on, begins anew, or stays out"
+_CONTENTS = "what is said, by the names that the steps give; a step that names none says the only one"
+
+
+def read_schedule(given: dict[str, Any]) -> Schedule:
+    """Raises Invalid with everything that is wrong with it, at `schedule…`."""
+    return check.read(given, "schedule")
+
+
+class SequenceBody(Body):
+    """A sequence to be written."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_WELCOME]})
+
+    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    channel_id: UUID | None = Field(default=None, description="absent, and no pool: the workspace's default")
+    pool_id: UUID | None = Field(default=None, description=POOL)
+    audience: Audience = Field(description="whoever comes into it is enrolled, whoever leaves it is stopped")
+    schedule: dict[str, Any] = Field(description="GET /api/v1/schedules/schema describes it")
+    contents: dict[Name, Content] = Field(min_length=1, max_length=100, description=_CONTENTS)
+    reentry: Reentry = Field(default="continue", description=_REENTRY)
+    expires_after: int = Field(default=DAY, ge=60, le=30 * DAY, description="seconds after its moment")
+    purpose: Purpose = Purpose.UTILITY
+    weight: int = Field(
+        default=1, ge=1, le=100, description="its share of the channel beside other sequences"
+    )
+    fallback: list[Fallback] = Field(default_factory=list, max_length=5)
+    launch: bool = Field(default=False, description="launch it at once")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> SequenceBody:
+        if self.channel_id is not None and self.pool_id is not None:
+            raise ValueError("it goes over either a channel or a pool")
+        return self
+
+    def definition(self) -> Sequence:
+        return Sequence(
+            audience=self.audience, schedule=read_schedule(self.schedule), contents=self.contents,
+            reentry=self.reentry, expires_after=self.expires_after, purpose=self.purpose,
+            weight=self.weight, fallback=tuple(self.fallback), pool_id=self.pool_id,
+        )  # fmt: skip
+
+
+class SequenceChange(Body):
+    """What shall be different; what is absent stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reentry": "restart"}]})
+
+    name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME)
+    channel_id: UUID | None = Field(default=None, description="takes the place of a pool")
+    pool_id: UUID | None = Field(default=None, description=POOL)
+    audience: Audience | None = None
+    schedule: dict[str, Any] | None = None
+    contents: dict[Name, Content] | None = Field(default=None, min_length=1, max_length=100)
+    reentry: Reentry | None = Field(default=None, description=_REENTRY)
+    expires_after: int | None = Field(default=None, ge=60, le=30 * DAY)
+    purpose: Purpose | None = None
+    weight: int | None = Field(default=None, ge=1, le=100)
+    fallback: list[Fallback] | None = Field(default=None, max_length=5)
+
+    def changes(self) -> dict[str, Any]:
+        """Fields of the definition that were given."""
+        given = {
+            key: getattr(self, key)
+            for key in ("audience", "contents", "reentry", "expires_after", "purpose", "weight", "pool_id")
+            if getattr(self, key) is not None
+        }
+        if self.schedule is not None:
+            given["schedule"] = read_schedule(self.schedule)
+        if self.fallback is not None:
+            given["fallback"] = tuple(self.fallback)
+        return given
+
+
+class SteerBody(Body):
+    """What is to be done, and with whom: these contacts, or everybody of a group who is in it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"verb": "pause", "contacts": [GROUP]},
+                {"verb": "move", "contacts": [GROUP], "moment": "2026-03-02T18:00:00+03:00"},
+            ]
+        }
+    )
+
+    verb: Verb
+    contacts: list[UUID] | None = Field(default=None, min_length=1, max_length=1_000)
+    group_id: UUID | None = None
+    moment: AwareDatetime | None = Field(default=None, description="of a move: whither")
+
+    @model_validator(mode="after")
+    def _whom(self) -> SteerBody:
+        if (self.contacts is None) == (self.group_id is None):
+            raise ValueError("give either contacts or group_id")
+        return self
+
+
+class SteeredAnswer(Answer):
+    """What it came to."""
+
+    done: int
+    already: int = Field(description="people for whom there was nothing to do")
+    refused: dict[UUID, str] = Field(description="of which people it could not be, and why")
+
+
+class SequenceInList(Answer):
+    """A sequence in short. `state` is draft, running, paused or cancelled."""
+
+    id: UUID
+    name: str
+    state: State
+    reason: str = Field(description="why it is paused")
+    channel_id: UUID | None = Field(description="null where it goes over a pool")
+    pool_id: UUID | None
+    created_by: str
+    created_at: datetime
+    modified_at: datetime
+    launched_at: datetime | None
+    finished_at: datetime | None
+
+
+class SequenceAnswer(SequenceInList):
+    """A sequence in full."""
+
+    sentence: str = Field(description="its schedule in words")
+    audience: Audience
+    schedule: dict[str, Any]
+    contents: dict[str, Content]
+    reentry: Reentry
+    expires_after: int
+    purpose: Purpose
+    weight: int
+    fallback: list[Fallback]
+    people: dict[Status, int] = Field(description="how many are in it, by status")
+
+
+class OccurrenceAnswer(Answer):
+    """One thing that comes next of somebody."""
+
+    due_at: datetime
+    iteration: int
+    step: int
+    content: str | None = Field(default=None, description="its name")
+    moved: list[str] = Field(default_factory=list, description="what moved it")
+    skip: str | None = Field(default=None, description="why it will not be sent")
+
+
+class EnrollmentAnswer(Answer):
+    """Somebody in a sequence."""
+
+    contact_id: UUID
+    external_id: str | None
+    name: str
+    status: Status
+    reason: str = Field(description="why they were stopped, or what nothing comes next for: no_start")
+    generation: int = Field(description="which time round: the next begins where their date changed")
+    began_at: datetime
+    next_due: datetime | None
+    next: list[OccurrenceAnswer] = Field(description="what comes next, as far as it is kept")
+
+
+def in_list(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A campaign's row as lists show it."""
+    pool_id = row["definition"].get("pool_id")
+    return {**row, "pool_id": pool_id, "channel_id": None if pool_id else row["channel_id"]}
+
+
+def answer(row: Mapping[str, Any], definition: Sequence, people: Mapping[str, int]) -> SequenceAnswer:
+    """A campaign's row with its definition beside it."""
+    own = {key: getattr(definition, key) for key in ("audience", "contents", "reentry", "expires_after",
+           "purpose", "weight", "fallback")}  # fmt: skip
+    return SequenceAnswer.model_validate(
+        {
+            **in_list(row), **own, "people": people, "sentence": describe(definition.schedule),
+            "schedule": definition.schedule.stored(),
+        }
+    )  # fmt: skip
+
+
+def enrollment(row: Mapping[str, Any], definition: Sequence) -> dict[str, Any]:
+    """A row of `store.enrollment.page`."""
+    names = definition.names()
+    coming = [
+        OccurrenceAnswer(
+            due_at=utc(one.due), iteration=one.iteration, step=one.step, content=names.get(one.step),
+            skip=None if one.skip is None else one.skip.value,
+        ) for one in unpacked(row["ahead"])
+    ]  # fmt: skip
+    return {**row, "status": row["state"], "next": coming}
+
+
+def ahead(row: Mapping[str, Any], found: Ahead, definition: Sequence) -> EnrollmentAnswer:
+    """One person, with what comes next as the schedule has it."""
+    names = definition.names()
+    coming = [
+        OccurrenceAnswer(
+            due_at=one.due_at, iteration=one.iteration, step=one.step, content=names.get(one.step),
+            moved=list(one.moved), skip=None if one.skip is None else one.skip.value,
+        ) for one in found.coming
+    ]  # fmt: skip
+    return EnrollmentAnswer.model_validate({**row, "status": row["state"], "next": coming})

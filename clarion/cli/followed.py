@@ -1,0 +1,159 @@
+"""People of a sequence on the command line: who is in it, what comes next of each, and steering them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from clarion.cli import contact, options, place, terminal
+from clarion.cli.moment import parse_moment
+from clarion.domain.campaign import State
+from clarion.domain.enrollment import Status, Verb, unpacked
+from clarion.domain.schedule.zones import utc
+from clarion.domain.sequence import KIND, Sequence
+from clarion.errors import Invalid, NotFound
+from clarion.flow.enroll import steer
+from clarion.kit.db import Connection, Row
+from clarion.store import campaign as campaigns
+from clarion.store import enrollment
+
+Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="Which sequence.")]
+Who = Annotated[str, typer.Argument(metavar="CONTACT", help="Id, external id or address of a person.")]
+SEARCHED = 1_000
+
+
+def people(
+    which: Which,
+    status: Annotated[list[Status] | None, typer.Option(help="Only these; several times.")] = None,
+    limit: options.Limit = 50,
+    workspace: options.Workspace = None,
+    json: options.Json = False,
+) -> None:
+    """Who is in it, and what comes next of each."""
+    place.run(_people(which, status or [], limit, workspace, json))
+
+
+async def _people(which: str, status: list[Status], limit: int, workspace: str | None, json: bool) -> None:
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        row = await find(connection, which)
+        names = Sequence.read(row["definition"]).names()
+        found = await enrollment.page(connection, row["id"], states=status, limit=limit)
+    if json:
+        terminal.json([_person(one, names) for one in found])
+        return
+    terminal.table(
+        ("id", "name", "status", "next", "says", "time round"),
+        (
+            (
+                one["contact_id"], one["name"],
+                f"{one['state']}: {one['reason'].replace('_', ' ')}" if one["reason"] else one["state"],
+                terminal.moment(one["next_due"], here.zone) if one["next_due"] else "",
+                names.get(unpacked(one["ahead"])[0].step, "") if one["ahead"] else "", one["generation"],
+            )
+            for one in found
+        ),
+        numbers=("time round",),
+    )  # fmt: skip
+
+
+def person(
+    which: Which,
+    who: Who,
+    count: Annotated[int, typer.Option(min=1, max=200, help="So many of what comes.")] = 20,
+    workspace: options.Workspace = None,
+    json: options.Json = False,
+) -> None:
+    """Where one person is in it, and what comes next."""
+    place.run(_one(which, who, count, workspace, json))
+
+
+async def _one(which: str, who: str, count: int, workspace: str | None, json: bool) -> None:
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        row = await find(connection, which)
+        contact_id = await contact.find(connection, here, who)
+        found = await steer.ahead(connection, here.services, row["id"], contact_id, count)
+        shown = await enrollment.shown(connection, row["id"], contact_id)
+    names = Sequence.read(row["definition"]).names()
+    if json:
+        coming = [
+            {"due_at": one.due_at, "iteration": one.iteration, "step": one.step,
+             "content": names.get(one.step), "moved": one.moved, "skip": one.skip} for one in found.coming
+        ]  # fmt: skip
+        terminal.json({**_person(shown, names), "next": coming})
+        return
+    reason = f": {shown['reason'].replace('_', ' ')}" if shown["reason"] else ""
+    terminal.pairs(
+        [
+            ("name", shown["name"]), ("status", f"{shown['state']}{reason}"),
+            ("time round", f"{shown['generation']}, since {terminal.moment(shown['began_at'], here.zone)}"),
+        ]
+    )  # fmt: skip
+    terminal.table(
+        ("iteration", "step", "when", "says", "moved by"),
+        (
+            (
+                one.iteration, one.step, terminal.moment(one.due_at, here.zone),
+                names.get(one.step, "") if one.skip is None else f"not sent: {one.skip.value}",
+                ", ".join(one.moved).replace("_", " "),
+            )
+            for one in found.coming
+        ),
+        numbers=("iteration", "step"),
+    )  # fmt: skip
+
+
+def steer_people(
+    verb: Annotated[Verb, typer.Argument(help="What is to be done.")],
+    which: Which,
+    who: Annotated[list[str], typer.Argument(metavar="CONTACT…", help="Ids, external ids or addresses.")],
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="Of a move: 'YYYY-MM-DD HH:MM'.")] = None,
+    workspace: options.Workspace = None,
+    json: options.Json = False,
+) -> None:
+    """Pause, resume, restart or take out people; skip what comes next of them, or move it."""
+    place.run(_steer(verb, which, who, at, workspace, json))
+
+
+async def _steer(
+    verb: Verb, which: str, who: list[str], at: str | None, workspace: str | None, json: bool
+) -> None:
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        row = await find(connection, which)
+        moment = None if at is None else parse_moment(at, here.zone, here.now())
+        some = [await contact.find(connection, here, one) for one in who]
+        done = await steer.several(connection, here.services, row["id"], some, steer.Ask(verb, moment))
+    if json:
+        terminal.json({"done": done.done, "already": done.already, "refused": done.refused})
+        return
+    terminal.say(f"Done for {done.done:,}; for {done.already:,} there was nothing to do.")
+    for contact_id, why in done.refused.items():
+        terminal.say(f"Not for {contact_id}: {why}.")
+
+
+async def find(connection: Connection, named: str) -> Row:
+    """A sequence by id, or by its name where only one has it. Raises NotFound, Invalid."""
+    try:
+        return await campaigns.get(connection, UUID(named), KIND)
+    except ValueError:
+        recent = await campaigns.page(connection, KIND, None, SEARCHED)
+    found = [row for row in recent if row["name"] == named]
+    if len(found) > 1:
+        found = [row for row in found if row["state"] != State.CANCELLED] or found
+    if len(found) > 1:
+        ids = ", ".join(str(row["id"]) for row in found[:10])
+        raise Invalid(f"{len(found)} sequences are named so", hint=f"Say which by id: {ids}")
+    if not found:
+        raise NotFound("there is no such sequence", hint="`clarion sequence list` shows them.")
+    return found[0]
+
+
+def _person(one: Row, names: dict[int, str]) -> dict[str, Any]:
+    shown = {key: one[key] for key in ("contact_id", "external_id", "name", "reason", "generation",
+             "began_at", "next_due")}  # fmt: skip
+    coming = [
+        {"due_at": utc(each.due), "iteration": each.iteration, "step": each.step,
+         "content": names.get(each.step), "skip": each.skip} for each in unpacked(one["ahead"])
+    ]  # fmt: skip
+    return {**shown, "status": one["state"], "next": coming}

@@ -1,0 +1,236 @@
+"""`clarion sequence`: people of a live audience, each followed from a date of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+import typer
+from pydantic import ValidationError
+
+from clarion.cli import channel as channels
+from clarion.cli import followed, options, place, terminal
+from clarion.cli.commands import group
+from clarion.cli.place import Place
+from clarion.domain.enrollment import Status
+from clarion.domain.person import clean_group
+from clarion.domain.schedule.sentence import describe
+from clarion.domain.sequence import KIND, Sequence
+from clarion.errors import Invalid, NotFound, Problem
+from clarion.flow import sequence
+from clarion.flow.services import Services
+from clarion.kit.db import Connection, Row
+from clarion.store import campaign as campaigns
+from clarion.store import enrollment
+from clarion.store import group as groups
+
+app = group(
+    "Sequences: people of a live audience, each followed from a date of their own (docs/sequences.md).",
+    [
+        'clarion sequence create welcome.json --name Welcome --group "New mothers" --launch',
+        "clarion sequence people Welcome",
+        "clarion sequence person Welcome E-1001",
+        'clarion sequence steer move Welcome E-1001 --at "2026-03-04 18:00"',
+    ],
+)
+
+Which = followed.Which
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A sequence as JSON: schedule, contents, and whom it is for.")
+]
+
+
+@app.command()
+def create(
+    file: File,
+    name: Annotated[str, typer.Option(help="What it is called.")],
+    group: Annotated[list[str] | None, typer.Option(help="Whoever is in this group; several times.")] = None,
+    everyone: Annotated[bool, typer.Option("--everyone", help="Everybody there is.")] = False,
+    channel: Annotated[str | None, typer.Option(help="Over which channel; the default one.")] = None,
+    launch: Annotated[bool, typer.Option("--launch", help="Open its door at once.")] = False,
+    workspace: options.Workspace = None,
+    json: options.Json = False,
+) -> None:
+    """Write a sequence. Nothing is sent before it is launched."""
+    place.run(_create(file, name, group or [], everyone, channel, launch, workspace, json))
+
+
+async def _create(
+    file: Path, name: str, named: list[str], everyone: bool, channel: str | None, launch: bool,
+    workspace: str | None, json: bool,
+) -> None:  # fmt: skip
+    document = _read(file)
+    async with place.opened(workspace) as here:
+        async with here.tenant() as connection:
+            channel_id = (await channels.find(connection, channel))["id"] if channel else None
+            if named or everyone:
+                document["audience"] = await _audience(connection, named, everyone)
+            definition = _definition(document, str(file))
+            campaign_id = await sequence.create(
+                connection, here.services, name=name, channel_id=channel_id, definition=definition
+            )
+            if launch:
+                await sequence.launch(connection, here.services, campaign_id)
+        await _tell(here, str(campaign_id), json=json)
+
+
+@app.command()
+def edit(
+    which: Which,
+    file: File,
+    workspace: options.Workspace = None,
+    json: options.Json = False,
+) -> None:
+    """Change it to what FILE says, also while it runs; what FILE leaves out stays. Nobody hears the same
+    again: only what is to come is reckoned anew."""
+    place.run(_edit(which, file, workspace, json))
+
+
+async def _edit(which: str, file: Path, workspace: str | None, json: bool) -> None:
+    document = _read(file)
+    async with place.opened(workspace) as here:
+        async with here.tenant() as connection:
+            row = await followed.find(connection, which)
+            given = _definition({**row["definition"], **document}, str(file))
+            changes = {key: getattr(given, key) for key in document}
+            await sequence.edit(connection, here.services, row["id"], changes=changes)
+        await _tell(here, str(row["id"]), json=json)
+
+
+@app.command("list")
+def listed(
+    limit: options.Limit = 20, workspace: options.Workspace = None, json: options.Json = False
+) -> None:
+    """List sequences, newest first, with how many are in each."""
+    place.run(_list(limit, workspace, json))
+
+
+async def _list(limit: int, workspace: str | None, json: bool) -> None:
+    async with place.opened(workspace) as here, here.tenant() as connection:
+        found = await campaigns.page(connection, KIND, None, limit)
+        people = [await enrollment.counts(connection, row["id"]) for row in found]
+    if json:
+        terminal.json([{**_short(row), "people": counts} for row, counts in zip(found, people, strict=True)])
+        return
+    terminal.table(
+        ("id", "name", "state", "people", "active"),
+        (
+            (row["id"], row["name"], row["state"], sum(counts.values()), counts.get(Status.ACTIVE, 0))
+            for row, counts in zip(found, people, strict=True)
+        ),
+        numbers=("people", "active"),
+    )
+
+
+@app.command()
+def show(which: Which, workspace: options.Workspace = None, json: options.Json = False) -> None:
+    """Show what it says when, and how many are where in it."""
+    place.run(_show(which, workspace, json))
+
+
+async def _show(which: str, workspace: str | None, json: bool) -> None:
+    async with place.opened(workspace) as here:
+        await _tell(here, which, json=json)
+
+
+@app.command()
+def launch(which: Which, workspace: options.Workspace = None, json: options.Json = False) -> None:
+    """Open its door: everybody whom it means is enrolled, now and as they come."""
+    place.run(_do(which, sequence.launch, workspace, json))
+
+
+@app.command()
+def pause(which: Which, workspace: options.Workspace = None, json: options.Json = False) -> None:
+    """Send nothing more until it is resumed; what falls due meanwhile is skipped then."""
+    place.run(_do(which, sequence.pause, workspace, json))
+
+
+@app.command()
+def resume(which: Which, workspace: options.Workspace = None, json: options.Json = False) -> None:
+    """Go on with what is to come."""
+    place.run(_do(which, sequence.resume, workspace, json))
+
+
+@app.command()
+def cancel(which: Which, workspace: options.Workspace = None, json: options.Json = False) -> None:
+    """End it for everybody, for good."""
+    place.run(_do(which, sequence.cancel, workspace, json))
+
+
+for _command in (followed.people, followed.person):
+    app.command()(_command)
+app.command("steer")(followed.steer_people)
+
+Do = Callable[[Connection, Services, UUID], Awaitable[object]]
+
+
+async def _do(which: str, verb: Do, workspace: str | None, json: bool) -> None:
+    async with place.opened(workspace) as here:
+        async with here.tenant() as connection:
+            row = await followed.find(connection, which)
+            await verb(connection, here.services, row["id"])
+        await _tell(here, str(row["id"]), json=json)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = orjson.loads(file.read_bytes())
+    except OSError as error:
+        raise NotFound(f"it cannot be read: {error.strerror}", where=str(file)) from None
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"not JSON: {error}", where=str(file)) from None
+    if not isinstance(found, dict):
+        raise Invalid("not a JSON object", where=str(file), hint='It begins with "{".')
+    return found
+
+
+def _definition(document: dict[str, Any], where: str) -> Sequence:
+    if "audience" not in document:
+        raise Invalid("nothing says whom it is for", where=where, hint="Say --group or --everyone.")
+    try:
+        return Sequence.model_validate(document)
+    except ValidationError as error:
+        problems = tuple(
+            Problem(".".join(str(part) for part in one["loc"]), str(one["msg"])) for one in error.errors()
+        )
+        raise Invalid("this is no sequence", where=where, problems=problems) from None
+
+
+async def _audience(connection: Connection, named: list[str], everyone: bool) -> dict[str, Any]:
+    if everyone:
+        return {"include": {"everyone": True}}
+    known = {
+        row["name"].casefold(): row["id"] for row in await groups.page(connection, None, followed.SEARCHED)
+    }
+    ids = []
+    for one in named:
+        identifier = known.get(clean_group(one).casefold())
+        if identifier is None:
+            raise NotFound(f"there is no group {one!r}", where="--group")
+        ids.append(str(identifier))
+    return {"include": {"groups": ids}}
+
+
+async def _tell(here: Place, which: str, *, json: bool) -> None:
+    async with here.tenant() as connection:
+        row = await followed.find(connection, which)
+        definition = Sequence.read(row["definition"])
+        counts = await enrollment.counts(connection, row["id"])
+    if json:
+        terminal.json({**_short(row), "people": counts, **definition.stored()})
+        return
+    among = ", ".join(f"{n:,} {state}" for state, n in counts.items())
+    terminal.pairs(
+        [
+            ("id", row["id"]), ("name", row["name"]),
+            ("state", f"{row['state']}: {row['reason']}" if row["reason"] else row["state"]),
+            ("says", describe(definition.schedule)), ("people", among or "nobody yet"),
+        ]
+    )  # fmt: skip
+
+
+def _short(row: Row) -> dict[str, Any]:
+    return {key: row[key] for key in ("id", "name", "state", "reason", "channel_id", "launched_at")}
