@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import date
 from itertools import islice, pairwise
 from typing import Any
@@ -83,10 +83,10 @@ def _steps(schedule: Schedule) -> Iterator[Problem]:
     random = schedule.random_days
     if not schedule.steps and random is None:
         yield Problem("steps", "it says nothing", 'Add a step: {"number": 1}.')
-    seen: set[int] = set()
+    seen, retired = set[int](), frozenset(schedule.retired)
     for place, step in enumerate(schedule.steps):
         where = f"steps[{place}]"
-        yield from _numbered(step.number, seen, f"{where}.number")
+        yield from _numbered(step.number, seen, retired, f"{where}.number")
         if sum([bool(step.days), step.weekday is not None, step.month_day is not None]) > 1:
             yield Problem(where, "say one: days, weekday or month_day")
         if step.month_day == 0:
@@ -99,17 +99,18 @@ def _steps(schedule: Schedule) -> Iterator[Problem]:
             yield Problem(where, "other steps name a day of the month, this one does not", "Name it in all.")
     for place, track in enumerate(random.tracks if random else ()):
         for number in track.numbers:
-            yield from _numbered(number, seen, f"random_days.tracks[{place}].numbers")
+            yield from _numbered(number, seen, retired, f"random_days.tracks[{place}].numbers")
 
 
-def _numbered(number: int, seen: set[int], where: str) -> Iterator[Problem]:
-    if number in seen:
-        yield Problem(where, f"{number} is another step's number", f"Take one that is free: {_free(seen)}.")
+def _numbered(number: int, seen: set[int], retired: frozenset[int], where: str) -> Iterator[Problem]:
+    if number in seen or number in retired:
+        whose = "is another step's number" if number in seen else "was the number of a step that is no more"
+        yield Problem(where, f"{number} {whose}", f"Take one that is free: {_free(seen | retired)}.")
     seen.add(number)
 
 
-def _free(seen: set[int]) -> int:
-    return next(number for number in range(1, len(seen) + 2) if number not in seen)
+def _free(taken: Set[int]) -> int:
+    return next(number for number in range(1, len(taken) + 2) if number not in taken)
 
 
 def _by_month(schedule: Schedule) -> bool:

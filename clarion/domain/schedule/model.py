@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_serializer
 
-from clarion.domain.schedule.clocktime import MINUTES, ClockTime, Part, Weekday, minutes_of
+from clarion.domain.schedule.clocktime import MINUTES, ClockTime, Part, Weekday, minutes_of, shown
 from clarion.domain.schedule.hours import Hours
 
 MOST_STEPS = 500
+MOST_NUMBER = 32_767  # of a step
 MOST_ITERATIONS = 10_000
 FARTHEST_DAYS = 36_600
 
@@ -56,7 +57,16 @@ class AtProperty(_Start):
     key: str = Field(min_length=1, max_length=64)
 
 
-Start = Annotated[AtEnrollment | AtMoment | AtField | AtProperty, Field(discriminator="at")]
+def _start(value: object) -> object:
+    """At the enrollment, where nothing else is said."""
+    if isinstance(value, dict) and not {"from", "at"} & value.keys():
+        return {**value, "from": "enrollment"}
+    return value
+
+
+Start = Annotated[
+    AtEnrollment | AtMoment | AtField | AtProperty, Field(discriminator="at"), BeforeValidator(_start)
+]
 
 
 # --- at which time of a day
@@ -120,15 +130,20 @@ def _time(value: object) -> object:
     if isinstance(value, str):
         return {"kind": "fixed", "at": value}
     if isinstance(value, dict) and "kind" not in value:
-        return {**value, "kind": "window" if "from" in value else "fixed" if "at" in value else "chosen"}
+        kind = "window" if "from" in value else "fixed" if "at" in value else "chosen"
+        return {**value, "kind": kind}
     return value
 
 
 class Fixed(Part):
-    """The same time for everybody."""
+    """The same time for everybody; kept as "09:30"."""
 
     kind: Literal["fixed"] = "fixed"
     at: ClockTime
+
+    @model_serializer
+    def _short(self) -> str:
+        return shown(self.at)
 
 
 Time = Annotated[
@@ -141,7 +156,7 @@ Time = Annotated[
 # --- what is said when in an iteration
 
 
-Number = Annotated[int, Field(ge=1, le=32_767)]
+Number = Annotated[int, Field(ge=1, le=MOST_NUMBER)]
 
 
 class Step(Part):
@@ -242,7 +257,7 @@ class Schedule(Part):
     `time` is that of every step that says none itself; with none at all it is the start's own.
     `past`, where it begins when occurrences of it have passed already: `fast_forward` passes over these,
     `next` begins on the next day (week, month) of which none has, `skip` sends nothing at all.
-    `missing_day`: a day that the month does not have.
+    `missing_day`: a day that the month does not have. `retired`: numbers of steps that are no more.
     """
 
     start: Start = AtEnrollment()
@@ -260,6 +275,9 @@ class Schedule(Part):
     rounding: Literal["none", "minute_up"] = "none"
     hours: Hours | None = None
     holidays: Holidays | None = None
+    retired: tuple[Number, ...] = Field(
+        default=(), max_length=MOST_NUMBER, description="numbers of steps that are no more: no other has them"
+    )
 
     def stored(self) -> dict[str, Any]:
         """As JSON; `Schedule.model_validate` reads it back."""

@@ -25,6 +25,7 @@ def _random(**more: Any) -> dict[str, Any]:
     [
         ({}, "steps", "it says nothing"),
         ({"steps": [*ONE, *ONE]}, "steps[1].number", "another step's number"),
+        ({"steps": ONE, "retired": [3, 1]}, "steps[0].number", "was the number of a step that is no more"),
         ({"steps": [{"number": 1, "days": 2, "weekday": "mon"}]}, "steps[0]", "say one"),
         ({"steps": [{"number": 1, "month_day": 0}]}, "steps[0].month_day", "no day 0"),
         (
@@ -115,3 +116,18 @@ def test_a_schedule_that_is_right_is_read_and_stored_as_it_was() -> None:
     schedule = read(document)
     assert read(schedule.stored()) == schedule
     assert schedule.stored()["steps"][0]["time"]["from"] == "09:00"
+
+
+@pytest.mark.parametrize("document", [
+    {"steps": ONE, "time": "10:00"},
+    {"steps": ONE, "start": {"from": "enrollment", "weekday": "mon"}},
+    {"steps": [{"number": 2, "time": {"field": "hour", "otherwise": "08:00"}}], "retired": [1, 3]},
+    _random(),
+])  # fmt: skip
+def test_what_is_stored_is_read_back(document: dict[str, Any]) -> None:
+    schedule = read(document)
+    assert read(schedule.stored()) == schedule
+
+
+def test_a_time_is_stored_as_it_is_written() -> None:
+    assert read({"steps": ONE}).stored() == {"steps": ONE}
