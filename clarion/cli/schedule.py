@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
-import orjson
 import typer
 
-from clarion.cli import contact, options, place, terminal
+from clarion.cli import contact, foreseen, options, place, schedule_import, terminal
 from clarion.cli.commands import group
-from clarion.domain.refusal import Refusal
 from clarion.domain.schedule import calendar, check
 from clarion.domain.schedule.model import Schedule
 from clarion.domain.schedule.subject import Subject
-from clarion.domain.timezone import parse_timezone
-from clarion.errors import Invalid, NotFound
 from clarion.flow.foresee import Foreseen, Wish, foresee, nobody, subject
-from clarion.kit.clock import Clock
 
 app = group(
     "When a campaign speaks to one person.",
     [
         'clarion schedule preview karma.json --fields \'{"registration_date": "2026-03-01"}\'',
         "clarion schedule preview karma.json --contact E-1001 --ical karma.ics",
+        "clarion schedule import schedule.csv --start field:registration_date --out schedule.json",
     ],
 )
+app.command("import")(schedule_import.take_in)
 
 
 @app.callback()
@@ -55,7 +50,7 @@ def preview(
 
     Without --contact no database is needed. Random times are examples: each campaign and person has others.
     """
-    schedule = check.read(_object(_text(file), str(file)), "")
+    schedule = check.read(foreseen.object_of(foreseen.text_of(file), str(file)), "")
     given = _given(now, zone, fields, properties, count)
     if contact is None:
         somebody = nobody(given)
@@ -74,47 +69,14 @@ async def _of_contact(
 
 
 def _given(now: str | None, zone: str | None, fields: str | None, properties: str | None, count: int) -> Wish:
-    named = None
-    if zone is not None:
-        read = parse_timezone(zone)
-        if isinstance(read, Refusal):
-            raise read.error("--zone")
-        named = read
+    named = foreseen.zone_named(zone)
     return Wish(
-        _moment(now, named),
+        foreseen.moment(now, named),
         zone=named,
-        fields=None if fields is None else _object(fields.encode(), "--fields"),
-        properties=None if properties is None else _object(properties.encode(), "--properties"),
+        fields=None if fields is None else foreseen.object_of(fields.encode(), "--fields"),
+        properties=None if properties is None else foreseen.object_of(properties.encode(), "--properties"),
         count=count,
     )
-
-
-def _moment(text: str | None, zone: str | None) -> datetime:
-    if text is None:
-        return Clock().now()
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        hint = "Write YYYY-MM-DD HH:MM, or ISO 8601 with an offset."
-        raise Invalid(f"{text!r} is not a moment", where="--now", hint=hint) from None
-    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone or "UTC"))
-
-
-def _text(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise NotFound(f"it cannot be read: {error.strerror}", where=str(file)) from None
-
-
-def _object(text: bytes, where: str) -> dict[str, Any]:
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise Invalid(f"not JSON: {error}", where=where) from None
-    if not isinstance(found, dict):
-        raise Invalid("not a JSON object", where=where, hint='It begins with "{".')
-    return found
 
 
 def _tell(found: Foreseen, somebody: Subject, ical: Path | None, *, json: bool) -> None:
@@ -123,29 +85,12 @@ def _tell(found: Foreseen, somebody: Subject, ical: Path | None, *, json: bool) 
             calendar.icalendar(found.lines, ical.stem, somebody.key or "preview")
         )
     if json:
-        terminal.json(
-            {
-                "sentence": found.sentence,
-                "zone": found.zone,
-                "occurrences": [asdict(one) for one in found.lines],
-            }
-        )
+        terminal.json(foreseen.plain(found))
         return
     terminal.say(found.sentence)
     if not found.lines:
         terminal.say("For this person it would say nothing: its start is not known, or over.")
         return
-    terminal.table(
-        ("iteration", "step", f"local time ({found.zone})", "UTC", "moved by", "says"),
-        (
-            (
-                one.iteration, one.step, f"{one.local:%a %Y-%m-%d %H:%M}", f"{one.due_at:%Y-%m-%d %H:%M}",
-                ", ".join(one.moved).replace("_", " "),
-                one.content or "" if one.skip is None else f"not sent: {one.skip.replace('_', ' ')}",
-            )
-            for one in found.lines
-        ),
-        numbers=("iteration", "step"),
-    )  # fmt: skip
+    foreseen.table(found)
     if ical is not None:
         terminal.say(f"Written to {ical}.")

@@ -60,8 +60,15 @@ def json(value: object) -> None:
     sys.stdout.write(text.decode() + "\n")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> None:
-    """Rows under headings on standard output; columns in `numbers` are set to the right."""
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    numbers: Sequence[str] = (),
+    console: Console = out,
+) -> None:
+    """Rows under headings, on standard output unless `console` is `err`; columns in `numbers` are set to the
+    right."""
     shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         right = column in numbers
@@ -69,13 +76,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: 
         shown.add_column(column, justify="right" if right else "left", no_wrap=whole, overflow="fold")
     for row in rows:
         shown.add_row(*(value if isinstance(value, Text) else Text(_cell(value)) for value in row))
-    if out.is_terminal:
-        out.print(shown)
+    if console.is_terminal:
+        console.print(shown)
         return
-    with out.capture() as captured:
-        out.print(shown)
+    with console.capture() as captured:
+        console.print(shown)
     for line in captured.get().splitlines():
-        sys.stdout.write(line.rstrip() + "\n")
+        console.file.write(line.rstrip() + "\n")
 
 
 def pairs(lines: Iterable[tuple[str, object]]) -> None:

@@ -30,6 +30,8 @@ _DAYS = {
     Weekday.FRI: "Friday", Weekday.SAT: "Saturday", Weekday.SUN: "Sunday",
 }  # fmt: skip
 
+MOST_STEPS = 24
+
 
 def describe(schedule: Schedule) -> str:
     """The whole schedule in some sentences."""
@@ -87,8 +89,7 @@ def _rounds(schedule: Schedule) -> list[str]:
     said = []
     often = _often(schedule.repeat)
     if schedule.steps:
-        steps = [_step(step, alone=len(schedule.steps) == 1) for step in schedule.steps]
-        said.append(f"{often}: {_listed(steps)}.")
+        said.append(f"{often}: {_steps(schedule.steps)}.")
     if schedule.random_days is not None:
         said.append(f"{often}: {_random(schedule.random_days)}.")
     return said
@@ -105,6 +106,14 @@ def _often(repeat: Repeat | None) -> str:
         return f"Every {repeat.every[0]} to {repeat.every[1]} days, at random, {iterations}"
     every = repeat.unit if repeat.every == 1 else f"{repeat.every} {repeat.unit}s"
     return f"Every {every}, {iterations}"
+
+
+def _steps(steps: Sequence[Step]) -> str:
+    """Each of them; of more than anybody would read, the first and the last."""
+    if len(steps) <= MOST_STEPS:
+        return _listed([_step(step, alone=len(steps) == 1) for step in steps])
+    first, last = (_step(step, alone=False) for step in (steps[0], steps[-1]))
+    return f"{len(steps)} steps, from {first} to {last}"
 
 
 def _step(step: Step, *, alone: bool) -> str:

@@ -79,3 +79,9 @@ def test_the_example_is_told_in_words() -> None:
         "hour between 09:00 and 21:00, each hour once before any comes again (12:00 once, 18:00 "
         "once and 20:00 once more). Times are those where the contact is."
     )
+
+
+def test_of_very_many_steps_the_first_and_the_last_are_told() -> None:
+    steps = [{"number": n + 1, "days": n, "content": f"tip {n}"} for n in range(365)]
+    said = describe(read({"steps": steps, "time": "09:00"}))
+    assert "Once: 365 steps, from tip 0 on the first day to tip 364 364 days later. Each is sent" in said
