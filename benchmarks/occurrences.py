@@ -44,6 +44,11 @@ SCHEDULES: dict[str, dict[str, Any]] = {
         "start": FROM, "time": {"from": "09:00", "to": "21:00"}, "repeat": {"every": 12, "count": 4},
         "random_days": {"days": 12, "gap": 2, "tracks": [{"numbers": [1, 2, 3]}, {"numbers": [4]}]},
     },
+    "random days, 1,100 iterations in": {
+        "start": {"from": "moment", "moment": "1990-01-01"}, "time": {"from": "09:00", "to": "21:00"},
+        "repeat": {"every": 12, "count": 1_104},
+        "random_days": {"days": 12, "gap": 2, "tracks": [{"numbers": [1, 2, 3]}, {"numbers": [4]}]},
+    },
     "rule": {
         "start": FROM, "steps": [{"number": 1, "time": "09:00"}],
         "repeat": {"rrule": "FREQ=MONTHLY;BYDAY=MO,TH;BYSETPOS=1,-1", "count": 16},

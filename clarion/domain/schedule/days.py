@@ -63,16 +63,38 @@ def in_month(months: int, day: int, missing: str) -> int | None:
 def at_random(random: RandomDays, key: bytes, iteration: int, base: int, after: int | None) -> list[Falls]:
     """The days of one iteration, and which track has which of them. `after`: the last day of the iteration
     before, from which the gap counts too."""
-    wanted = [number for track in random.tracks for number in track.numbers]
-    allowed = {day.number for day in random.weekdays}
-    weekdays = [(base - 1 + nth) % 7 in allowed for nth in range(random.days)]
-    closed = 0 if after is None else max(0, after + random.gap - base)
-    days = choose(tuple(weekdays), len(wanted), random.gap, closed, draw(key, "days", iteration))
+    days = _chosen(random, key, iteration, base, after)
     owners = shuffled(draw(key, "tracks", iteration), [
         place for place, track in enumerate(random.tracks) for _ in track.numbers
     ])  # fmt: skip
     left = [list(track.numbers) for track in random.tracks]
     return [Falls(left[owner].pop(0), base + day) for day, owner in zip(days, owners, strict=False)]
+
+
+def last_days(random: RandomDays, key: bytes, run: Sequence[tuple[int, int]]) -> set[int | None]:
+    """What the last day of a run of iterations (number, first day) may be. One, where the run begins with the
+    first of all, or where it comes to the same whatever was before it, as it does after a few iterations: all
+    that one hands on to the next is how many of its first days the gap closes. (Of iterations that do not
+    overlap: `check` refuses others.)"""
+    first, base = run[0]
+    before = {base - random.gap + closed for closed in range(max(1, random.gap))}
+    possible: set[int | None] = {None} if first == 1 else {*before}
+    for iteration, base in run:
+        possible = {_last(random, key, iteration, base, after) for after in possible}
+    return possible
+
+
+def _last(random: RandomDays, key: bytes, iteration: int, base: int, after: int | None) -> int | None:
+    days = _chosen(random, key, iteration, base, after)
+    return base + days[-1] if days else after
+
+
+def _chosen(random: RandomDays, key: bytes, iteration: int, base: int, after: int | None) -> list[int]:
+    wanted = sum(len(track.numbers) for track in random.tracks)
+    allowed = {day.number for day in random.weekdays}
+    weekdays = [(base - 1 + nth) % 7 in allowed for nth in range(random.days)]
+    closed = 0 if after is None else max(0, after + random.gap - base)
+    return choose(tuple(weekdays), wanted, random.gap, closed, draw(key, "days", iteration))
 
 
 def choose(weekdays: tuple[bool, ...], count: int, gap: int, closed: int, drawn: int) -> list[int]:

@@ -26,9 +26,13 @@ def bases(schedule: Schedule, day0: int, key: bytes, soonest: int) -> Iterator[t
         return _by_months(schedule, repeat, day0, soonest)
     if isinstance(repeat.every, tuple):
         return _by_chance(repeat.every, repeat.count, day0, key)
-    if schedule.random_days is not None:
-        soonest = day0  # each iteration asks for the last day of the one before
     return _by_days(repeat.every * _DAYS[repeat.unit], repeat.count, day0, soonest)
+
+
+def longest(repeat: Every) -> int:
+    """Days at most from the beginning of one iteration to that of the next."""
+    every = repeat.every if isinstance(repeat.every, int) else repeat.every[1]
+    return every * (31 * _MONTHS[repeat.unit] if repeat.unit in _MONTHS else _DAYS[repeat.unit])
 
 
 def _by_days(every: int, count: int | None, day0: int, soonest: int) -> Iterator[tuple[int, int]]:

@@ -6,18 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
+from itertools import takewhile
 
 from clarion.domain.schedule import days, starts
 from clarion.domain.schedule.clocktime import MINUTES
 from clarion.domain.schedule.draws import person_key
 from clarion.domain.schedule.holds import Closed, Gate, PublicHolidays, gate
-from clarion.domain.schedule.iterations import bases
+from clarion.domain.schedule.iterations import bases, longest
 from clarion.domain.schedule.model import AtField, Chosen, Every, Schedule, Time, Window
 from clarion.domain.schedule.starts import Origin
 from clarion.domain.schedule.subject import Occurrence, Skip, Subject
 from clarion.domain.schedule.times import Clock, Cover, Second
 from clarion.domain.schedule.zones import DAY, EPOCH, LeftOut, Wall, Zone, seconds, zone
 
+_BACK = (4, 16, 64, None)  # iterations back; None: to the first
 FARTHEST = 100 * 366  # days from the present on after which nobody looks
 
 
@@ -135,9 +137,13 @@ class Plan:
         end = max(course.origin.day, until // DAY + EPOCH + self._early + 2)
         ready: list[Occurrence] = []
         after: int | None = None  # the last random day of the iteration before
+        known = 0  # the iteration whose it is
         for iteration, base in course.iterations(soonest):
             if base > end:
                 break
+            if iteration > known + 1:
+                after = course.last_before(iteration, base)
+            known = iteration
             sure = (base - EPOCH - self._early - 2) * DAY
             while ready and ready[0].due < sure:
                 yield heappop(ready)
@@ -184,6 +190,20 @@ class _Course:
 
     def iterations(self, soonest: int) -> Iterator[tuple[int, int]]:
         return bases(self.plan.schedule, self.origin.day, self.key, soonest)
+
+    def last_before(self, iteration: int, base: int) -> int | None:
+        """The last random day before an iteration, as all from the first on would have it: from as far back
+        as it takes for that to be sure."""
+        random, repeat = self.plan.schedule.random_days, self.plan.schedule.repeat
+        if random is None or not isinstance(repeat, Every):
+            return None
+        for back in _BACK:
+            soonest = self.origin.day if back is None else base - back * longest(repeat)
+            run = list(takewhile(lambda one: one[0] < iteration, self.iterations(soonest)))
+            possible = days.last_days(random, self.key, run)
+            if len(possible) == 1:
+                break
+        return possible.pop()
 
     def first(self) -> list[Occurrence]:
         """The first iteration."""

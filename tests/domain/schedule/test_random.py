@@ -9,6 +9,8 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clarion.domain.schedule.days import choose
 from clarion.domain.schedule.draws import below, draw, even, person_key, shuffled
@@ -165,6 +167,34 @@ def test_so_many_a_round_on_allowed_days_with_days_between_them(person: str) -> 
     for n, one in enumerate(found):
         begins = date(2026, 1, 5) + timedelta(days=12 * (one.iteration - 1))
         assert 0 <= on[n] - begins.toordinal() < 12
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_random_days_are_the_same_from_wherever_they_are_computed(data: st.DataObject) -> None:
+    """Iterations are apart, and none need be computed for the sake of one that is long past."""
+    count = data.draw(st.integers(1, 4))
+    gap = data.draw(st.integers(0, 28 // count))
+    days = data.draw(st.integers(max(1, count * max(1, gap)), 28))
+    random = {"days": days, "gap": gap, "tracks": [{"numbers": list(range(1, count + 1))}]}
+    if data.draw(st.booleans()):
+        random["weekdays"] = ["mon", "tue", "thu", "sun"]
+    repeat = data.draw(st.sampled_from([{"every": days}, {"every": days + 1}, {"unit": "month"}]))
+    document = {"start": FROM, "time": "09:00", "random_days": random, "repeat": repeat}
+    somebody = subject(key=data.draw(st.sampled_from(PEOPLE[:50])))
+    begins = data.draw(st.integers(0, 4_000))
+    since, until = (f"{date(2026, 1, 5) + timedelta(days=n)} 00:00" for n in (begins, begins + 60))
+    all_of_it = occurrences(document, somebody, until=until, most=20_000)
+    later = [one for one in all_of_it if said(one) >= since]
+    assert occurrences(document, somebody, since=since, until=until, most=20_000) == later
+
+
+def test_a_gap_is_kept_between_iterations_that_are_long_past_the_first() -> None:
+    for person in PEOPLE[:50]:
+        found = occurrences(
+            tracks(gap=3) | {"repeat": {"every": 12}}, subject(key=person), since="2090-01-01 00:00"
+        )
+        assert all(later - earlier >= 3 for earlier, later in pairwise(local(one)[0] for one in found))
 
 
 def test_which_track_has_which_day_is_random_and_each_keeps_its_order() -> None:
