@@ -188,6 +188,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _definition(document: dict[str, Any], where: str) -> Sequence:
+    document = {key: value for key, value in document.items() if key != "sheet"}  # of `schedule import`
     if "audience" not in document:
         raise Invalid("nothing says whom it is for", where=where, hint="Say --group or --everyone.")
     try:

@@ -112,6 +112,11 @@ class Sequence(BaseModel):
         return found
 
 
+def step_numbers(schedule: Schedule) -> set[int]:
+    """The numbers of all its steps."""
+    return {number for number, _ in _contents_named(schedule)}
+
+
 def chosen_fields(schedule: Schedule) -> set[str]:
     """The fields in which people's chosen times are kept."""
     times = [schedule.time, *(step.time for step in schedule.steps)]

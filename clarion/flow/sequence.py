@@ -9,7 +9,7 @@ from uuid import UUID
 
 from clarion.domain.campaign import LONGEST_NAME, Announcement, State, similarity_text
 from clarion.domain.message import cohort_of
-from clarion.domain.sequence import KIND, PRIORITY, Sequence, require
+from clarion.domain.sequence import KIND, PRIORITY, Sequence, require, step_numbers
 from clarion.errors import Invalid, Problem
 from clarion.flow import draft, route
 from clarion.flow.enroll.course import first_steps
@@ -100,7 +100,7 @@ async def edit(
     changes = dict(changes or {})
     if channel_id is not None:
         changes["pool_id"] = None
-    after = Sequence.read(before.model_copy(update=changes).stored())
+    after = _keeping_numbers(before, Sequence.read(before.model_copy(update=changes).stored()))
     over = await check(connection, services, channel_id or row["channel_id"], after)
     await campaigns.change(
         connection, campaign_id, name=row["name"] if name is None else _name(name),
@@ -119,6 +119,18 @@ async def edit(
         await campaigns.revise(connection, campaign_id)
         await run.again(connection, door["id"], now)
         await _go_through(connection, services, door["id"])
+
+
+def _keeping_numbers(before: Sequence, after: Sequence) -> Sequence:
+    """A step's number is its name in the ledger: one that is no more is given to no other."""
+    retired = set(before.schedule.retired) | (step_numbers(before.schedule) - step_numbers(after.schedule))
+    again = sorted(set(before.schedule.retired) & step_numbers(after.schedule))
+    if again:
+        raise Invalid(
+            f"{again[0]} was another step's number", where="schedule.steps", hint="Take one that is free."
+        )
+    kept = after.schedule.model_copy(update={"retired": tuple(sorted(retired))})
+    return after.model_copy(update={"schedule": kept})
 
 
 async def launch(connection: Connection, services: Services, campaign_id: UUID) -> UUID:

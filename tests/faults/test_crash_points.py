@@ -13,11 +13,13 @@ from tests.faults.story import Story, provide, tell
 
 pytestmark = pytest.mark.timeout(900)
 
-# Places that this story does not pass: it has no receipts and nothing to end or expand, and its provider is
-# not asked. They are visited by tests/flow/test_receive.py, tests/flow/test_killed.py and
-# tests/flow/test_polling.py.
+# Places that this story does not pass: it has no receipts and nothing to end or expand, follows nobody, and
+# its provider is not asked. They are visited by tests/flow/test_receive.py, tests/flow/test_killed.py,
+# tests/flow/test_sequence_killed.py and tests/flow/test_polling.py.
 QUIET = ("receive.before_commit", "receive.committed", "end.before_commit", "end.committed",
-         "expand.before_commit", "expand.committed", "poll.asked", "poll.before_commit",
+         "expand.before_commit", "expand.committed", "enroll.before_commit", "enroll.committed",
+         "due.before_commit", "due.committed", "reckon.before_commit", "reckon.committed",
+         "match.before_commit", "match.committed", "poll.asked", "poll.before_commit",
          "poll.committed")  # fmt: skip
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
+
+from clarion.errors import Invalid
 from clarion.flow import sequence
 from clarion.flow.services import Services
 from tests.flow.announcing import at
@@ -119,3 +122,22 @@ async def test_what_is_said_changes_for_whom_it_was_not_said_to(services: Servic
         )
         (found,) = await cursor.fetchall()
     assert "good morning" in str(found[0])
+
+
+async def test_the_number_of_a_step_that_is_no_more_is_given_to_no_other(
+    services: Services, workspace: UUID
+) -> None:
+    campaign_id = await running(services, workspace)
+    fewer = {**DAILY, "steps": [{"number": 1, "content": "hello"}]}
+    other = {
+        **DAILY,
+        "steps": [{"number": 1, "content": "hello"}, {"number": 2, "content": "again", "time": "15:00"}],
+    }
+    async with services.db.tenant(workspace) as connection:
+        changes = {"schedule": definition(fewer).schedule, "contents": definition(fewer).contents}
+        await sequence.edit(connection, services, campaign_id, changes=changes)
+        _, kept = await sequence.read(connection, campaign_id)
+        with pytest.raises(Invalid, match="2 was another step's number"):
+            changes = {"schedule": definition(other).schedule, "contents": definition(other).contents}
+            await sequence.edit(connection, services, campaign_id, changes=changes)
+    assert kept.schedule.retired == (2,)
