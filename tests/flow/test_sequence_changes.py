@@ -137,7 +137,7 @@ async def test_the_number_of_a_step_that_is_no_more_is_given_to_no_other(
         changes = {"schedule": definition(fewer).schedule, "contents": definition(fewer).contents}
         await sequence.edit(connection, services, campaign_id, changes=changes)
         _, kept = await sequence.read(connection, campaign_id)
+        changes = {"schedule": definition(other).schedule, "contents": definition(other).contents}
         with pytest.raises(Invalid, match="2 was another step's number"):
-            changes = {"schedule": definition(other).schedule, "contents": definition(other).contents}
             await sequence.edit(connection, services, campaign_id, changes=changes)
     assert kept.schedule.retired == (2,)

@@ -1,0 +1,132 @@
+"""Sequences over HTTP, as a health programme's own system would call them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from clarion.flow.services import Services
+from tests.api.client import Api
+from tests.api.people import given
+from tests.flow.following import DAILY, content, work
+
+PATH = "/api/v1/sequences"
+EVERYONE = {"include": {"everyone": True}}
+DATE = {"name": "Registration date", "type": "date"}
+
+
+async def mothers(api: Api, services: Services) -> tuple[str, str]:
+    """Abeba and Baraka, who register tomorrow and the day after; their ids."""
+    assert (await api.post("/api/v1/fields", DATE)).status == 201
+    today = services.clock.now().date()
+    some = [
+        {"external_id": name, "name": name, "addresses": [number], "timezone": "UTC",
+         "fields": {"registration_date": (today + timedelta(days=days)).isoformat()}}
+        for name, number, days in (("Abeba", "0712000001", 1), ("Baraka", "0712000002", 2))
+    ]  # fmt: skip
+    abeba, baraka = await given(api, *some)
+    return abeba, baraka
+
+
+async def body(api: Api, **more: Any) -> dict[str, Any]:
+    channel = {"name": f"WhatsApp {uuid4()}", "provider": "whatsapp", "config": {"sender": "1001"}}
+    reply = await api.post("/api/v1/channels", channel)
+    assert reply.status == 201, reply.json
+    contents = {"hello": content("hello"), "again": content("again")}
+    return {
+        "name": "Welcome", "channel_id": reply.json["id"], "audience": EVERYONE, "schedule": DAILY,
+        "contents": contents, **more,
+    }  # fmt: skip
+
+
+async def running(api: Api, services: Services) -> tuple[str, str, str]:
+    """(the sequence, Abeba, Baraka), who are both in it."""
+    abeba, baraka = await mothers(api, services)
+    reply = await api.post(PATH, await body(api, launch=True))
+    assert reply.status == 201, reply.json
+    sequence_id = str(reply.json["id"])
+    assert api.workspace_id is not None
+    await work(services, api.workspace_id, UUID(sequence_id))
+    return sequence_id, abeba, baraka
+
+
+async def test_a_sequence_is_written_launched_and_shown(selam: Api, services: Services) -> None:
+    await mothers(selam, services)
+    written = (await selam.post(PATH, await body(selam))).json
+    launched = (await selam.post(f"{PATH}/{written['id']}/launch")).json
+    assert (written["state"], launched["state"]) == ("draft", "running")
+    assert launched["sentence"].startswith("It begins on the contact's registration_date")
+    assert launched["schedule"]["repeat"] == {"every": 2, "count": 2}
+
+
+async def test_everybody_in_it_is_shown_with_what_comes_next(selam: Api, services: Services) -> None:
+    sequence_id, abeba, baraka = await running(selam, services)
+    shown = (await selam.get(f"{PATH}/{sequence_id}")).json
+    listed = (await selam.get(f"{PATH}/{sequence_id}/enrollments")).json["items"]
+    one = (await selam.get(f"{PATH}/{sequence_id}/enrollments/{abeba}?count=3")).json
+    assert shown["people"] == {"active": 2}
+    assert [(each["contact_id"], each["status"]) for each in listed] == [
+        (abeba, "active"),
+        (baraka, "active"),
+    ]
+    assert [(each["step"], each["content"]) for each in one["next"]] == [
+        (1, "hello"),
+        (2, "again"),
+        (1, "hello"),
+    ]
+    assert one["next_due"] == one["next"][0]["due_at"]
+
+
+async def test_a_page_of_people_leads_to_the_next(selam: Api, services: Services) -> None:
+    sequence_id, _, baraka = await running(selam, services)
+    first = (await selam.get(f"{PATH}/{sequence_id}/enrollments?limit=1")).json
+    second = (await selam.get(first["next"])).json
+    assert [each["contact_id"] for each in second["items"]] == [baraka]
+
+
+async def test_a_person_is_steered(selam: Api, services: Services) -> None:
+    sequence_id, abeba, _ = await running(selam, services)
+    where = f"{PATH}/{sequence_id}/enrollments"
+    replies = [await selam.post(where, {"verb": "pause", "contacts": [abeba]}) for _ in range(2)]
+    one = (await selam.get(f"{where}/{abeba}")).json
+    assert [(each.json["done"], each.json["already"]) for each in replies] == [(1, 0), (0, 1)]
+    assert one["status"] == "paused"
+
+
+async def test_it_is_edited_while_it_runs(selam: Api, services: Services) -> None:
+    sequence_id, abeba, _ = await running(selam, services)
+    before = (await selam.get(f"{PATH}/{sequence_id}/enrollments/{abeba}")).json
+    reply = await selam.patch(f"{PATH}/{sequence_id}", {"schedule": {**DAILY, "time": "10:00"}})
+    assert reply.status == 200, reply.json
+    assert selam.workspace_id is not None
+    await work(services, selam.workspace_id, UUID(sequence_id))
+    after = (await selam.get(f"{PATH}/{sequence_id}/enrollments/{abeba}")).json
+    assert (before["next_due"][11:16], after["next_due"][11:16]) == ("09:00", "10:00")
+
+
+async def test_a_bad_schedule_is_refused_with_its_place_before_anything_is_written(
+    selam: Api, services: Services
+) -> None:
+    bad = {**DAILY, "steps": [{"number": 1, "content": "hello"}, {"number": 1, "content": "again"}]}
+    reply = await selam.post(PATH, await body(selam, schedule=bad))
+    assert reply.status == 422
+    assert "schedule.steps[1].number" in str(reply.json)
+    assert (await selam.get(PATH)).json["items"] == []
+
+
+async def test_it_is_paused_resumed_and_ended(selam: Api, services: Services) -> None:
+    sequence_id, *_ = await running(selam, services)
+    states = [
+        (await selam.post(f"{PATH}/{sequence_id}/{verb}")).json["state"]
+        for verb in ("pause", "pause", "resume", "cancel", "cancel")
+    ]
+    assert states == ["paused", "paused", "running", "cancelled", "cancelled"]
+    assert (await selam.post(f"{PATH}/{sequence_id}/launch")).status == 409
+
+
+async def test_another_workspace_sees_none_of_it(selam: Api, nyota: Api, services: Services) -> None:
+    sequence_id, abeba, _ = await running(selam, services)
+    for path in ("", "/enrollments", f"/enrollments/{abeba}", "/progress"):
+        assert (await nyota.get(f"{PATH}/{sequence_id}{path}")).status == 404
+    assert (await nyota.get(PATH)).json["items"] == []
