@@ -22,6 +22,7 @@ ALL: dict[str, list[str]] = {
     "pacing": [],
     "places": [],
     "occurrences": [],
+    "following": [],
 }
 
 

@@ -73,7 +73,7 @@ def main() -> None:
     nobody = cast(Any, SimpleNamespace(url="http://127.0.0.1:9"))
     scene = Scene(house.url(database), house.superuser(database), nobody, Path(tempfile.mkdtemp()), 0)
     scene.set_up(launch=False)
-    _people(scene, people)
+    crowd(scene, people)
     wal = _wal(scene)
     seconds = asyncio.run(_fire(scene, pool))
     ready = scene.query("SELECT sum(n) AS n FROM tally WHERE state = 'ready'")[0]["n"]
@@ -92,7 +92,7 @@ def main() -> None:
     house.close()
 
 
-def _people(scene: Scene, people: int) -> None:
+def crowd(scene: Scene, people: int) -> None:
     """So many people in the database, without passing through this process."""
     with psycopg.connect(scene.superuser_url, autocommit=True) as connection:
         connection.execute(

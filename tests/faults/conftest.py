@@ -31,15 +31,15 @@ class World:
     sandbox: SandboxProcess
     folder: Path
     _numbers: Iterator[int] = field(default_factory=itertools.count)
-    _database: str = ""
+    database: str = ""
     _hooks: Hooks | None = None
 
     def fresh(self) -> None:
         """A new database: the old scenes, and what a mutant did to their schema, are gone."""
         self.close()
-        if self._database:
-            self.house.drop(self._database)
-        self._database = self.house.new_database()
+        if self.database:
+            self.house.drop(self.database)
+        self.database = self.house.new_database()
 
     def scene(self, story: Story, mutant: str = "", config: dict[str, Any] | None = None) -> Scene:
         """A scene set up for a story; its hooks make the mistake `mutant`, its channel has more `config`."""
@@ -50,7 +50,7 @@ class World:
         folder.mkdir()
         options = {**(config or {}), **({"options": {"look_up": True}} if story.look_up else {})}
         scene = Scene(
-            self.house.url(self._database), self.house.superuser(self._database), self.sandbox, folder,
+            self.house.url(self.database), self.house.superuser(self.database), self.sandbox, folder,
             story.people, options, story.rate, self.house, falls=story.falls, keyed=story.keyed,
         )  # fmt: skip
         scene.set_up()

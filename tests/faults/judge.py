@@ -23,7 +23,7 @@ TOLD = {"sent": "accepted", "delivered": "delivered", "read": "read", "failed": 
 def judge(scene: Scene) -> list[str]:
     """Everything that is wrong whatever happened, as sentences."""
     return [
-        *_twice(scene), *_states(scene), *_tally(scene),
+        *_twice(scene), *_states(scene), *tally(scene),
         *(
             f"message {row['message_id']} has {row['n']} effective attempts"
             for row in scene.query(
@@ -32,7 +32,7 @@ def judge(scene: Scene) -> list[str]:
                 scene.workspace_id,
             )
         ),
-        *_left(scene),
+        *left(scene),
     ]  # fmt: skip
 
 
@@ -65,7 +65,8 @@ def _states(scene: Scene) -> list[str]:
     return wrong
 
 
-def _tally(scene: Scene) -> list[str]:
+def tally(scene: Scene) -> list[str]:
+    """Whether the tally says what the messages say."""
     counted = [
         Counter(
             {(row["state"], row["reason"]): int(row["n"]) for row in scene.query(sql, scene.workspace_id)}
@@ -81,7 +82,8 @@ def _tally(scene: Scene) -> list[str]:
     return [] if kept == states else [f"the tally says {dict(kept)}, the messages {dict(states)}"]
 
 
-def _left(scene: Scene) -> list[str]:
+def left(scene: Scene) -> list[str]:
+    """Whether anything is left in the queue."""
     rows = scene.query("SELECT count(*) AS n FROM queue WHERE workspace_id = %s", scene.workspace_id)
     return [f"{rows[0]['n']} rows are left in the queue"] if rows[0]["n"] else []
 

@@ -7,6 +7,8 @@ may do the same beside it.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from clarion.domain.campaign import State
@@ -23,6 +25,7 @@ LOOK = 0.25  # seconds between two looks
 BACK_AFTER = 1.0  # when the database was away
 PLACES = 3  # campaigns and workspaces at once
 log = logger(__name__)
+E = TypeVar("E", bound=Exception)
 
 
 class Watcher:
@@ -32,10 +35,14 @@ class Watcher:
         self._services = services
         self._under_way: dict[tuple[UUID, UUID | None], asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(PLACES)
+        self._failed: BaseException | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look and follow until `stop`; what is under way then is finished."""
+        """Look and follow until `stop`; what is under way then is finished. Raises what nobody foresaw: the
+        worker then ends, and its supervisor starts it anew."""
         while not stop.is_set():
+            if self._failed is not None:
+                raise self._failed
             pause = min(LOOK, self._services.settings.poll)
             try:
                 await self.look()
@@ -56,32 +63,32 @@ class Watcher:
             if key not in self._under_way:
                 task = asyncio.create_task(self._follow(*key))
                 self._under_way[key] = task
-                task.add_done_callback(lambda _, key=key: self._under_way.pop(key))  # type: ignore[misc]
+                task.add_done_callback(partial(self._ended, key))
 
     async def _follow(self, workspace_id: UUID, campaign_id: UUID | None) -> None:
         async with self._places:
             try:
                 if campaign_id is None:
                     await match(self._services, workspace_id)
-                else:
-                    await self._fire(workspace_id, campaign_id)
-            except AWAY as error:
-                log.warning("following waits for the database", error=type(error).__name__)
+                while campaign_id is not None and await fire(self._services, workspace_id, campaign_id):
+                    pass
+            except* AWAY as group:  # of whichever stream
+                log.warning("following waits for the database", error=type(_first(group)).__name__)
                 await asyncio.sleep(BACK_AFTER)
+            except* ClarionError as group:
+                if campaign_id is not None:
+                    await stuck(self._services, workspace_id, campaign_id, _first(group))
 
-    async def _fire(self, workspace_id: UUID, campaign_id: UUID) -> None:
-        try:
-            while await fire(self._services, workspace_id, campaign_id):
-                pass
-        except* ClarionError as group:
-            await stuck(self._services, workspace_id, campaign_id, _first(group))
+    def _ended(self, key: tuple[UUID, UUID | None], task: asyncio.Task[None]) -> None:
+        del self._under_way[key]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed = error
 
 
-def _first(group: BaseExceptionGroup[ClarionError]) -> ClarionError:
-    one: BaseException = group
+def _first(group: BaseExceptionGroup[E]) -> E:
+    one: BaseExceptionGroup[E] | E = group
     while isinstance(one, BaseExceptionGroup):
         one = one.exceptions[0]
-    assert isinstance(one, ClarionError)
     return one
 
 
