@@ -259,12 +259,12 @@ class Scene:
         """Wait until the provider has told everything, all of it is read, and nothing waits; `settled`: and
         nothing is unknown."""
 
-        def heard() -> bool:
-            told = self.sandbox.summary()
-            coming = told["webhooks"]["pending"] + told["outcomes"].get("waiting", 0)
-            return not coming and self.unread() == 0 and self.waiting(unknown_too=settled) == 0
+        return self.wait(lambda: not self.coming() and self.waiting(unknown_too=settled) == 0, seconds, step)
 
-        return self.wait(heard, seconds, step)
+    def coming(self) -> int:
+        """What the provider has still to tell, and what it told that nobody has read."""
+        told = self.sandbox.summary()
+        return int(told["webhooks"]["pending"] + told["outcomes"].get("waiting", 0)) + self.unread()
 
     def unread(self) -> int:
         """Bodies that came in and nobody has read yet."""

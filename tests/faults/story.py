@@ -124,9 +124,10 @@ def play(story: Story, scene: Scene, mutant: str = "", seconds: float = PATIENCE
             crew.start(story.crashes[number] if number < len(story.crashes) else "")
         done = _pass(story, scene, crew, _stepping(story, scene, crew, sky), seconds)
         codes = crew.stop()
-        if done and scene.waiting():
+        if done and (scene.waiting() or (scene.hooks is not None and scene.coming())):
             # Who was taken for dead, since the machine was too busy for its beats, has put back at its end
-            # what it had not begun: the next one sends it.
+            # what it had not begun: the next one sends it; or it has made calls of which nobody has read yet
+            # what became of them: the next one does.
             crew.start()
             done = _pass(story, scene, crew, crew.supervise, seconds)
             codes += crew.stop()
