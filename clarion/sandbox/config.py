@@ -23,6 +23,7 @@ from pydantic import (
 
 from clarion.errors import Invalid, Problem
 from clarion.sandbox.faults import FAULTS, check_fault, check_parameter
+from clarion.sandbox.rapidpro.settings import RapidProSettings
 
 Seconds = Annotated[float, Field(ge=0, le=86_400 * 30, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -215,6 +216,7 @@ class Config(_Strict):
     receipts: Receipts = Receipts()
     faults: Seeded = Seeded()
     roster: list[RosterLine] = Field(default_factory=list)
+    rapidpro: RapidProSettings = RapidProSettings()
     keep_alive: Annotated[float, Field(gt=0, le=86_400)] = 75.0
     clock_offset: Annotated[float, Field(ge=-86_400 * 3650, le=86_400 * 3650, allow_inf_nan=False)] = 0.0
     record_sync: Literal["batched", "each"] = "batched"

@@ -1,4 +1,5 @@
 """The twin of RapidPro's API v2: one workspace, its broadcasts, flow starts and messages, for whoever asks.
+Its people and campaigns are in `sandbox.rapidpro`.
 
 Shapes follow the API's own documentation and RapidPro's public source. The workspace is the sending number
 `selam`; its token is one of the sandbox's. It calls nobody: what a status or a person's message changes is
@@ -8,23 +9,22 @@ expression says nothing here. One flow is known, `WELCOME`.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any, ClassVar
 from urllib.parse import urlencode
-from uuid import UUID
 
 import orjson
 
 from clarion.sandbox.calls import Calls
 from clarion.sandbox.dialect import Example, Refusal, Submission, Told, Webhook
 from clarion.sandbox.head import Handler, Head, response
+from clarion.sandbox.rapidpro.endpoints import NAMES, Endpoints
+from clarion.sandbox.rapidpro.shapes import message_row, number_of, spelled, uuid_of
 from clarion.sandbox.record import ACCEPTED, OUTCOMES, STATUSES, Entry
 from clarion.sandbox.server import Exchange
 from clarion.sandbox.world import Inbound, Number, World
@@ -32,7 +32,7 @@ from clarion.sandbox.world import Inbound, Number, World
 WORKSPACE = "selam"
 WELCOME = "f5901b62-ba76-4003-9c62-72fdacc1b7b7"
 PAGE = 250
-_PATH = re.compile(r"/api/v2/(broadcasts|flow_starts|messages)\.json")
+_PATH = re.compile(rf"/api/v2/(broadcasts|flow_starts|messages|{'|'.join(NAMES)})\.json")
 _URN = re.compile(r"(tel:\+|whatsapp:)([0-9]{7,15})")
 _EXPRESSION = re.compile(r"@@|@\([^)]*\)|@(?:contact|fields|globals|urns)\b[\w.]*")
 _STATES = {
@@ -80,6 +80,7 @@ class RapidPro:
         self._world = world
         self._calls: Calls | None = None
         self._made: dict[str, Made] = {}  # by the record's name of it
+        self._endpoints = Endpoints(world, {WELCOME: "Welcome"})
 
     def serve(self, calls: Calls) -> None:
         """Take requests from now on."""
@@ -88,12 +89,16 @@ class RapidPro:
     def route(self, head: Head) -> Handler | None:
         """The handler of this head, when the address is this provider's."""
         calls, match = self._calls, _PATH.fullmatch(head.path)
+        if (by_hand := self._endpoints.by_hand(head)) is not None:
+            return by_hand
         if match is None or calls is None:
             return None
         number = self._world.number(WORKSPACE, "rapidpro")
         kind, _, token = head.headers.get("authorization", "").partition(" ")
         if number is None or kind != "Token" or token not in number.keys:
             return lambda _: calls.invalid(self, Refusal(_NO_TOKEN))
+        if match[1] in NAMES:
+            return lambda exchange: self._endpoints.answer(exchange, match[1])
         if head.method == "GET":
             return lambda exchange: self._list(exchange, match[1], number)
         made: dict[str, Callable[[Exchange, Calls, Number], bytes | None]] = {
@@ -181,19 +186,19 @@ class RapidPro:
     def _broadcast_row(self, name: str, entry: Entry | None) -> dict[str, Any]:
         made = self._made[name]
         return {
-            "id": _number(name), "urns": [made.urn], "contacts": [], "groups": [], "text": made.body["text"],
-            "attachments": {}, "base_language": made.body["base_language"], "status": "queued",
-            "created_on": _spelled(self._at(entry)),
+            "id": number_of(name), "urns": [made.urn], "contacts": [], "groups": [],
+            "text": made.body["text"], "attachments": {}, "base_language": made.body["base_language"],
+            "status": "queued", "created_on": spelled(self._at(entry)),
         }  # fmt: skip
 
     def _start_row(self, name: str, entry: Entry | None) -> dict[str, Any]:
         made, at = self._made[name], self._at(entry)
         changed = at if made.changed is None else max(at, made.changed)
         return {
-            "uuid": _uuid(name), "flow": {"uuid": WELCOME, "name": "Welcome"}, "groups": [],
-            "contacts": [{"uuid": _uuid(made.urn), "name": "Amina"}],
+            "uuid": uuid_of(name), "flow": {"uuid": WELCOME, "name": "Welcome"}, "groups": [],
+            "contacts": [{"uuid": uuid_of(made.urn), "name": "Amina"}],
             "status": _STARTED.get(STATUSES[made.status], "complete"), "params": made.body.get("params", {}),
-            "created_on": _spelled(at), "modified_on": _spelled(changed), "restart_participants": True,
+            "created_on": spelled(at), "modified_on": spelled(changed), "restart_participants": True,
             "exclude_active": made.body.get("exclude_active", False),
         }  # fmt: skip
 
@@ -201,18 +206,18 @@ class RapidPro:
         for entry in self._entries(number, _TEXT):
             name = self._name(entry)
             made, at = self._made[name], self._at(entry)
-            changed = _spelled(at if made.changed is None else made.changed)
+            changed = spelled(at if made.changed is None else made.changed)
             yield {
-                **_message(f"{name} to", made.urn, entry.text, _spelled(at), "out"),
-                "broadcast": _number(name), "status": _STATES[STATUSES[made.status]],
+                **message_row(f"{name} to", made.urn, entry.text, spelled(at), "out"),
+                "broadcast": number_of(name), "status": _STATES[STATUSES[made.status]],
                 "sent_on": changed if made.status else None, "modified_on": changed,
             }  # fmt: skip
 
     def _written(self, number: Number) -> Iterator[dict[str, Any]]:
         for said in self._world.inbound:
             if said.number == number.id:
-                at = _spelled(said.at)
-                yield _message(said.id, f"tel:+{said.person.lstrip('+')}", said.text, at, "in")
+                at = spelled(said.at)
+                yield message_row(said.id, f"tel:+{said.person.lstrip('+')}", said.text, at, "in")
 
     def _at(self, entry: Entry | None) -> float:
         at = None if entry is None else entry.accepted_at
@@ -268,28 +273,6 @@ class RapidPro:
     async def push(self, number: Number, webhook: Webhook) -> bool:
         """Nobody is told: who asks sees it."""
         return True
-
-
-def _message(name: str, urn: str, text: str, at: str, direction: str) -> dict[str, Any]:
-    return {
-        "id": _number(name), "type": "text", "channel": {"uuid": _uuid(WORKSPACE), "name": "Selam"},
-        "contact": {"uuid": _uuid(urn), "name": "Amina"}, "urn": urn, "text": text, "attachments": [],
-        "archived": False, "broadcast": None, "created_on": at, "direction": direction, "flow": None,
-        "labels": [], "media": None, "modified_on": at, "sent_on": None, "status": "handled",
-        "visibility": "visible",
-    }  # fmt: skip
-
-
-def _number(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big")
-
-
-def _uuid(name: str) -> str:
-    return str(UUID(bytes=hashlib.sha256(name.encode()).digest()[:16], version=4))
-
-
-def _spelled(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 TWIN = RapidPro
