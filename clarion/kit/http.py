@@ -222,8 +222,10 @@ class Http:
         body: bytes | None = None,
         connect_timeout: float = 5.0,
         total_timeout: float = 30.0,
+        largest: int = _LARGEST_ANSWER,
     ) -> Answer:
-        """Make the request once. Raises NeverSent or Unanswered; time-outs are seconds.
+        """Make the request once. Raises NeverSent or Unanswered; time-outs are seconds. Of the answer's body,
+        at most `largest` bytes are read.
 
         A `departing` of the caller's context is asked and told before the first byte.
         """
@@ -235,18 +237,18 @@ class Http:
             async with self._session.request(
                 method, url, data=data, headers=headers, allow_redirects=False, timeout=timeout
             ) as response:
-                return Answer(response.status, response.headers, await _whole(response.content))
+                return Answer(response.status, response.headers, await _whole(response.content, largest))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise NeverSent(_words(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise Unanswered(_words(error)) from error
 
 
-async def _whole(content: aiohttp.StreamReader) -> bytes:
+async def _whole(content: aiohttp.StreamReader, largest: int) -> bytes:
     """All of a body, up to the largest that we look at. Raises ClientPayloadError when it breaks off."""
-    body = await content.read(_LARGEST_ANSWER)
-    while not content.at_eof() and len(body) < _LARGEST_ANSWER:
-        body += await content.read(_LARGEST_ANSWER - len(body))
+    body = await content.read(largest)
+    while not content.at_eof() and len(body) < largest:
+        body += await content.read(largest - len(body))
     return body
 
 

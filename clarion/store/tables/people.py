@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, SmallInteger, UniqueConstraint, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, SmallInteger, UniqueConstraint, text
 
 from clarion.store.tables.base import (
     count,
@@ -185,4 +185,34 @@ import_problem = table(
     words("reason", key=True),
     words("severity", default="refused"),
     one_of("severity", "refused", "warning"),
+)
+
+reading = table(
+    "reading",
+    uuid("channel_id", key=True),
+    words("list", key=True),
+    owner(),
+    moment("mark", null=True),
+    Column("under_way", Boolean, nullable=False, server_default=text("false")),
+    moment("since", null=True),
+    words("cursor", default=""),
+    moment("newest", null=True),
+)
+
+brought_group = table(
+    "brought_group",
+    owner(key=True),
+    words("source", key=True),
+    uuid("group_id"),
+    uuid("channel_id"),
+    words("name"),
+    moment("seen_at"),
+)
+
+brought_contact = table(
+    "brought_contact",
+    owner(key=True),
+    Column("key", LargeBinary, primary_key=True),
+    words("status"),
+    words("schemes", default=""),
 )
