@@ -110,7 +110,7 @@ async def opted_out_by(connection: Connection, keys: Sequence[bytes], how: str) 
            JOIN consent c ON c.workspace_id = clarion_workspace() AND c.consent_key = k.key
            CROSS JOIN LATERAL (SELECT how FROM consent_event e
              WHERE e.workspace_id = c.workspace_id AND e.consent_key = c.consent_key
-             ORDER BY e.id DESC LIMIT 1) said
+             ORDER BY e.at DESC, e.id DESC LIMIT 1) said
            WHERE c.state = 'out' AND said.how = %s""",
         (hashes(keys), how),
     )
@@ -169,16 +169,18 @@ async def seen_groups(
 
 
 async def drop_unseen_groups(
-    connection: Connection, channel_id: UUID, now: datetime, patience: timedelta
+    connection: Connection, channel_id: UUID, system: str, now: datetime, patience: timedelta
 ) -> list[str]:
-    """Groups that are not there any more, for longer than lists may lag: nobody is in them now, and they are
-    ours from now on. What they were called."""
+    """Groups that are not there any more, for longer than lists may lag: nobody who came from there is in
+    them now, and they are ours from now on. What they were called."""
     gone = await rows(
         connection,
         "DELETE FROM brought_group WHERE channel_id = %s AND seen_at < %s RETURNING group_id, name",
         (channel_id, now - patience),
     )
     await connection.execute(
-        "DELETE FROM group_member WHERE group_id = ANY (%s::uuid[])", ([one["group_id"] for one in gone],)
+        """DELETE FROM group_member m USING contact c WHERE m.group_id = ANY (%s::uuid[])
+             AND c.id = m.contact_id AND starts_with(c.external_id, %s)""",
+        ([one["group_id"] for one in gone], f"{system}:"),
     )
     return [one["name"] for one in gone]

@@ -1,4 +1,4 @@
-"""`clarion rapidpro import` in a terminal: what it brings, what it says, and what is left when it is killed."""
+"""`clarion rapidpro import` in a terminal: what it brings, what it says, what is left when it is killed."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from clarion.connectors.rapidpro.people import STATUS_FIELD, GroupThere, field_there
+from clarion.connectors.rapidpro.people import SOURCE, STATUS_FIELD, GroupThere, field_there
 from clarion.domain.field import FieldType
 from clarion.errors import Conflict, Invalid
 from clarion.kit.db import Connection, Row
@@ -46,7 +46,7 @@ class Groups:
         anew: bool,
     ) -> None:  # fmt: skip
         """Make ours equal to these. With `anew`, those that were taken away here are made again; those that
-        are not there any more for `patience` have nobody in them."""
+        are not there any more for `patience` have nobody from there in them."""
         self._known = await brought.groups(connection)
         for one in told:
             known = self._known.get(one.source)
@@ -55,8 +55,8 @@ class Groups:
             elif known["name"] != one.name and known["here"] is not None:
                 await self._rename(connection, one, known)
         await brought.seen_groups(connection, {one.source: one.name for one in told}, self._channel_id, now)
-        for name in await brought.drop_unseen_groups(connection, self._channel_id, now, patience):
-            self._notes.append(f"The group {name} is not there any more: nobody is in it now.")
+        for name in await brought.drop_unseen_groups(connection, self._channel_id, SOURCE, now, patience):
+            self._notes.append(f"The group {name} is not there any more: nobody from there is in it now.")
         self._known = await brought.groups(connection)
 
     async def places(
