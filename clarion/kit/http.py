@@ -128,16 +128,18 @@ class Http:
     """A pool of connections. Open it with `async with`; share it among senders of one process."""
 
     def __init__(
-        self, *, connections: int = 1024, keepalive: float = 15.0, allow_private: bool = True
-    ) -> None:
-        """`keepalive` seconds: less than what providers allow, so that they rarely close first.
+        self, *, connections: int = 1024, keepalive: float = 15.0, allow_private: bool = True,
+        largest: int = _LARGEST_ANSWER,
+    ) -> None:  # fmt: skip
+        """`keepalive` seconds: less than what providers allow, so that they rarely close first. Of the body
+        of an answer, at most `largest` bytes are read.
 
         Without `allow_private`, loopback and private addresses are refused, whatever name led there.
         """
         self._factory = _socket if allow_private else public_socket
         self._allow_private = allow_private
         self._connections = connections
-        self._keepalive = keepalive
+        self._keepalive, self._largest = keepalive, largest
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -222,10 +224,8 @@ class Http:
         body: bytes | None = None,
         connect_timeout: float = 5.0,
         total_timeout: float = 30.0,
-        largest: int = _LARGEST_ANSWER,
     ) -> Answer:
-        """Make the request once. Raises NeverSent or Unanswered; time-outs are seconds. Of the answer's body,
-        at most `largest` bytes are read.
+        """Make the request once. Raises NeverSent or Unanswered; time-outs are seconds.
 
         A `departing` of the caller's context is asked and told before the first byte.
         """
@@ -237,7 +237,9 @@ class Http:
             async with self._session.request(
                 method, url, data=data, headers=headers, allow_redirects=False, timeout=timeout
             ) as response:
-                return Answer(response.status, response.headers, await _whole(response.content, largest))
+                return Answer(
+                    response.status, response.headers, await _whole(response.content, self._largest)
+                )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise NeverSent(_words(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from clarion.connectors.rapidpro.client import TRIES, Client, LostPlace, Refused, Unsure
+from clarion.connectors.rapidpro.client import LARGEST_PAGE, TRIES, Client, LostPlace, Refused, Unsure
 from clarion.errors import ClarionError, Conflict, Misconfigured, NotFound, Unavailable
 from clarion.kit.clock import FakeClock
 from clarion.kit.http import Http
@@ -54,7 +54,7 @@ async def asking(*answers: bytes, **options: Any) -> AsyncIterator[Asking]:
                 line.reset()
                 return
 
-    async with wire(behave) as server, Http() as http:
+    async with wire(behave) as server, Http(largest=LARGEST_PAGE) as http:
         here = Asking(Client(http, clock, "", ""), server)
 
         async def sleep(seconds: float) -> None:

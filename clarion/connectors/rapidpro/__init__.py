@@ -1,1 +1,5 @@
-"""RapidPro's people and campaigns over its API v2: `client` asks, `people` reads what it tells."""
+"""RapidPro's people and campaigns over its API v2.
+
+`client` asks and writes, `people` reads what is told of people; `plan` is what is to be done so that a
+campaign is there as it is wanted, and `push` does it.
+"""

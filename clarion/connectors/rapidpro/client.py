@@ -25,7 +25,7 @@ TRIES = 6  # of what was not answered
 LONGEST_BACKOFF = 30.0
 THROTTLED = 60.0  # seconds, where it does not say
 MOST_THROTTLED = 50  # in a row
-LARGEST_PAGE = 32 << 20  # 250 people with all their fields
+LARGEST_PAGE = 32 << 20  # 250 people with all their fields: what its Http should read
 _BROKEN = (500, 502, 503, 504)
 Row = dict[str, Any]
 Query = Mapping[str, str]
@@ -140,9 +140,7 @@ class Client:
     async def _asked(self, method: str, url: URL, body: bytes | None) -> Answer | NeverSent | Unanswered:
         """One request. Raises Unsure where a write was not answered."""
         try:
-            return await self._http.call(
-                method, url, headers=self._headers, body=body, largest=LARGEST_PAGE, **self._timeouts
-            )
+            return await self._http.call(method, url, headers=self._headers, body=body, **self._timeouts)
         except NeverSent as error:
             return error
         except Unanswered as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from clarion.connectors.rapidpro.client import Client, LostPlace, Page, Row
+from clarion.connectors.rapidpro.client import LARGEST_PAGE, Client, LostPlace, Page, Row
 from clarion.connectors.rapidpro.people import (
     SOURCE,
     PersonThere,
@@ -56,7 +56,7 @@ async def bring(
             hint="Name one whose provider is rapidpro.",
         )
     private = services.settings.allow_private_addresses
-    async with Http(connections=2, allow_private=private) as http:
+    async with Http(connections=2, allow_private=private, largest=LARGEST_PAGE) as http:
         asked = client or _client(services, channel, http, told.waiting)
         return await _Bringing(services, channel, asked, told).run(anew=anew)
 
