@@ -90,3 +90,24 @@ async def test_two_imports_at_once_do_not_both_store_a_page(clinic: Clinic) -> N
         with pytest.raises(Conflict, match="somebody else"):
             await reading.hold(connection, clinic.channel, CONTACTS, "")
         await reading.hold(connection, clinic.channel, CONTACTS, "page 2")
+
+
+async def test_two_imports_that_begin_at_once_make_each_group_once(clinic: Clinic) -> None:
+    await crowd(clinic, 3, page=2)
+    ended = await asyncio.gather(clinic.bring(), clinic.bring(), return_exceptions=True)
+    assert all(isinstance(one, Counts | Conflict) for one in ended)
+    await clinic.bring()
+    assert await clinic.groups() == {"All": ["Person 0", "Person 1", "Person 2"]}
+
+
+async def test_a_group_that_is_made_meanwhile_has_its_members(clinic: Clinic) -> None:
+    await crowd(clinic, 3, page=2)
+    there = clinic.there
+
+    def join(counts: Counts) -> None:
+        if counts.read == 2:
+            nurses = there.made("groups", name="Nurses")["uuid"]
+            there.act("add", *(one["uuid"] for one in there.listed("contacts")), group=nurses)
+
+    await clinic.bring(Listeners(progress=join))
+    assert (await clinic.groups())["Nurses"] == ["Person 0", "Person 1", "Person 2"]

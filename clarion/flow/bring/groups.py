@@ -64,10 +64,11 @@ class Groups:
     ) -> Mapping[str, UUID]:
         """Our groups by source; made for those of these that nobody has told of yet, and without those that
         were taken away here."""
-        new = [one for one in dict.fromkeys(told) if one.source not in self._known]
-        for one in new:
-            await self._make(connection, one, now)
-        if new:
+        if any(one.source not in self._known for one in told):
+            self._known = await brought.groups(connection)  # somebody else may have told of them since
+            new = [one for one in dict.fromkeys(told) if one.source not in self._known]
+            for one in new:
+                await self._make(connection, one, now)
             self._known = await brought.groups(connection)
         return {source: row["group_id"] for source, row in self._known.items() if row["here"] is not None}
 

@@ -85,6 +85,8 @@ class _Bringing:
         groups = Groups(self.channel.id, counts.notes)
         db, now = self.services.db, self.services.clock.now()
         async with db.tenant(self.channel.workspace_id) as connection:
+            # two that begin at once would both make a group
+            await reading.place(connection, self.channel.id, CONTACTS)
             if anew:
                 await reading.forget(connection, self.channel.id)
             keys = await keep_fields(connection, told[0], counts.notes)
