@@ -65,8 +65,8 @@ def test_it_is_told_what_is_wrong_and_to_come_again(client: Any, sandbox: Sandbo
     with pytest.raises(exceptions.TembaTokenError):
         temba.TembaClient(sandbox.url, "stolen").get_groups().all()
     sandbox.configure(rapidpro={"requests": 1, "window": 1})
-    client.get_groups().all()
+    client.get_contacts().all()  # of a scope that nothing was asked of yet
     with pytest.raises(exceptions.TembaRateExceededError) as throttled:
-        client.get_groups().all()
+        client.get_contacts().all()
     assert throttled.value.retry_after == 1
-    assert client.get_groups().all(retry_on_rate_exceed=True) == []
+    assert client.get_contacts().all(retry_on_rate_exceed=True) == []
