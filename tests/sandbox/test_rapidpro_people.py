@@ -189,7 +189,7 @@ def test_too_many_requests_of_one_scope_are_told_when_to_come_again(there: There
     there.sandbox.configure(rapidpro={"requests": 2, "window": 30})
     assert [there.get("groups").status for _ in range(2)] == [200, 200]
     refused = there.get("fields")
-    assert (refused.status, refused.headers["Retry-After"]) == (429, "30")
+    assert (refused.status, 20 < int(refused.headers["Retry-After"]) <= 30) == (429, True)
     assert there.get("contacts").status == 200
     there.sandbox.configure(rapidpro={"requests": 2, "window": 30}, clock_offset=31)
     assert there.get("fields").status == 200
