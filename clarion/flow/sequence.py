@@ -18,6 +18,7 @@ from clarion.flow.services import Services, nobody
 from clarion.kit.db import Connection, Row
 from clarion.kit.ids import uuid7
 from clarion.store import campaign as campaigns
+from clarion.store import door as doors
 from clarion.store import notice, run, workspace
 
 FOR_EVER = timedelta(days=100 * 366)  # its door has no last day
@@ -116,7 +117,7 @@ async def edit(
             connection, door["id"], await _lanes(connection, services, row, over, after, state)
         )
     if _differs(before, after, RECKONED):
-        await campaigns.revise(connection, campaign_id)
+        await doors.revise(connection, campaign_id)
         await run.again(connection, door["id"], now)
         await _go_through(connection, services, door["id"])
 
@@ -147,7 +148,7 @@ async def launch(connection: Connection, services: Services, campaign_id: UUID) 
         connection, run_id, campaign_id=campaign_id, iteration=1, cohort=cohort_of(now),
         content_version_id=versions, lane_id=lane_id, due_at=now, expires_at=now + FOR_EVER,
     )  # fmt: skip
-    await campaigns.set_follows(connection, campaign_id, True)
+    await doors.set_follows(connection, campaign_id, True)
     await campaigns.set_state(connection, campaign_id, State.RUNNING, now)
     await _go_through(connection, services, run_id)
     return run_id
@@ -174,7 +175,7 @@ async def resume(connection: Connection, services: Services, campaign_id: UUID) 
         return False
     require(row["state"], "resume")
     await campaigns.set_lanes(connection, campaign_id, "open")
-    await campaigns.set_resumed(connection, campaign_id, now)
+    await doors.set_resumed(connection, campaign_id, now)
     await campaigns.set_state(connection, campaign_id, State.RUNNING, now)
     await notice.clear(connection, f"campaign:{campaign_id}", now)
     return True
@@ -188,7 +189,7 @@ async def cancel(connection: Connection, services: Services, campaign_id: UUID) 
     if row["state"] == State.CANCELLED:
         return False
     require(row["state"], "cancel")
-    await campaigns.set_follows(connection, campaign_id, False)
+    await doors.set_follows(connection, campaign_id, False)
     await campaigns.set_lanes(connection, campaign_id, "cancelled")
     await run.cancel(connection, campaign_id, now)
     await campaigns.set_state(connection, campaign_id, State.CANCELLED, now)

@@ -122,21 +122,6 @@ async def set_state(
     await event.of_campaign(connection, campaign_id, state, now, reason)
 
 
-async def set_follows(connection: Connection, campaign_id: UUID, follows: bool) -> None:
-    """Open the campaign's door, or close it: who comes in is enrolled as long as it is open."""
-    await connection.execute("UPDATE campaign SET follows = %s WHERE id = %s", (follows, campaign_id))
-
-
-async def set_resumed(connection: Connection, campaign_id: UUID, moment: datetime) -> None:
-    """What fell due before this moment is not sent: it was paused."""
-    await connection.execute("UPDATE campaign SET resumed_at = %s WHERE id = %s", (moment, campaign_id))
-
-
-async def revise(connection: Connection, campaign_id: UUID) -> None:
-    """What was reckoned of the campaign's schedule for anybody holds no more."""
-    await connection.execute("UPDATE campaign SET revision = revision + 1 WHERE id = %s", (campaign_id,))
-
-
 # --- what it says
 
 

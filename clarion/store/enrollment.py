@@ -33,14 +33,6 @@ async def touched(connection: Connection, limit: int) -> list[UUID]:
         return sorted({found[0] for found in await cursor.fetchall()})
 
 
-async def following(connection: Connection) -> list[Row]:
-    """The workspace's campaigns whose door is open (`store.campaign` rows, and `revision`, `resumed_at`)."""
-    return await rows(
-        connection,
-        """SELECT * FROM campaign WHERE workspace_id = clarion_workspace() AND follows ORDER BY id""",
-    )
-
-
 async def awaited(connection: Connection, now: datetime) -> list[tuple[UUID, UUID | None]]:
     """Over all workspaces: (workspace, campaign) of what has somebody due, (workspace, None) where somebody
     was touched."""

@@ -12,6 +12,7 @@ from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection, Row
 from clarion.kit.log import logger
+from clarion.store import door as doors
 from clarion.store import enrollment
 
 BATCH = 500  # notes a transaction
@@ -25,7 +26,7 @@ async def match(services: Services, workspace_id: UUID) -> Settled:
     while True:
         async with services.db.tenant(workspace_id) as connection:
             contacts = await enrollment.touched(connection, BATCH)
-            for row in await enrollment.following(connection) if contacts else ():
+            for row in await doors.following(connection) if contacts else ():
                 done.add(await _settle(services, connection, row, contacts))
             crash_point("match.before_commit")
         crash_point("match.committed")

@@ -1,14 +1,14 @@
 """People are brought from systems that keep them: how far each list was read, and what came from there.
 
-Revision ID: 0030
+Revision ID: 0024
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0030"
-down_revision = "0021"
+revision = "0024"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,31 @@
+"""The door of a campaign that follows people: whether it is open, and what was reckoned through it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from clarion.kit.db import Connection, Row, rows
+
+
+async def following(connection: Connection) -> list[Row]:
+    """The workspace's campaigns whose door is open (`store.campaign` rows, and `revision`, `resumed_at`)."""
+    return await rows(
+        connection,
+        """SELECT * FROM campaign WHERE workspace_id = clarion_workspace() AND follows ORDER BY id""",
+    )
+
+
+async def set_follows(connection: Connection, campaign_id: UUID, follows: bool) -> None:
+    """Open the campaign's door, or close it: who comes in is enrolled as long as it is open."""
+    await connection.execute("UPDATE campaign SET follows = %s WHERE id = %s", (follows, campaign_id))
+
+
+async def set_resumed(connection: Connection, campaign_id: UUID, moment: datetime) -> None:
+    """What fell due before this moment is not sent: it was paused."""
+    await connection.execute("UPDATE campaign SET resumed_at = %s WHERE id = %s", (moment, campaign_id))
+
+
+async def revise(connection: Connection, campaign_id: UUID) -> None:
+    """What was reckoned of the campaign's schedule for anybody holds no more."""
+    await connection.execute("UPDATE campaign SET revision = revision + 1 WHERE id = %s", (campaign_id,))
