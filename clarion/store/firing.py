@@ -93,6 +93,8 @@ async def due(
 
 
 def _statement(*, pooled: bool) -> LiteralString:
+    # IS TRUE keeps the planner from joining the batch with itself, a million rows for a thousand, where it
+    # may not hash (`entering.by_key`): 220 ms of 280
     routes: LiteralString = ROUTES + ", " if pooled else ""
     route: LiteralString = ", r.lane_id" if pooled else ""
     chosen: LiteralString = f"LEFT JOIN LATERAL ({routed('p.channel_id')}) r ON true" if pooled else ""
@@ -146,7 +148,7 @@ WITH {routes}claimed AS MATERIALIZED (
     content_version_id, expires_at)
   SELECT w.own_lane, w.due_at, w.message_id, w.cohort, clarion_workspace(), w.subject_id, w.address_id,
     w.consent_key, w.content_id, w.expires_at
-  FROM placed w WHERE w.reason IS NULL AND w.message_id IN (SELECT id FROM moved)
+  FROM placed w WHERE w.reason IS NULL AND (w.message_id IN (SELECT id FROM moved)) IS TRUE
 ), onward AS (
   UPDATE enrollment e SET ahead = w.ahead[5:], iteration = w.ahead[2],
     next_due = coalesce(to_timestamp(w.ahead[5]), e.next_due)

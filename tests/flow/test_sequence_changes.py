@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from clarion.domain.content import Content
 from clarion.errors import Invalid
 from clarion.flow import sequence
 from clarion.flow.services import Services
@@ -109,7 +110,7 @@ async def test_what_is_said_changes_for_whom_it_was_not_said_to(services: Servic
     campaign_id = await running(services, workspace)
     async with services.db.tenant(workspace) as connection:
         row, before = await sequence.read(connection, campaign_id)
-        contents = {**before.contents, "hello": content("good morning")}
+        contents = {**before.contents, "hello": Content.model_validate(content("good morning"))}
         await sequence.edit(connection, services, campaign_id, changes={"contents": contents})
         after, _ = await sequence.read(connection, campaign_id)
     assert after["revision"] == row["revision"]  # nothing is reckoned anew

@@ -7,6 +7,7 @@ nobody's time. BLAKE2b (RFC 7693), since Python's own generators may change from
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from math import gcd
 
@@ -22,8 +23,12 @@ def draw(key: bytes, purpose: str, *numbers: int) -> int:
 
 def person_key(seed: str, subject: str) -> bytes:
     """What a subject's draws in a campaign are keyed by."""
-    campaign = blake2b(seed.encode(), digest_size=32).digest()
-    return blake2b(subject.encode(), digest_size=16, key=campaign).digest()
+    return blake2b(subject.encode(), digest_size=16, key=_campaign_key(seed)).digest()
+
+
+@lru_cache(maxsize=1_024)
+def _campaign_key(seed: str) -> bytes:
+    return blake2b(seed.encode(), digest_size=32).digest()
 
 
 def below(drawn: int, count: int) -> int:

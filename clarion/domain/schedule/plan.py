@@ -58,6 +58,12 @@ class Plan:
         times = [one.time for one in self._timed.values()]
         self.spread = any(isinstance(time, Window) and time.strategy == "spread" for time in times)
         """Whether it matters where in the audience somebody stands."""
+        repeat = schedule.repeat
+        self.personal = (
+            any(isinstance(time, Window) for time in times) or schedule.random_days is not None
+            or (isinstance(repeat, Every) and isinstance(repeat.every, tuple))
+        )  # fmt: skip
+        """Whether two people with the same zone and values may have other moments."""
         self.fields = _fields(schedule, times)
         """What it asks of a contact."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,7 @@ from clarion.store.entering import Looked
 from clarion.store.expansion import Meant
 from clarion.store.firing import Terms
 
+ALIKE = 10_000  # answers that are kept
 PRESSING = 600.0  # seconds late: then an occurrence gives way to the next one, where that is due too
 
 
@@ -39,6 +40,7 @@ class Course:
     home: str
     hours: tuple[Hours, ...]
     terms: Terms
+    known: dict[tuple[object, ...], list[Occurrence]] = field(default_factory=dict)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -68,8 +70,16 @@ class Course:
         self, subject: Subject, since: datetime, said: Collection[Key] = (),
         moves: Mapping[Key, int] | None = None, count: int = AHEAD,
     ) -> list[Occurrence]:  # fmt: skip
-        """What comes next."""
-        return upcoming(self.plan, subject, since, said=said, moves=moves, count=count)
+        """What comes next. Of a schedule that draws nothing it is the same for everybody of one zone with
+        the same values, so it is computed once for all of these."""
+        if self.plan.personal or said or moves:
+            return upcoming(self.plan, subject, since, said=said, moves=moves, count=count)
+        alike = (subject.zone, *subject.fields.values(), subject.enrolled_at, since, count)
+        if alike not in self.known:
+            if len(self.known) >= ALIKE:
+                self.known.clear()
+            self.known[alike] = upcoming(self.plan, subject, since, count=count)
+        return self.known[alike]
 
 
 async def load(connection: Connection, row: Row, now: datetime) -> Course | None:
