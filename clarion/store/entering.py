@@ -52,9 +52,7 @@ _VALUES: LiteralString = """ARRAY(SELECT CASE k.key WHEN 'created_at' THEN c.cre
 
 
 def _look(meant: LiteralString, whom: LiteralString) -> LiteralString:
-    return f"""SELECT c.id, w.meant, EXISTS (
-    SELECT FROM consent o WHERE o.workspace_id = clarion_workspace() AND o.consent_key = a.consent_key
-      AND o.state = 'out'), coalesce(c.timezone, ''), {_VALUES},
+    return f"""SELECT c.id, w.meant, {reach.opted_out("a.consent_key")}, coalesce(c.timezone, ''), {_VALUES},
   e.id, e.generation, e.state, e.reason, e.cohort, coalesce(e.began_at, e.created_at), e.place,
   coalesce(e.basis, ''), e.moves, e.next_due, e.ahead, e.revision
 FROM contact c CROSS JOIN LATERAL (SELECT ({meant}) AS meant) w

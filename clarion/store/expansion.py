@@ -59,6 +59,11 @@ _NEXT_PART = """SELECT part, cursor, until FROM run_part WHERE run_id = %(run)s 
 ORDER BY part FOR NO KEY UPDATE SKIP LOCKED LIMIT 1"""
 
 
+# Of twenty thousand people at once: the planner may read the consents of all of them.
+_OUT: LiteralString = """EXISTS (SELECT FROM consent o WHERE o.workspace_id = clarion_workspace()
+                      AND o.consent_key = a.consent_key AND o.state = 'out')"""
+
+
 def _statement(*, pooled: bool) -> tuple[LiteralString, LiteralString]:
     """What writes a chunk, before and after whom the run means. Of a run over a pool the lane is chosen for
     each person (`store.routes`); the statement of one lane has nothing of that in it."""
@@ -77,7 +82,7 @@ WITH {routes}page AS MATERIALIZED (
     expand: LiteralString = f""") ORDER BY c.id LIMIT %(limit)s
 ), reach AS MATERIALIZED (
   SELECT p.id AS contact_id, a.id AS address_id, a.consent_key, row_number() OVER () AS n{route},
-    CASE {reach.UNREACHED}
+    CASE {reach.unreached(_OUT)}
          {no_route}
          WHEN %(once)s AND (
            row_number() OVER (PARTITION BY a.consent_key{apart} ORDER BY p.id) > 1

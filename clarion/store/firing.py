@@ -117,7 +117,7 @@ WITH {routes}claimed AS MATERIALIZED (
          WHEN e.due_at < %(now)s - make_interval(secs => %(pressing)s)
            AND to_timestamp(e.ahead[5]) <= %(now)s AND e.ahead[8] = 0 THEN 'missed'
          WHEN s.content_id IS NULL THEN 'no_content'
-         {reach.UNREACHED}
+         {reach.unreached(reach.opted_out("a.consent_key"))}
          {no_route}
     END AS reason
   FROM claimed e

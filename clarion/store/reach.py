@@ -16,11 +16,18 @@ def address(person: LiteralString, columns: LiteralString = "") -> LiteralString
     ORDER BY array_position(%(schemes)s, address.scheme), address.position, address.id LIMIT 1"""
 
 
-UNREACHED: LiteralString = """WHEN p.status = 'erased' THEN 'erased'
+def opted_out(key: LiteralString) -> LiteralString:
+    """Whether an address (an expression of its consent key) has opted out, looked up for each: without
+    OFFSET 0 the planner may read the consents of the whole workspace for a batch of a hundred."""
+    return f"""EXISTS (SELECT FROM consent o WHERE o.workspace_id = clarion_workspace()
+      AND o.consent_key = {key} AND o.state = 'out' OFFSET 0)"""
+
+
+def unreached(out: LiteralString) -> LiteralString:
+    """The first conditions of a CASE: why somebody is not sent to. `out`: whether `a` has opted out."""
+    return f"""WHEN p.status = 'erased' THEN 'erased'
          WHEN p.status = 'merged' THEN 'duplicate_person'
          WHEN a.id IS NULL AND EXISTS (SELECT FROM invalid_address i WHERE i.contact_id = p.id)
            THEN 'invalid_number'
          WHEN a.id IS NULL THEN 'no_address'
-         WHEN EXISTS (SELECT FROM consent o WHERE o.workspace_id = clarion_workspace()
-                      AND o.consent_key = a.consent_key AND o.state = 'out') THEN 'opted_out'"""
-"""The first conditions of a CASE: why somebody is not sent to."""
+         WHEN {out} THEN 'opted_out'"""

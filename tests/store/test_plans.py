@@ -210,7 +210,7 @@ async def scene(house: House, database: str, db: Database, request: pytest.Fixtu
     return made
 
 
-def _by_key(plans: list[Plan], batch: int) -> None:
+def by_key(plans: list[Plan], batch: int) -> None:
     """Every big table is read through an index by a condition, or at a place that was found so; never
     another month's; and nothing is read that is not needed."""
     assert plans
@@ -233,7 +233,7 @@ async def test_reading_ahead_is_by_key(db: Database, scene: Scene) -> None:
             with heard(connection) as plans:
                 found = await scene.read(connection)
             assert len(found) == BATCH
-            _by_key(plans, BATCH)
+            by_key(plans, BATCH)
 
 
 async def test_intent_is_by_key(db: Database, scene: Scene) -> None:
@@ -242,7 +242,7 @@ async def test_intent_is_by_key(db: Database, scene: Scene) -> None:
             waiting = await scene.read(connection)
             with heard(connection) as plans:
                 await scene.intend(connection, waiting)
-            _by_key(plans, BATCH)
+            by_key(plans, BATCH)
 
 
 def _verdicts(ids: list[UUID]) -> list[Verdict]:
@@ -264,7 +264,7 @@ async def test_settling_is_by_key(db: Database, scene: Scene) -> None:
             begun = await scene.intend(connection, await scene.read(connection))
             with heard(connection) as plans:
                 assert await attempt.settle(connection, COHORT, _verdicts(begun), NOW) == BATCH
-            _by_key(plans, BATCH)
+            by_key(plans, BATCH)
 
 
 async def test_what_was_put_back_is_found_by_key_among_all_who_wait(db: Database, scene: Scene) -> None:
@@ -277,7 +277,7 @@ async def test_what_was_put_back_is_found_by_key_among_all_who_wait(db: Database
                 found = await queue.read_again(connection, scene.lanes[0], NOW, BATCH)
                 await connection.execute("SHOW server_version")
             assert len(found) == len(begun) // 3
-            _by_key(plans, BATCH)
+            by_key(plans, BATCH)
 
 
 async def test_receipts_are_applied_by_key(db: Database, scene: Scene) -> None:
@@ -292,7 +292,7 @@ async def test_receipts_are_applied_by_key(db: Database, scene: Scene) -> None:
                         connection, COHORT, [Said(id, status, NOW) for id in begun], NOW
                     )
                 assert done.fresh == {status: BATCH}
-                _by_key(plans, BATCH)
+                by_key(plans, BATCH)
 
 
 async def test_ending_is_by_key(db: Database, scene: Scene) -> None:
@@ -301,7 +301,7 @@ async def test_ending_is_by_key(db: Database, scene: Scene) -> None:
             places = [(w.lane_id, w.due_at, w.message_id, w.cohort) for w in await scene.read(connection)]
             with heard(connection) as plans:
                 assert await queue.end(connection, places, "expired", "expired", NOW) == BATCH
-            _by_key(plans, BATCH)
+            by_key(plans, BATCH)
 
 
 @pytest.mark.parametrize("listens", [True, False])
@@ -333,7 +333,7 @@ async def test_what_is_noted_for_subscribers_is_found_by_key_and_not_at_all_wher
 
 
 def _noted(plans: list[Plan], batch: int) -> None:
-    _by_key(plans, batch)
+    by_key(plans, batch)
     written = any(node.read for plan in plans for node in plan.of(*BIG))
     assert written == bool(batch)
 
@@ -351,7 +351,7 @@ async def test_aliases_and_the_bodies_that_wait_for_them_are_found_by_key(db: Da
                 assert await alias.note(connection, named, NOW) == BATCH
                 assert len(await alias.find(connection, scene.channel, told, NOW)) == BATCH
                 await connection.execute("SHOW server_version")
-            _by_key(plans, BATCH)
+            by_key(plans, BATCH)
 
 
 async def test_the_board_looks_at_one_row_of_a_lane(db: Database, scene: Scene) -> None:
@@ -362,7 +362,7 @@ async def test_the_board_looks_at_one_row_of_a_lane(db: Database, scene: Scene) 
             with heard(connection) as plans:
                 board = await owner.board(connection, NOW, ["smpp"])
             assert [one.due for one in board if one.channel_id == scene.channel] == [True]
-            _by_key(plans, 1)
+            by_key(plans, 1)
 
 
 async def test_what_an_owner_left_is_found_by_when_it_began(db: Database, scene: Scene) -> None:
@@ -524,7 +524,7 @@ async def test_what_fell_is_noted_found_and_moved_by_key(db: Database, scene: Sc
             refused = [Verdict(id, Outcome.REFUSED, State.FAILED, reason="refused") for id in begun]
             with heard(connection) as plans:
                 assert await attempt.settle(connection, COHORT, refused, NOW) == BATCH
-            _by_key(plans, BATCH)
+            by_key(plans, BATCH)
             found = await fallback.due(connection, NOW, PEOPLE)
             with heard(connection) as plans:
                 locked = await moving.lock(connection, found)
@@ -533,7 +533,7 @@ async def test_what_fell_is_noted_found_and_moved_by_key(db: Database, scene: Sc
                 )
                 await moving.seen(connection, found, locked, NOW)
             assert len(moved) == BATCH
-            _by_key(plans, BATCH)
+            by_key(plans, BATCH)
             assert _read_of_notes(plans) <= 4 * BATCH
             assert await fallback.due(connection, NOW, PEOPLE) == []
 

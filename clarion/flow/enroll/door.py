@@ -63,6 +63,7 @@ async def settle(
     """Bring these contacts' enrollments in step with what they are now, whoever they are."""
     if not contact_ids:
         return Settled()
+    await entering.by_key(connection)
     found = await entering.look(
         connection, course.id, course.meant, contact_ids, keys=course.keys, schemes=course.terms.schemes
     )
@@ -74,6 +75,7 @@ async def enter(
 ) -> tuple[Settled, int, UUID | None]:
     """Enroll the next people of a stretch of the workspace's contacts whom the campaign means, and bring in
     step those of it who are enrolled: what was done, how many people were looked at, and the last of them."""
+    await entering.by_key(connection)
     found = await entering.newcomers(
         connection, course.id, course.meant, between, limit, keys=course.keys, schemes=course.terms.schemes
     )
@@ -102,7 +104,6 @@ async def _settle(
 async def write(connection: Connection, course: Course, work: Work, now: datetime) -> Settled:
     """Write what was gathered."""
     await entering.open_cohorts(connection, {one.cohort for one in (*work.entering, *work.changing)})
-    await entering.by_key(connection)
     done = Settled(await entering.enter(connection, course.id, course.terms.revision, work.entering, now))
     for reason, some in work.ending.items():
         await withdraw.from_enrollments(connection, some, reason, now)

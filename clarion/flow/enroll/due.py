@@ -42,6 +42,7 @@ class _Reader:
             if self.ended:
                 return []
             async with self.services.db.tenant(self.workspace_id) as connection:
+                await entering.by_key(connection)
                 now = self.services.clock.now()
                 found = await firing.due(connection, self.course.terms, self.place, now, BATCH)
             self.ended = len(found) < BATCH

@@ -13,7 +13,7 @@ from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection, Row
 from clarion.kit.log import logger
 from clarion.store import door as doors
-from clarion.store import enrollment
+from clarion.store import enrollment, entering
 
 BATCH = 500  # notes a transaction
 log = logger(__name__)
@@ -25,6 +25,7 @@ async def match(services: Services, workspace_id: UUID) -> Settled:
     done = Settled()
     while True:
         async with services.db.tenant(workspace_id) as connection:
+            await entering.by_key(connection)
             contacts = await enrollment.touched(connection, BATCH)
             for row in await doors.following(connection) if contacts else ():
                 done.add(await _settle(services, connection, row, contacts))

@@ -67,6 +67,7 @@ async def several(
     if ask.verb is Verb.MOVE and (ask.moment is None or ask.moment <= now):
         raise Invalid("it can only be moved to a later moment", where="moment", hint="Give one to come.")
     ready = await _course(connection, campaign_id, now)
+    await entering.by_key(connection)
     found = await entering.look(
         connection, campaign_id, ready.meant, contact_ids, keys=ready.keys, schemes=ready.terms.schemes
     )
