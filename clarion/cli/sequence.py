@@ -203,14 +203,14 @@ def _definition(document: dict[str, Any], where: str) -> Sequence:
 async def _audience(connection: Connection, named: list[str], everyone: bool) -> dict[str, Any]:
     if everyone:
         return {"include": {"everyone": True}}
-    known = {
-        row["name"].casefold(): row["id"] for row in await groups.page(connection, None, followed.SEARCHED)
-    }
+    there = await groups.page(connection, None, followed.SEARCHED)
+    known = {row["name"].casefold(): row["id"] for row in there}
     ids = []
     for one in named:
         identifier = known.get(clean_group(one).casefold())
         if identifier is None:
-            raise NotFound(f"there is no group {one!r}", where="--group")
+            some = ", ".join(sorted(row["name"] for row in there)[:20]) or "none yet"
+            raise NotFound(f"there is no group {one!r}", where="--group", hint=f"There are: {some}.")
         ids.append(str(identifier))
     return {"include": {"groups": ids}}
 

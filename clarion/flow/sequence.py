@@ -8,7 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from clarion.domain.campaign import LONGEST_NAME, Announcement, State, similarity_text
+from clarion.domain.field import FieldType
 from clarion.domain.message import cohort_of
+from clarion.domain.schedule.model import AtField, Schedule
+from clarion.domain.schedule.plan import Plan
 from clarion.domain.sequence import KIND, PRIORITY, Sequence, require, step_numbers
 from clarion.errors import Invalid, Problem
 from clarion.flow import draft, route
@@ -19,8 +22,10 @@ from clarion.kit.db import Connection, Row
 from clarion.kit.ids import uuid7
 from clarion.store import campaign as campaigns
 from clarion.store import door as doors
+from clarion.store import field as fields
 from clarion.store import notice, run, workspace
 
+DATES = (FieldType.DATE, FieldType.DATETIME, FieldType.TEXT)  # of a text, what reads as a date
 FOR_EVER = timedelta(days=100 * 366)  # its door has no last day
 RECKONED = ("schedule", "audience", "reentry")  # of the definition: what everybody is gone through for again
 CARRIED = ("weight", "fallback", "pool_id", "schedule")  # what its lanes are made of
@@ -60,7 +65,8 @@ async def check(
     connection: Connection, services: Services, channel_id: UUID | None, definition: Sequence
 ) -> Way:
     """Everything that could not be sent, at once. What it goes over where all is right. Raises Invalid."""
-    found = {(one.where, one.what): one for one in definition.problems()}
+    missing = await _missing_fields(connection, definition)
+    found = {(one.where, one.what): one for one in (*definition.problems(), *missing)}
     over: Way | None = None
     for name, content in definition.contents.items():
         as_said = definition.said_as(content)
@@ -73,6 +79,27 @@ async def check(
     if found or over is None:
         raise Invalid("the sequence is not right yet", problems=tuple(found.values()))
     return over
+
+
+async def _missing_fields(connection: Connection, definition: Sequence) -> list[Problem]:
+    """What its schedule asks of a contact, and nobody keeps, or keeps as something else."""
+    known = await fields.declared(connection)
+    dated = _dated(definition.schedule)
+    found = []
+    for key in Plan(definition.schedule).fields:
+        fit = [one for one in known.values() if key not in dated or one.type in DATES]
+        if key != "created_at" and key not in {one.key for one in fit}:
+            what = f"{key} is no date" if key in known else f"no field {key!r} is kept of contacts"
+            there = ", ".join(one.key for one in fit) or "none yet; POST /api/v1/fields declares one"
+            found.append(Problem("schedule", what, f"There are: {there}."))
+    return found
+
+
+def _dated(schedule: Schedule) -> set[str]:
+    """The fields that it reads as dates."""
+    start, until = schedule.start, schedule.until
+    found = {start.key} if isinstance(start, AtField) else set()
+    return found | ({until.field} if until is not None and until.field is not None else set())
 
 
 def _where(where: str, name: str) -> str:

@@ -75,6 +75,7 @@ async def mend(services: Services, workspace: UUID, contact_id: UUID, **given: A
 
 async def running(services: Services, workspace: UUID, wanted: Sequence | None = None) -> UUID:
     """A sequence that was launched, with everybody enrolled."""
+    await people(services, workspace)  # so that the date is declared
     channel_id = await channel(services, workspace, f"WhatsApp {uuid7(services.clock.now())}")
     async with services.db.tenant(workspace) as connection:
         campaign_id = await sequence.create(

@@ -278,6 +278,7 @@ async def test_going_through_everybody_that_was_cut_off_goes_on_where_it_was(
 
 async def test_everything_that_is_wrong_with_it_is_told_at_once(services: Services, workspace: UUID) -> None:
     """Steps that say nothing there is, content that nobody says, and what is wrong within a content."""
+    await people(services, workspace)
     channel_id = await channel(services, workspace)
     right = definition()
     contents = {"hello": Content.model_validate(content("{{ nope }}")), "idle": right.contents["again"]}
@@ -288,6 +289,19 @@ async def test_everything_that_is_wrong_with_it_is_told_at_once(services: Servic
     places = [one.where for one in told.value.problems]
     parameter = "contents.hello.variants[0].content.parameters[0], line 1 column 4"
     assert places == ["schedule.steps", "contents.idle", parameter]
+
+
+async def test_a_date_that_nobody_keeps_is_told(services: Services, workspace: UUID) -> None:
+    await people(services, workspace, ("Amina", AMINA, TOMORROW))
+    channel_id = await channel(services, workspace)
+    wanted = definition({**DAILY, "start": {"from": "field", "key": "birthday"}})
+    async with services.db.tenant(workspace) as connection:
+        with pytest.raises(Invalid) as told:
+            await sequence.create(connection, services, name="x", channel_id=channel_id, definition=wanted)
+    (problem,) = told.value.problems
+    assert (problem.what, problem.hint) == (
+        "no field 'birthday' is kept of contacts", "There are: registration_date.",
+    )  # fmt: skip
 
 
 async def test_only_what_its_state_allows_is_done(services: Services, workspace: UUID) -> None:
