@@ -42,6 +42,30 @@ REASONS: Mapping[str, str] = {
     "attempts_used_up": "every try was put off by the provider until none was left",
     "superseded": "the person said something else before it was told",
     "settled_not_sent": "somebody decided that it was not sent",
+    "holiday": "it fell on a public holiday",
+    "clock_change": "the clocks left its time out",
+    "missed": "it came too late, or the next one was due as well",
+    "paused": "it fell due while it was paused",
+    "asked": "somebody said to leave this one out",
+    "left": "was no longer in the audience",
+    "taken_out": "was taken out of it",
+    "moved": "the date that it was counted from changed",
+    "restarted": "began anew before it was sent",
+}
+
+ENROLLED: Mapping[str, str] = {
+    "active": "is in it",
+    "paused": "is paused in it",
+    "finished": "has heard all of it",
+    "stopped": "is not in it any more",
+    "lapsed": "came too late for any of it",
+}
+
+STOPPED: Mapping[str, str] = {
+    "left": "no longer in the audience",
+    "opted_out": "asked for no more messages",
+    "taken_out": "taken out by somebody",
+    "no_start": "nothing says yet from when on",
 }
 
 

@@ -9,12 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from clarion.domain.message import State, reference
-from clarion.domain.wording import STATES, why
+from clarion.domain.wording import ENROLLED, STATES, STOPPED, why
 from clarion.errors import NotFound
 from clarion.flow.results import shown_word
 from clarion.kit.db import Connection, Row
 from clarion.kit.ids import made_at
 from clarion.store import contact as contacts
+from clarion.store import enrollment as enrollments
 from clarion.store import message as messages
 from clarion.store import receipt
 
@@ -78,10 +79,18 @@ async def contact(connection: Connection, contact_id: UUID, now: datetime, zone:
     for one in last:
         one["shown"] = shown_word(one, now)
     told = [_person(person), *_addresses(person, zone)]
+    followed = await enrollments.of_contact(connection, contact_id)
+    told += [_followed(one, zone) for one in followed]
     told += [f"{one['campaign']}: {_became(one, zone)}." for one in last]
-    if not last:
+    if not last and not followed:
         told.append("No announcement has meant this person yet.")
     return Explanation("contact", contact_id, told, {"contact": person, "messages": last})
+
+
+def _followed(one: Row, zone: tzinfo) -> str:
+    reason = f" ({STOPPED.get(one['reason'], one['reason'])})" if one["reason"] else ""
+    said = f"{one['campaign']}, a sequence: {ENROLLED[one['state']]}{reason}"
+    return f"{said}; something comes next {_when(one['next_due'], zone)}." if one["next_due"] else f"{said}."
 
 
 # --- a message

@@ -81,6 +81,16 @@ async def set_resumed(connection: Connection, enrollment_id: UUID, moment: datet
     await connection.execute("UPDATE enrollment SET resumed_at = %s WHERE id = %s", (moment, enrollment_id))
 
 
+async def of_contact(connection: Connection, contact_id: UUID) -> list[Row]:
+    """Where somebody is in the campaigns that follow people, the newest first, with their names."""
+    return await rows(
+        connection,
+        f"""SELECT {_SHOWN}, g.name AS campaign FROM enrollment e JOIN campaign g ON g.id = e.campaign_id
+            WHERE e.subject_id = %s AND e.began_at IS NOT NULL ORDER BY e.id DESC LIMIT 50""",
+        (contact_id,),
+    )
+
+
 async def enrolled(connection: Connection, campaign_id: UUID, contact_ids: Sequence[UUID]) -> list[UUID]:
     """Those of these contacts who are in a campaign."""
     async with connection.cursor(row_factory=tuple_row) as cursor:

@@ -9,6 +9,7 @@ import pytest
 
 from clarion.domain.enrollment import Verb
 from clarion.errors import Conflict, Invalid, NotFound
+from clarion.flow import explain
 from clarion.flow.enroll import crowd, steer
 from clarion.flow.enroll.steer import Ask, Steered
 from clarion.flow.services import Services
@@ -188,3 +189,19 @@ async def test_what_comes_of_one_person_is_told(services: Services, workspace: U
     assert [(one.due_at, one.iteration, one.step) for one in found.coming] == [
         (NINE, 1, 1), (NINE + DAY, 1, 2), (NINE + 2 * DAY, 2, 1),
     ]  # fmt: skip
+
+
+async def test_where_somebody_is_in_it_is_explained(services: Services, workspace: UUID) -> None:
+    campaign_id, amina = await scene(services, workspace)
+    told = []
+    for verb in (Verb.PAUSE, Verb.TAKE_OUT):
+        async with services.db.tenant(workspace) as connection:
+            told += (await explain.contact(connection, amina, services.clock.now())).sentences[-1:]
+        await ask(services, workspace, campaign_id, amina, verb)
+    async with services.db.tenant(workspace) as connection:
+        told += (await explain.contact(connection, amina, services.clock.now())).sentences[-1:]
+    assert told == [
+        "Welcome, a sequence: is in it; something comes next 2026-03-03 06:00:00 UTC.",
+        "Welcome, a sequence: is paused in it; something comes next 2026-03-03 06:00:00 UTC.",
+        "Welcome, a sequence: is not in it any more (taken out by somebody).",
+    ]

@@ -86,7 +86,7 @@ async def test_who_was_touched_is_looked_at_by_key(plain: Database, scene: Scene
         for turn in range(4):
             some = people[turn * BATCH : (turn + 1) * BATCH]
             with heard(connection) as plans:
-                found = await entering.look(connection, scene.campaigns[0], EVERYBODY, some, **LOOKING)  # type: ignore[arg-type]
+                found = await entering.look(connection, scene.campaigns[0], EVERYBODY, some, **LOOKING)
                 said = await entering.said(connection, [(one.id, COHORT, 1) for one in found if one.id])
                 await connection.execute("SHOW server_version")
             assert (len(found), len(said)) == (BATCH, BATCH)
@@ -106,7 +106,7 @@ async def test_everybody_is_gone_through_by_key(plain: Database, scene: Scene) -
                     EVERYBODY,
                     between,
                     BATCH,
-                    **LOOKING,  # type: ignore[arg-type]
+                    **LOOKING,
                 )
                 await connection.execute("SHOW server_version")
             assert len(found) == BATCH

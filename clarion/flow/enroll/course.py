@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from clarion.domain.campaign import State
 from clarion.domain.enrollment import AHEAD, Key, Stand, Status, upcoming
 from clarion.domain.schedule import starts
-from clarion.domain.schedule.hours import Hours
 from clarion.domain.schedule.model import AtField
 from clarion.domain.schedule.plan import Plan
 from clarion.domain.schedule.subject import Occurrence, Subject
@@ -38,7 +36,6 @@ class Course:
     plan: Plan
     meant: Meant
     home: str
-    hours: tuple[Hours, ...]
     terms: Terms
     known: dict[tuple[object, ...], list[Occurrence]] = field(default_factory=dict)
 
@@ -63,7 +60,7 @@ class Course:
         seed = str(self.id) if generation == 1 else f"{self.id}:{generation}"
         return Subject(
             str(one.contact_id), began_at, seed, one.zone, self.home,
-            dict(zip(self.keys, one.values, strict=True)), {}, place, self.hours,
+            dict(zip(self.keys, one.values, strict=True)), {}, place,
         )  # fmt: skip
 
     def ahead(
@@ -107,14 +104,8 @@ async def load(connection: Connection, row: Row, now: datetime) -> Course | None
     meant = await whom.now_meant(connection, definition.audience, now)
     return Course(
         row["id"], definition, Plan(definition.schedule), meant, home["timezone"],
-        _hours(home["settings"]), terms,
+        terms,
     )  # fmt: skip
-
-
-def _hours(settings: Mapping[str, Any]) -> tuple[Hours, ...]:
-    """The workspace's own hours, at which nobody is told anything outside them."""
-    kept = settings.get("hours")
-    return (Hours.model_validate(kept),) if kept else ()
 
 
 async def _contents(connection: Connection, campaign_id: UUID, definition: Sequence) -> dict[int, UUID]:
