@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence as Some
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -65,7 +65,7 @@ async def test_everybody_hears_sixteen_times_at_hours_of_their_own(
 
 async def _heard(
     services: Services, workspace: UUID, campaign_id: UUID
-) -> list[tuple[str, object, Some[tuple[datetime, int]]]]:
+) -> list[tuple[str, date, Some[tuple[datetime, int]]]]:
     """Of everybody: their zone, the day that they registered, and (moment, step) of what they heard."""
     async with services.db.tenant(workspace) as connection:
         found = await rows(
