@@ -179,19 +179,14 @@ _STAGED = {
 
 
 def _line(one: Written) -> str:
-    return line(
-        one.id.hex,
-        one.contact_id.hex,
-        one.state,
-        one.reason,
-        str(one.generation),
-        one.cohort.isoformat(),
-        one.began_at.isoformat(),
-        one.basis,
-        None if one.next_due is None else one.next_due.isoformat(),
-        array(map(str, one.ahead)),
-        str(one.place),
-    )
+    """As a line of `staged_enrollment`; only what day 0 is counted from was written by people."""
+    due = r"\N" if one.next_due is None else one.next_due.isoformat()
+    return "\t".join(
+        (
+            one.id.hex, one.contact_id.hex, one.state, one.reason, str(one.generation), one.cohort.isoformat(),
+            one.began_at.isoformat(), line(one.basis), due, array(map(str, one.ahead)), str(one.place),
+        )
+    )  # fmt: skip
 
 
 async def enter(

@@ -14,6 +14,7 @@ the subject and the occurrence (`draws`), so it can be shown before it happens, 
     times      at which minute of such a day
     zones      from local time to moments: clock changes by declared policy
     holds      holidays, quiet hours
+    course     one subject and one iteration: which occurrences
     plan       all of it together
     check      what is wrong with a schedule, before anybody is in it
     sentence   what a schedule says, in words

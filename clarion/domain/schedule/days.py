@@ -23,6 +23,8 @@ class Falls(NamedTuple):
 def of_steps(steps: Sequence[Step], base: int, day0: int, missing: str) -> list[Falls]:
     """Each step's day in the iteration that begins on `base`; days of a month that lie before day 0 are none
     of it. The same thing at the same time, on days of a month that fall together, is said once."""
+    if all(step.month_day is None and step.weekday is None for step in steps):
+        return [Falls(step.number, base + step.days) for step in steps]
     found: list[Falls] = []
     seen: set[tuple[int | None, Step]] = set()
     for step in steps:

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
-from itertools import takewhile
 
-from clarion.domain.schedule import days, starts
-from clarion.domain.schedule.clocktime import MINUTES
+from clarion.domain.schedule import starts
+from clarion.domain.schedule.course import Course, Shape, Timed
 from clarion.domain.schedule.draws import person_key
-from clarion.domain.schedule.holds import Closed, Gate, PublicHolidays, gate
-from clarion.domain.schedule.iterations import bases, longest
+from clarion.domain.schedule.holds import PublicHolidays, gate
 from clarion.domain.schedule.model import AtField, Chosen, Every, Schedule, Time, Window
 from clarion.domain.schedule.starts import Origin
-from clarion.domain.schedule.subject import Occurrence, Skip, Subject
+from clarion.domain.schedule.subject import Occurrence, Subject
 from clarion.domain.schedule.times import Clock, Cover, Second
-from clarion.domain.schedule.zones import DAY, EPOCH, LeftOut, Wall, Zone, seconds, zone
+from clarion.domain.schedule.zones import DAY, EPOCH, Zone, seconds, zone
 
-_BACK = (4, 16, 64, None)  # iterations back; None: to the first
+ALIKE = 10_000  # answers that are kept of what many have alike
 FARTHEST = 100 * 366  # days from the present on after which nobody looks
-
-
-@dataclass(slots=True)
-class _Timed:
-    """A step as it is computed: its time, and what passes on top, in seconds."""
-
-    time: Time | None
-    later: int
 
 
 class Plan:
@@ -37,12 +27,12 @@ class Plan:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self._timed = {
-            step.number: _Timed(step.time or schedule.time, step.hours * 3600 + step.minutes * 60)
+            step.number: Timed(step.time or schedule.time, step.hours * 3600 + step.minutes * 60)
             for step in schedule.steps
         }
         random = schedule.random_days
         for track in random.tracks if random else ():
-            self._timed |= {number: _Timed(track.time or schedule.time, 0) for number in track.numbers}
+            self._timed |= {number: Timed(track.time or schedule.time, 0) for number in track.numbers}
         self._random = (
             frozenset(number for track in random.tracks for number in track.numbers) if random else ()
         )
@@ -51,7 +41,10 @@ class Plan:
             time = self._timed[number].time
             if isinstance(time, Window) and time.strategy == "cover":
                 self._covering.setdefault(time, Cover(time)).take(number)
-        self._calendar = PublicHolidays(schedule.holidays) if schedule.holidays else None
+        calendar = PublicHolidays(schedule.holidays) if schedule.holidays else None
+        self._shape = Shape(schedule, self._timed, calendar)
+        self._at_times = _by_time(self._timed)
+        self._origins: dict[tuple[str, object], Origin | None] = {}
         self._early, self._long = self._reach()
         self.numbers = frozenset(self._timed)
         """Every step that it has."""
@@ -89,21 +82,40 @@ class Plan:
 
     # --- one subject's way through it
 
-    def _course(self, subject: Subject) -> _Course | None:
+    def _course(self, subject: Subject) -> Course | None:
         schedule, changes = self.schedule, self.schedule.clock_changes
         where = zone(self.zone_of(subject), changes.gap, changes.overlap)
-        origin = starts.origin(schedule, subject, where)
+        origin = self._origin(subject, where)
         if origin is None:
             return None
         key = person_key(subject.seed, subject.key)
         clock = Clock(subject, key, self._covering)
         layers = (*((schedule.hours,) if schedule.hours else ()), *subject.hours)
-        course = _Course(
-            self, where, origin, key, starts.end(schedule.until, subject, where),
-            {number: clock.of(one.time, origin.second) for number, one in self._timed.items()},
+        course = Course(
+            self._shape, where, origin, key, starts.end(schedule.until, subject, where),
+            self._seconds(clock, origin.second),
             seconds(subject.enrolled_at), gate(layers) if layers else None,
         )  # fmt: skip
         return self._from_the_past(course)
+
+    def _origin(self, subject: Subject, where: Zone) -> Origin | None:
+        """Day 0, computed once for everybody of a zone whose field says the same."""
+        start = self.schedule.start
+        if not isinstance(start, AtField):
+            return starts.origin(self.schedule, subject, where)
+        alike = (where.name, subject.fields.get(start.key))
+        if alike not in self._origins:
+            if len(self._origins) >= ALIKE:
+                self._origins.clear()
+            self._origins[alike] = starts.origin(self.schedule, subject, where)
+        return self._origins[alike]
+
+    def _seconds(self, clock: Clock, own: int) -> dict[int, Second]:
+        """When each step is due; those of one time are asked once."""
+        found: dict[int, Second] = {}
+        for time, numbers in self._at_times:
+            found |= dict.fromkeys(numbers, clock.of(time, own))
+        return found
 
     def zone_of(self, subject: Subject) -> str:
         """Whose clocks count."""
@@ -112,7 +124,7 @@ class Plan:
             return subject.zone or subject.home
         return subject.home if named == "workspace" else named
 
-    def _from_the_past(self, course: _Course) -> _Course | None:
+    def _from_the_past(self, course: Course) -> Course | None:
         """What the schedule declares where it begins when some of it has passed."""
         if self.schedule.past == "fast_forward":
             return course
@@ -125,7 +137,7 @@ class Plan:
             course = replace(course, origin=self._later(course))
         return course
 
-    def _later(self, course: _Course) -> Origin:
+    def _later(self, course: Course) -> Origin:
         """Day 0 on the next day, week or month from the enrollment on."""
         start, repeat = self.schedule.start, self.schedule.repeat
         today = course.zone.wall(course.enrolled).day
@@ -136,7 +148,7 @@ class Plan:
         day = starts.roll(start, day)
         return starts.on(course.zone, day, course.origin.second)
 
-    def _in_order(self, course: _Course, first: int, last: int | None) -> Iterator[Occurrence]:
+    def _in_order(self, course: Course, first: int, last: int | None) -> Iterator[Occurrence]:
         """Iteration by iteration; an occurrence goes when none of a later iteration can come before it."""
         soonest = first // DAY + EPOCH - self._long
         until = first + FARTHEST * DAY if last is None else last
@@ -173,127 +185,17 @@ class Plan:
         return max(0, -min(offsets) // DAY + 1) + moved, max(0, max(offsets) // DAY) + width + 33 + 62
 
 
+def _by_time(timed: Mapping[int, Timed]) -> list[tuple[Time | None, list[int]]]:
+    """The times there are, each with the steps that have it."""
+    found: dict[int, tuple[Time | None, list[int]]] = {}
+    for number, one in timed.items():
+        found.setdefault(id(one.time), (one.time, []))[1].append(number)
+    return list(found.values())
+
+
 def _fields(schedule: Schedule, times: Sequence[Time | None]) -> tuple[str, ...]:
     start, until = schedule.start, schedule.until
     found = [start.key] if isinstance(start, AtField) else []
     found += [until.field] if until is not None and until.field is not None else []
     found += [time.field for time in times if isinstance(time, Chosen) and time.field is not None]
     return tuple(dict.fromkeys(found))
-
-
-@dataclass(frozen=True, slots=True)
-class _Course:
-    """A plan for one subject: all that does not change from iteration to iteration."""
-
-    plan: Plan
-    zone: Zone
-    origin: Origin
-    key: bytes
-    stop: int | None
-    times: dict[int, Second]
-    enrolled: int
-    gate: Gate | None
-
-    def iterations(self, soonest: int) -> Iterator[tuple[int, int]]:
-        return bases(self.plan.schedule, self.origin.day, self.key, soonest)
-
-    def last_before(self, iteration: int, base: int) -> int | None:
-        """The last random day before an iteration, as all from the first on would have it: from as far back
-        as it takes for that to be sure."""
-        random, repeat = self.plan.schedule.random_days, self.plan.schedule.repeat
-        if random is None or not isinstance(repeat, Every):
-            return None
-        for back in _BACK:
-            soonest = self.origin.day if back is None else base - back * longest(repeat)
-            run = list(takewhile(lambda one: one[0] < iteration, self.iterations(soonest)))
-            possible = days.last_days(random, self.key, run)
-            if len(possible) == 1:
-                break
-        return possible.pop()
-
-    def first(self) -> list[Occurrence]:
-        """The first iteration."""
-        for iteration, base in self.iterations(self.origin.day):
-            return self.said(iteration, self.falls(iteration, base, None))
-        return []
-
-    def falls(self, iteration: int, base: int, after: int | None) -> list[days.Falls]:
-        """On which days the steps of one iteration fall."""
-        schedule = self.plan.schedule
-        found = days.of_steps(schedule.steps, base, self.origin.day, schedule.missing_day)
-        if schedule.random_days is not None:
-            found += days.at_random(schedule.random_days, self.key, iteration, base, after)
-        return found
-
-    def said(self, iteration: int, falls: list[days.Falls]) -> list[Occurrence]:
-        """What one iteration says, without what comes after the schedule's end."""
-        found = [self._occurrence(iteration, one) for one in falls]
-        return [one for one in found if self.stop is None or one.due < self.stop]
-
-    def _occurrence(self, iteration: int, fall: days.Falls) -> Occurrence:
-        moved: tuple[str, ...] = ("missing_day",) if fall.moved else ()
-        try:
-            moment, changed, wall = self._moment(iteration, fall)
-        except LeftOut:
-            due = (fall.day - EPOCH) * DAY + self.times[fall.step](iteration, fall.step)
-            return Occurrence(due, iteration, fall.step, moved, Skip.LEFT_OUT)
-        if changed:
-            moved += ("clock_change",)
-        if moment < self.enrolled and self._now(iteration, fall):
-            moment, moved, wall = self.enrolled, (*moved, "already_passed"), None
-        if self.plan._calendar is None and self.gate is None:
-            return Occurrence(moment, iteration, fall.step, moved)
-        return self._held(moment, wall or self.zone.wall(moment), iteration, fall.step, moved)
-
-    def _moment(self, iteration: int, fall: days.Falls) -> tuple[int, bool, Wall | None]:
-        """When it is due, whether a clock change moved it, and what the clocks show then, where that goes
-        without asking."""
-        timed = self.plan._timed[fall.step]
-        if timed.time is None and fall.day == self.origin.day:
-            return self.origin.moment + timed.later, False, None  # exactly, also where it comes twice
-        second = self.times[fall.step](iteration, fall.step)
-        moment, changed = self.zone.moment(fall.day, second)
-        known = not changed and not timed.later and second < DAY
-        return moment + timed.later, changed, Wall(fall.day, second) if known else None
-
-    def _now(self, iteration: int, fall: days.Falls) -> bool:
-        """Whether its window is open at the enrollment, and what has passed in it is sent at once."""
-        time = self.plan._timed[fall.step].time
-        if not isinstance(time, Window) or time.passed != "now":
-            return False
-        day, second = self.zone.wall(self.enrolled)
-        minute = second // 60 + (day - fall.day) * MINUTES
-        return time.opens <= minute < time.opens + time.width
-
-    def _held(self, moment: int, wall: Wall, iteration: int, step: int, moved: tuple[str, ...]) -> Occurrence:
-        calendar, (day, second) = self.plan._calendar, wall
-        skip = Skip.HOLIDAY
-        try:
-            if calendar is not None and (other := calendar.day(day)) != day:
-                day, moved = other, (*moved, "holiday")
-            skip = Skip.QUIET
-            if self.gate is not None and not self.gate.is_open(day, second // 60):
-                day, second = self._opening(self.gate, calendar, day, second)
-                moved = (*moved, "quiet_hours")
-            skip = Skip.LEFT_OUT
-            if (day, second) != wall:
-                moment = self.zone.moment(day, second)[0]
-        except (Closed, LeftOut):
-            return Occurrence(moment, iteration, step, moved, skip)
-        return Occurrence(moment, iteration, step, moved)
-
-    def _opening(self, gate: Gate, calendar: PublicHolidays | None, day: int, second: int) -> tuple[int, int]:
-        """The next time at which it is allowed, on a day that is no holiday; by clocks that do show it."""
-        begun, minute = day * MINUTES + second // 60, -(-second // 60)
-        for _ in range(31):
-            day, minute = gate.next(day, minute)
-            if gate.late is not None and day * MINUTES + minute - begun > gate.late:
-                break
-            if calendar is not None and calendar.has(day):
-                day, minute = day + 1, 0
-                continue
-            shown = self.zone.wall(self.zone.moment(day, minute * 60)[0])
-            if gate.is_open(shown.day, shown.second // 60):
-                return day, minute * 60
-            day, minute = shown.day, shown.second // 60  # the clocks were set forward over all of it
-        raise Closed

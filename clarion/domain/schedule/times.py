@@ -31,7 +31,7 @@ class Clock:
 
     def __init__(self, subject: Subject, key: bytes, covering: Mapping[Window, Cover]) -> None:
         self._subject, self._key, self._covering = subject, key, covering
-        self._orders: dict[tuple[int, int], list[int]] = {}  # of cover: slots in their order
+        self._orders: dict[tuple[str, int, int], list[int]] = {}  # of cover: slots in their order
 
     def of(self, time: Time | None, own: int) -> Second:
         """When a step with this time is due; `own` is the start's own second of the day."""
@@ -62,17 +62,16 @@ class Clock:
 
         def second(iteration: int, step: int) -> int:
             turn, place = divmod((iteration - 1) * many + places[step], size)
-            order = self._orders.get((opens, turn))
+            # every slot once, and then those that are worth more
+            purpose, place = ("cover", place) if place < cover.slots else ("valued", place - cover.slots)
+            order = self._orders.get((purpose, opens, turn))
             if order is None:
-                order = self._orders[opens, turn] = self._order(cover, opens, turn)
+                slots = range(cover.slots) if purpose == "cover" else cover.extras
+                drawn = draw(self._key, purpose, opens, turn)
+                order = self._orders[purpose, opens, turn] = shuffled(drawn, slots)
             return (opens + 60 * order[place]) * 60
 
         return second
-
-    def _order(self, cover: Cover, opens: int, turn: int) -> list[int]:
-        """Every slot once, and then those that are worth more."""
-        once = shuffled(draw(self._key, "cover", opens, turn), range(cover.slots))
-        return once + shuffled(draw(self._key, "valued", opens, turn), cover.extras)
 
     def _chosen(self, wish: Chosen) -> int:
         values = self._subject.fields if wish.field is not None else self._subject.properties

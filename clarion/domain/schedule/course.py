@@ -1,0 +1,154 @@
+"""One subject's way through a schedule: which occurrences an iteration of theirs has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+
+from clarion.domain.schedule import days
+from clarion.domain.schedule.clocktime import MINUTES
+from clarion.domain.schedule.holds import Closed, Gate, PublicHolidays
+from clarion.domain.schedule.iterations import bases, longest
+from clarion.domain.schedule.model import Every, Schedule, Time, Window
+from clarion.domain.schedule.starts import Origin
+from clarion.domain.schedule.subject import Occurrence, Skip
+from clarion.domain.schedule.times import Second
+from clarion.domain.schedule.zones import DAY, EPOCH, LeftOut, Wall, Zone
+
+_BACK = (4, 16, 64, None)  # iterations back; None: to the first
+
+
+@dataclass(slots=True)
+class Timed:
+    """A step as it is computed: its time, and what passes on top, in seconds."""
+
+    time: Time | None
+    later: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is made of a schedule once, for whomever it is computed."""
+
+    schedule: Schedule
+    timed: dict[int, Timed]
+    calendar: PublicHolidays | None
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A plan for one subject: all that does not change from iteration to iteration."""
+
+    shape: Shape
+    zone: Zone
+    origin: Origin
+    key: bytes
+    stop: int | None
+    times: dict[int, Second]
+    enrolled: int
+    gate: Gate | None
+
+    def iterations(self, soonest: int) -> Iterator[tuple[int, int]]:
+        return bases(self.shape.schedule, self.origin.day, self.key, soonest)
+
+    def last_before(self, iteration: int, base: int) -> int | None:
+        """The last random day before an iteration, as all from the first on would have it: from as far back
+        as it takes for that to be sure."""
+        random, repeat = self.shape.schedule.random_days, self.shape.schedule.repeat
+        if random is None or not isinstance(repeat, Every):
+            return None
+        for back in _BACK:
+            soonest = self.origin.day if back is None else base - back * longest(repeat)
+            run = list(takewhile(lambda one: one[0] < iteration, self.iterations(soonest)))
+            possible = days.last_days(random, self.key, run)
+            if len(possible) == 1:
+                break
+        return possible.pop()
+
+    def first(self) -> list[Occurrence]:
+        """The first iteration."""
+        for iteration, base in self.iterations(self.origin.day):
+            return self.said(iteration, self.falls(iteration, base, None))
+        return []
+
+    def falls(self, iteration: int, base: int, after: int | None) -> list[days.Falls]:
+        """On which days the steps of one iteration fall."""
+        schedule = self.shape.schedule
+        found = days.of_steps(schedule.steps, base, self.origin.day, schedule.missing_day)
+        if schedule.random_days is not None:
+            found += days.at_random(schedule.random_days, self.key, iteration, base, after)
+        return found
+
+    def said(self, iteration: int, falls: list[days.Falls]) -> list[Occurrence]:
+        """What one iteration says, without what comes after the schedule's end."""
+        found = [self._occurrence(iteration, one) for one in falls]
+        return [one for one in found if self.stop is None or one.due < self.stop]
+
+    def _occurrence(self, iteration: int, fall: days.Falls) -> Occurrence:
+        moved: tuple[str, ...] = ("missing_day",) if fall.moved else ()
+        try:
+            moment, changed, wall = self._moment(iteration, fall)
+        except LeftOut:
+            due = (fall.day - EPOCH) * DAY + self.times[fall.step](iteration, fall.step)
+            return Occurrence(due, iteration, fall.step, moved, Skip.LEFT_OUT)
+        if changed:
+            moved += ("clock_change",)
+        if moment < self.enrolled and self._now(iteration, fall):
+            moment, moved, wall = self.enrolled, (*moved, "already_passed"), None
+        if self.shape.calendar is None and self.gate is None:
+            return Occurrence(moment, iteration, fall.step, moved)
+        return self._held(moment, wall or self.zone.wall(moment), iteration, fall.step, moved)
+
+    def _moment(self, iteration: int, fall: days.Falls) -> tuple[int, bool, Wall | None]:
+        """When it is due, whether a clock change moved it, and what the clocks show then, where that goes
+        without asking."""
+        timed = self.shape.timed[fall.step]
+        if timed.time is None and fall.day == self.origin.day:
+            return self.origin.moment + timed.later, False, None  # exactly, also where it comes twice
+        second = self.times[fall.step](iteration, fall.step)
+        moment, changed = self.zone.moment(fall.day, second)
+        known = not changed and not timed.later and second < DAY
+        return moment + timed.later, changed, Wall(fall.day, second) if known else None
+
+    def _now(self, iteration: int, fall: days.Falls) -> bool:
+        """Whether its window is open at the enrollment, and what has passed in it is sent at once."""
+        time = self.shape.timed[fall.step].time
+        if not isinstance(time, Window) or time.passed != "now":
+            return False
+        day, second = self.zone.wall(self.enrolled)
+        minute = second // 60 + (day - fall.day) * MINUTES
+        return time.opens <= minute < time.opens + time.width
+
+    def _held(self, moment: int, wall: Wall, iteration: int, step: int, moved: tuple[str, ...]) -> Occurrence:
+        calendar, (day, second) = self.shape.calendar, wall
+        skip = Skip.HOLIDAY
+        try:
+            if calendar is not None and (other := calendar.day(day)) != day:
+                day, moved = other, (*moved, "holiday")
+            skip = Skip.QUIET
+            if self.gate is not None and not self.gate.is_open(day, second // 60):
+                day, second = self._opening(self.gate, calendar, day, second)
+                moved = (*moved, "quiet_hours")
+            skip = Skip.LEFT_OUT
+            if (day, second) != wall:
+                moment = self.zone.moment(day, second)[0]
+        except (Closed, LeftOut):
+            return Occurrence(moment, iteration, step, moved, skip)
+        return Occurrence(moment, iteration, step, moved)
+
+    def _opening(self, gate: Gate, calendar: PublicHolidays | None, day: int, second: int) -> tuple[int, int]:
+        """The next time at which it is allowed, on a day that is no holiday; by clocks that do show it."""
+        begun, minute = day * MINUTES + second // 60, -(-second // 60)
+        for _ in range(31):
+            day, minute = gate.next(day, minute)
+            if gate.late is not None and day * MINUTES + minute - begun > gate.late:
+                break
+            if calendar is not None and calendar.has(day):
+                day, minute = day + 1, 0
+                continue
+            shown = self.zone.wall(self.zone.moment(day, minute * 60)[0])
+            if gate.is_open(shown.day, shown.second // 60):
+                return day, minute * 60
+            day, minute = shown.day, shown.second // 60  # the clocks were set forward over all of it
+        raise Closed
