@@ -184,7 +184,8 @@ def _line(one: Written) -> str:
     return "\t".join(
         (
             one.id.hex, one.contact_id.hex, one.state, one.reason, str(one.generation),
-            one.cohort.isoformat(), one.began_at.isoformat(), line(one.basis), due, array(map(str, one.ahead)), str(one.place),
+            one.cohort.isoformat(), one.began_at.isoformat(), line(one.basis), due,
+            array(map(str, one.ahead)), str(one.place),
         )
     )  # fmt: skip
 
