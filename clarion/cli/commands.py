@@ -35,7 +35,7 @@ COMMANDS: tuple[Line, ...] = (
     Line("sequence", "sequence", "Sequences: people followed from a date of their own.", SAY),
     Line("schedule", "schedule", "When a campaign would speak to somebody: preview.", SAY),
     Line("import", "contacts", "Take people in from a file.", SAY),
-    Line("rapidpro", "rapidpro", "Bring people from RapidPro or TextIt, and keep in step: import.", SAY),
+    Line("rapidpro", "rapidpro", "RapidPro or TextIt: people come in, campaigns go out: import, push.", SAY),
     Line("serve", "running:serve_app", "Serve the API, with a worker inside.", RUN),
     Line("worker", "running:worker_app", "Send what is due, read what comes in. As many as wanted.", RUN),
     Line("sandbox", "sandbox", "A provider to rehearse with, in a process of its own.", RUN),

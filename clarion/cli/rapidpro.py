@@ -1,4 +1,5 @@
-"""`clarion rapidpro`: people come in from a workspace of RapidPro, and stay in step with it."""
+"""`clarion rapidpro`: people come in from a workspace of RapidPro, and stay in step with it; campaigns go
+there (`rapidpro_push`)."""
 
 from __future__ import annotations
 
@@ -12,17 +13,19 @@ from typing import Annotated
 import typer
 
 from clarion.cli import channel as channels
-from clarion.cli import options, place, terminal
+from clarion.cli import options, place, rapidpro_push, terminal
 from clarion.cli.commands import group
 from clarion.cli.place import Place
 from clarion.flow.bring.counts import Counts, Listeners, Trouble
 from clarion.flow.bring.rapidpro import bring
 
-NOTICEABLE = 5.0  # seconds of a wait that somebody would wonder about
 SHOWN = 20
 app = group(
     "Keep in step with RapidPro or TextIt.",
-    ["clarion rapidpro import --channel rapid", "clarion rapidpro import --channel rapid --all"],
+    [
+        "clarion rapidpro import --channel rapid",
+        "clarion rapidpro push Welcome --channel rapid --dry-run",
+    ],
 )
 
 
@@ -58,6 +61,9 @@ def import_(
     place.run(_import(channel, everybody, report and options.in_a_folder(report), workspace, json))
 
 
+app.command("push")(rapidpro_push.push)
+
+
 async def _import(
     named: str, everybody: bool, report: Path | None, workspace: str | None, json: bool
 ) -> None:
@@ -74,7 +80,9 @@ async def _brought(here: Place, named: str, everybody: bool, trouble: Callable[[
     async with here.tenant() as connection:
         found = await channels.find(connection, named)
     with terminal.Bar(f"bringing people over {found['name']}") as bar:
-        listeners = Listeners(lambda counts: bar.update(counts.read, _note(counts)), trouble, _waiting)
+        listeners = Listeners(
+            lambda counts: bar.update(counts.read, _note(counts)), trouble, rapidpro_push.waiting
+        )
         try:
             return await bring(here.services, here.id, found["id"], listeners, anew=everybody)
         except asyncio.CancelledError:  # Ctrl-C
@@ -128,11 +136,6 @@ def _reporting(path: Path | None) -> Iterator[Callable[[Trouble], None]]:
         yield lambda one: writer.writerow(
             (one.who, one.field, "refused" if one.refused else "warning", one.reason)
         )
-
-
-def _waiting(seconds: float) -> None:
-    if seconds >= NOTICEABLE:
-        terminal.say(f"RapidPro asks us to wait for {seconds:,.0f} seconds")
 
 
 def _note(counts: Counts) -> str:

@@ -41,6 +41,16 @@ def parse_language(raw: str) -> str | Refusal:
     return "-".join(part for part in (language, script, country) if part)
 
 
+def three_letters(tag: str) -> str:
+    """The language of a tag by ISO 639-3, as other systems have it ("sw" → "swa", "pt-BR" → "por"): where
+    CLDR knows several codes for one, that of the whole language."""
+    language = tag.split("-")[0]
+    if len(language) == 3:
+        return language
+    codes = _codes()[language]
+    return next((code for code in codes if code in _WHOLE), codes[0])
+
+
 def fallbacks(tag: str) -> tuple[str, ...]:
     """A language and what may stand in for it, nearest first: "zh-Hant-TW" → itself, "zh-Hant", "zh"."""
     parts = tag.split("-")
@@ -91,3 +101,22 @@ def _names() -> dict[str, str]:
         for tag, name in Locale("en").languages.items()
         if len(tag.split("_")[0]) in (2, 3)
     }
+
+
+@cache
+def _codes() -> dict[str, list[str]]:
+    """The three-letter codes of each language with a code of two."""
+    found: dict[str, list[str]] = {}
+    for code, language in get_global("language_aliases").items():
+        if len(code) == 3 and len(language) == 2:
+            found.setdefault(str(language), []).append(str(code))
+    return found
+
+
+_SEVERAL = """
+aka ara aym aze bod ces cre cym deu dzo ell est eus fas ful fra grn guj hrv hye iku ipk isl kat kau kom kon
+kur lav mkd mlg mon mri msa mya nep nld oji ori orm pus que ron san slk sqi srd srp swa uzb yid zha zho
+"""
+_WHOLE = frozenset(_SEVERAL.split())
+"""Where there are several: the whole language rather than one of its kinds, its newer code rather than the
+older one (ISO 639-2, terminological)."""

@@ -162,7 +162,7 @@ def check(source: str, known: Mapping[str, FieldType]) -> list[Problem]:
     problems = [*_unknown_variables(template, known), *_unknown_filters(template, template.analysis)]
     loops = len(template.analysis.tags.get("for", ()))
     if loops > MOST_LOOPS:
-        where = _where(source, template.analysis.tags["for"][MOST_LOOPS].index)
+        where = spot(source, template.analysis.tags["for"][MOST_LOOPS].index)
         problems.append(Problem(where, f"more than {MOST_LOOPS} loops"))
     return problems or _trials(template, known)
 
@@ -181,7 +181,7 @@ def _unknown_variables(template: Template, known: Mapping[str, FieldType]) -> It
         path = str(variable)
         if path not in known:
             yield Problem(
-                _where(template.source, variable.span.index),
+                spot(template.source, variable.span.index),
                 f"unknown variable {path[:80]}",
                 _nearest(path, known),
             )
@@ -192,7 +192,7 @@ def _unknown_filters(template: Template, analysis: TemplateAnalysis) -> Iterable
         if name not in FILTERS:
             hint = _nearest(name, FILTERS)
             yield from (
-                Problem(_where(template.source, s.index), f"unknown filter {name}", hint) for s in spans
+                Problem(spot(template.source, s.index), f"unknown filter {name}", hint) for s in spans
             )
 
 
@@ -203,7 +203,7 @@ def _trials(template: Template, known: Mapping[str, FieldType]) -> list[Problem]
             if template._bound is not None:
                 template._bound.render(values)
         except LiquidError as error:
-            where = _where(template.source, error.token.start_index if error.token else -1)
+            where = spot(template.source, error.token.start_index if error.token else -1)
             return [Problem(where, f"fails {when}: {error.message}")]
         except (ArithmeticError, ValueError, TypeError, LookupError, RecursionError) as error:
             return [Problem("line 1 column 1", f"fails {when}: {error}")]
@@ -226,7 +226,7 @@ def _unclosed(source: str) -> int | None:
 
 
 def _broken(source: str, index: int, what: str) -> Invalid:
-    problem = Problem(_where(source, index), f"broken template: {what}")
+    problem = Problem(spot(source, index), f"broken template: {what}")
     return Invalid("the template is broken", problems=(problem,))
 
 
@@ -255,7 +255,8 @@ def _open_block(tokens: Iterable[Token]) -> Token | None:
     return waiting[-1] if waiting else None
 
 
-def _where(source: str, index: int) -> str:
+def spot(source: str, index: int) -> str:
+    """Where a character of a template is, as problems tell it: "line 1 column 7"."""
     index = max(index, 0)
     line = source.count("\n", 0, index) + 1
     column = index - source.rfind("\n", 0, index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clarion.domain.country import country_name, parse_country
-from clarion.domain.language import choose_language, fallbacks, parse_language
+from clarion.domain.language import choose_language, fallbacks, parse_language, three_letters
 from clarion.domain.refusal import Refusal
 from clarion.domain.timezone import parse_timezone
 
@@ -51,6 +51,20 @@ def test_a_country_has_a_name_for_sentences() -> None:
 )
 def test_a_language_has_one_tag(raw: str, tag: str) -> None:
     assert parse_language(raw) == tag
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [("en", "eng"), ("sw", "swa"), ("pt-BR", "por"), ("zh-Hant", "zho"), ("fr", "fra"), ("ak", "aka"),
+     ("fil", "fil")],
+)  # fmt: skip
+def test_a_language_has_a_code_of_three_letters(tag: str, code: str) -> None:
+    assert three_letters(tag) == code
+
+
+def test_a_code_of_three_letters_is_the_language_that_it_was_made_of() -> None:
+    for tag in ("am", "ar", "de", "fa", "fr", "ha", "he", "om", "ps", "ro", "so", "ti", "yo", "zu"):
+        assert parse_language(three_letters(tag)) == tag
 
 
 @pytest.mark.parametrize("raw", ["", "xx", "e", "en-ZZ", "english please"])

@@ -86,6 +86,12 @@ def field_there(row: Row) -> tuple[str, Field] | None:
     return key, Field(ours, str(row.get("name") or row.get("label") or key), kind)
 
 
+def key_there(ours: str) -> str:
+    """The key there of a field of ours, whether it came from there or not."""
+    theirs = ours.removeprefix(f"{SOURCE}_")
+    return ours if isinstance(field_key(theirs), str) else theirs
+
+
 def group_there(row: Row) -> GroupThere | None:
     """None for what is no group of people's own making, or cannot be read."""
     uuid, name = row.get("uuid"), row.get("name")

@@ -60,12 +60,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A campaign as it is to be there: for the group of this name, with all of these events and no others."""
+    """A campaign as it is to be there: for the group of this name, with all of these events and no others.
+
+    `fields` are to be there with our type of them, `mentioned` ones with whichever type they have."""
 
     name: str
     group: str
     events: tuple[Event, ...] = ()
     fields: tuple[Field, ...] = ()
+    mentioned: tuple[Field, ...] = ()
 
     def check(self) -> None:
         """Raises Invalid with everything that RapidPro would not take."""
@@ -76,8 +79,8 @@ class Wanted:
         ]
         problems += [
             Problem(f"fields.{one.key}", "RapidPro's keys have small letters, digits and _, at most 36")
-            for one in self.fields
-            if not _KEY.fullmatch(one.key)
+            for one in (*self.fields, *self.mentioned)
+            if not KEY.fullmatch(one.key)
         ]
         problems += [
             Problem(name, "1 to 64 characters")
@@ -130,6 +133,7 @@ class Plan:
 def plan(wanted: Wanted, there: There) -> Plan:
     """The difference. Raises Conflict: a field has another type there, or campaigns share this name."""
     fields = tuple(one for one in wanted.fields if not _has(there, one))
+    fields += tuple(one for one in wanted.mentioned if one.key not in there.fields)
     group = there.groups.get(wanted.group.casefold())
     campaign = one_of_name(there.campaigns, wanted.name)
     create, update, delete = _difference(wanted.events, there.events)
@@ -208,4 +212,4 @@ def _wrong(event: Event) -> Iterable[str]:
         yield f"a text has 1 to {LONGEST_MESSAGE:,} characters"
 
 
-_KEY = re.compile("[a-z][a-z0-9_]{0,35}")
+KEY = re.compile("[a-z][a-z0-9_]{0,35}")

@@ -52,14 +52,18 @@ class Pusher:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     told: Callable[[str], None] = lambda done: None
 
+    async def foresee(self, wanted: Wanted) -> tuple[There, Plan]:
+        """What there is, and what `push` would do; nothing is changed. Raises as `push`."""
+        wanted.check()
+        there = await self._read(wanted)
+        return there, plan(wanted, there)
+
     async def push(self, wanted: Wanted) -> Pushed:
         """Make it so. Running it again changes nothing. Raises Invalid, Conflict, Misconfigured, Unavailable
         (also where it does not come to an end: somebody else may be changing the same campaign)."""
-        wanted.check()
         done, missing = Pushed(), False
         for _ in range(ROUNDS):
-            there = await self._read(wanted)
-            todo = plan(wanted, there)
+            there, todo = await self.foresee(wanted)
             if todo.empty:
                 return done
             with suppress(Unsure):  # the next round sees what became of it

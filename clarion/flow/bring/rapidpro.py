@@ -12,24 +12,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from clarion.connectors.rapidpro.client import LARGEST_PAGE, Client, LostPlace, Page, Row
+from clarion.connectors.rapidpro.client import Client, LostPlace, Page, Row
 from clarion.connectors.rapidpro.people import (
-    SOURCE,
     PersonThere,
     deleted_there,
     group_there,
     person_there,
     spelled,
 )
-from clarion.errors import Invalid
+from clarion.flow.bring.calling import opened
 from clarion.flow.bring.counts import Counts, Listeners, Trouble
 from clarion.flow.bring.groups import Groups, keep_fields
 from clarion.flow.bring.people import Taker
-from clarion.flow.dispatch import account
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.ingest import customs_of
 from clarion.flow.services import Services
-from clarion.kit.http import Http
 from clarion.store import reading, workspace
 from clarion.store.reading import Place
 
@@ -48,28 +45,8 @@ async def bring(
     channel of RapidPro), Conflict (somebody else is at it), Misconfigured, Unavailable.
     """
     told = listeners or Listeners()
-    channel = await account.load(services, workspace_id, channel_id)
-    if channel.provider.name != SOURCE:
-        raise Invalid(
-            f"the channel {channel.name} is of {channel.provider.name}",
-            where="channel",
-            hint="Name one whose provider is rapidpro.",
-        )
-    private = services.settings.allow_private_addresses
-    async with Http(connections=2, allow_private=private, largest=LARGEST_PAGE) as http:
-        asked = client or _client(services, channel, http, told.waiting)
+    async with opened(services, workspace_id, channel_id, told.waiting, client) as (channel, asked):
         return await _Bringing(services, channel, asked, told).run(anew=anew)
-
-
-def _client(services: Services, channel: Channel, http: Http, waiting: Callable[[float], None]) -> Client:
-    token = channel.account.credentials.get("token")
-    if not channel.account.base_url or not token:
-        raise Invalid(
-            "a RapidPro channel needs base_url and credentials.token",
-            where="channel",
-            hint="`clarion channel set NAME --set base_url=https://… --credential token=@FILE` writes them.",
-        )
-    return Client(http, services.clock, channel.account.base_url, token, waiting=waiting)
 
 
 @dataclass
