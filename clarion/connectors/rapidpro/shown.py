@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from clarion.connectors.rapidpro.plan import TYPES, Event, Plan, There, Wanted
 
 CREATE, CHANGE, DELETE = "create", "change", "delete"
+_UNITS = {"minutes": 1, "hours": 60, "days": 24 * 60, "weeks": 7 * 24 * 60}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,13 @@ def _events(there: There, todo: Plan) -> Iterator[Change]:
         yield Change(CREATE, "event", when(event), after=says(event))
     for uuid, event in todo.update:
         yield Change(CHANGE, "event", when(event), says(there.events[uuid]), says(event))
-    for uuid in todo.delete:
-        yield Change(DELETE, "event", when(there.events[uuid]), says(there.events[uuid]))
+    for event in sorted((there.events[uuid] for uuid in todo.delete), key=_minutes):
+        yield Change(DELETE, "event", when(event), says(event))
+
+
+def _minutes(event: Event) -> tuple[int, int]:
+    """By which they are told in their order, whatever the order of RapidPro's lists."""
+    return event.offset * _UNITS[event.unit], event.delivery_hour
 
 
 def when(event: Event) -> str:
