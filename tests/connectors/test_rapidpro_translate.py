@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,9 +14,13 @@ from clarion.connectors.rapidpro.plan import Event, Wanted, said
 from clarion.connectors.rapidpro.translate import translate
 from clarion.connectors.rapidpro.wording import Names
 from clarion.domain.field import Field, FieldType
+from clarion.domain.schedule.plan import Plan
+from clarion.domain.schedule.subject import Subject
 from clarion.domain.sequence import Sequence
 from clarion.errors import Invalid
+from clarion.sandbox.rapidpro.firing import fire_at
 from clarion.sandbox.twins.rapidpro import WELCOME
+from tests.domain.schedule.computed import NAIROBI, NEW_YORK, moment
 
 KARMA = json.loads((Path(__file__).parents[2] / "examples" / "karma.json").read_text())
 JOINED = Field("joined_on", "Joined on", FieldType.DATE)
@@ -24,6 +30,7 @@ FIELDS = (
     Field("rapidpro_state", "State", FieldType.TEXT),
 )  # fmt: skip
 NAMES = Names("Welcome", "Nurses", {one.key: one for one in FIELDS}, {"Hello": WELCOME})
+VISIT = {"from": "field", "key": "visit"}
 START = {"from": "field", "key": "joined_on"}
 ONE = [{"number": 1}]
 
@@ -97,6 +104,32 @@ def test_a_campaign_is_named_for_its_group_with_the_fields_that_it_needs() -> No
 )
 def test_a_step_is_so_far_from_the_date(schedule: dict[str, Any], when: tuple[int, str, int]) -> None:
     assert moments(**schedule) == [when]
+
+
+@pytest.mark.parametrize("where", [NAIROBI, NEW_YORK])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {
+            "steps": [{"number": 1}, {"number": 2, "days": 5, "time": "17:00"}],
+            "repeat": {"every": 10, "count": 9},
+        },
+        {"steps": [{"number": 1, "hours": 20}], "repeat": {"every": 3, "unit": "week", "count": 6}},
+        {"time": None, "steps": [{"number": 1, "days": 2}], "repeat": {"every": 30, "count": 4}},
+        {"time": None, "steps": [{"number": 1, "hours": 5, "minutes": 20}]},
+        {"start": {**VISIT, "days": 1}, "steps": [{"number": 1, "days": 40}]},
+    ],
+)
+def test_an_event_comes_when_our_own_engine_would_say_it(schedule: dict[str, Any], where: str) -> None:
+    wanted = sequence(**{"start": VISIT, **schedule})
+    visit = moment("2026-02-20 06:40")
+    person = Subject("amina", visit - timedelta(days=1), zone=where, fields={"visit": visit})
+    ours = [one.due_at for one in Plan(wanted.schedule).occurrences(person)]
+    theirs = [
+        fire_at(visit, one.offset, one.unit, one.delivery_hour, ZoneInfo(where), person.enrolled_at)
+        for one in translate(wanted, NAMES).events
+    ]
+    assert ours == sorted(one for one in theirs if one is not None)
 
 
 def test_repetitions_are_events_of_their_own() -> None:

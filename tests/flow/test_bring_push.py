@@ -185,6 +185,13 @@ async def test_a_field_that_is_only_read_keeps_its_type_there_and_a_start_must_b
         await foreseen(clinic, campaign_id)
 
 
+async def test_a_sequence_may_count_from_when_rapidpro_came_to_know_somebody(clinic: Clinic) -> None:
+    campaign_id = await written(clinic, start={"from": "field", "key": "created_at"})
+    assert (await pushed(clinic, campaign_id)).created == 8
+    rows = clinic.there.listed("campaign_events")
+    assert {row["relative_to"]["key"] for row in rows} == {"created_on"}
+
+
 async def test_who_is_no_single_group_must_be_said(clinic: Clinic) -> None:
     campaign_id = await written(clinic)
     with pytest.raises(Invalid, match="for one group") as told:
