@@ -208,10 +208,17 @@ async def test_what_a_campaign_cannot_do_is_refused_and_nothing_is_asked(clinic:
     ]  # fmt: skip
 
 
-async def test_a_sequence_that_is_running_here_is_not_pushed(clinic: Clinic) -> None:
+async def test_a_sequence_that_speaks_here_is_not_pushed_also_while_it_is_paused(clinic: Clinic) -> None:
     campaign_id = await written(clinic)
     async with clinic.services.db.tenant(clinic.workspace) as connection:
         await sequence.launch(connection, clinic.services, campaign_id)
         assert (await campaigns.get(connection, campaign_id, "sequence"))["state"] == "running"
     with pytest.raises(Conflict, match="twice"):
         await foreseen(clinic, campaign_id)
+    async with clinic.services.db.tenant(clinic.workspace) as connection:
+        await sequence.pause(connection, clinic.services, campaign_id)
+    with pytest.raises(Conflict, match="paused"):
+        await foreseen(clinic, campaign_id)
+    async with clinic.services.db.tenant(clinic.workspace) as connection:
+        await sequence.cancel(connection, clinic.services, campaign_id)
+    assert len(await foreseen(clinic, campaign_id)) == 12

@@ -81,11 +81,11 @@ async def pushing(
 
 async def _wanted(connection: Connection, channel: Channel, wish: Wish) -> Wanted:
     row, definition = await sequence.read(connection, wish.campaign_id)
-    if row["state"] == State.RUNNING:
+    if row["state"] in (State.RUNNING, State.PAUSED):
         raise Conflict(
-            "this sequence is running: its people would hear everything twice, from here and from RapidPro",
+            f"this sequence is {row['state']}: its people would hear everything twice, from here and from RapidPro",
             where="state",
-            hint="Cancel it, and push a draft.",
+            hint="Cancel it here first, or push another one that is a draft.",
         )
     name = wish.group or await _group(connection, definition.audience)
     options = channel.account.options
