@@ -121,7 +121,8 @@ def test_a_step_is_so_far_from_the_date(schedule: dict[str, Any], when: tuple[in
     ],
 )
 def test_an_event_comes_when_our_own_engine_would_say_it(schedule: dict[str, Any], where: str) -> None:
-    wanted = sequence(**{"start": VISIT, **schedule})
+    whole: dict[str, Any] = {"start": VISIT, **schedule}
+    wanted = sequence(**whole)
     visit = moment("2026-02-20 06:40")
     person = Subject("amina", visit - timedelta(days=1), zone=where, fields={"visit": visit})
     ours = [one.due_at for one in Plan(wanted.schedule).occurrences(person)]

@@ -1,5 +1,6 @@
 """RapidPro's people and campaigns over its API v2.
 
 `client` asks and writes, `people` reads what is told of people; `plan` is what is to be done so that a
-campaign is there as it is wanted, and `push` does it.
+campaign is there as it is wanted, `push` does it, and `shown` tells it. `translate` makes such a campaign of
+a sequence of ours, with the texts of `wording`.
 """

@@ -83,7 +83,7 @@ async def _wanted(connection: Connection, channel: Channel, wish: Wish) -> Wante
     row, definition = await sequence.read(connection, wish.campaign_id)
     if row["state"] in (State.RUNNING, State.PAUSED):
         raise Conflict(
-            f"this sequence is {row['state']}: its people would hear everything twice, from here and from RapidPro",
+            f"this sequence is {row['state']}: its people would hear everything twice, from RapidPro too",
             where="state",
             hint="Cancel it here first, or push another one that is a draft.",
         )
