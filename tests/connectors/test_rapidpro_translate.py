@@ -30,8 +30,9 @@ FIELDS = (
     Field("rapidpro_state", "State", FieldType.TEXT),
 )  # fmt: skip
 NAMES = Names("Welcome", "Nurses", {one.key: one for one in FIELDS}, {"Hello": WELCOME})
-VISIT = {"from": "field", "key": "visit"}
-START = {"from": "field", "key": "joined_on"}
+VISIT: dict[str, Any] = {"from": "field", "key": "visit"}
+VISIT_AND_A_DAY = {**VISIT, "days": 1}
+START: dict[str, Any] = {"from": "field", "key": "joined_on"}
 ONE = [{"number": 1}]
 
 
@@ -117,7 +118,7 @@ def test_a_step_is_so_far_from_the_date(schedule: dict[str, Any], when: tuple[in
         {"steps": [{"number": 1, "hours": 20}], "repeat": {"every": 3, "unit": "week", "count": 6}},
         {"time": None, "steps": [{"number": 1, "days": 2}], "repeat": {"every": 30, "count": 4}},
         {"time": None, "steps": [{"number": 1, "hours": 5, "minutes": 20}]},
-        {"start": {**VISIT, "days": 1}, "steps": [{"number": 1, "days": 40}]},
+        {"start": VISIT_AND_A_DAY, "steps": [{"number": 1, "days": 40}]},
     ],
 )
 def test_an_event_comes_when_our_own_engine_would_say_it(schedule: dict[str, Any], where: str) -> None:
