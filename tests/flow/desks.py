@@ -57,6 +57,7 @@ class Provider:
     questions: int = 0
     busy: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Condition = field(default_factory=asyncio.Condition)
+    held: asyncio.Event | None = None  # it answers nobody until this is set
 
     async def take(self, request: web.Request) -> web.Response:
         sender = request.match_info["sender"]
@@ -67,6 +68,8 @@ class Provider:
         self.busy.set()
         async with self.asked:
             self.asked.notify_all()
+        if self.held is not None:
+            await self.held.wait()
         await asyncio.sleep(0.02)
         self.here.remove(sender)
         if self.says is not None:

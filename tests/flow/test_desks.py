@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
@@ -47,9 +48,12 @@ async def test_every_try_that_was_committed_to_has_a_place_for_its_mark(process:
 async def test_channels_that_are_busy_have_equal_shares_of_the_places(process: Process) -> None:
     """Who came first does not keep everything; a share of each is under way when both have work."""
     first, second = await process.announce("1001", "+254712"), await process.announce("1002", "+251911")
+    process.provider.held = asyncio.Event()
     await process.work(first)
     await process.provider.busy.wait()
     await process.work(second)
+    await asyncio.sleep(1.0)  # a slow machine would else have told all of the first before the second begins
+    process.provider.held.set()
     await process.until_all_heard(first, second)
     both = [here for here in process.provider.seen if set(here) == {"1001", "1002"}]
 

@@ -29,6 +29,7 @@ DOORS = {
     "clarion_due_runs",
     "clarion_due_polls",
     "clarion_open_lanes",
+    "clarion_following",
     "clarion_waiting_inboxes",
     "clarion_channel_workspace",
     "clarion_workspaces",

@@ -6,6 +6,7 @@ import os
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -124,6 +125,7 @@ def documents(draw: st.DrawFn, around: date) -> dict[str, Any]:
     )  # fmt: skip
 
 
+@pytest.mark.timeout(3_600 if NIGHTLY else 300)
 @settings(
     max_examples=100_000 if NIGHTLY else 2_000, deadline=None, suppress_health_check=list(HealthCheck),
     derandomize=not NIGHTLY, print_blob=True,
