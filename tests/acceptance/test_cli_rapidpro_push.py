@@ -48,18 +48,22 @@ def document(days: int, at: object) -> dict[str, Any]:
 
 
 def test_it_is_shown_first_and_nothing_is_done_without_a_yes(bare: Terminal, there: There) -> None:
-    shown = bare.ok(*PUSH, "--dry-run")
-    assert ["create", "campaign", "Welcome", "for", "Nurses"] in [
+    bare.write("greeting.json", json.dumps(document(5, "09:00")))
+    bare.ok("sequence", "create", "greeting.json", "--name", "Greeting", "--everyone", "--channel", "rapid")
+    push = ("rapidpro", "push", "Greeting", "--channel", "rapid", "--group", "Drivers")
+    shown = bare.ok(*push, "--dry-run")
+    assert ["create", "campaign", "Greeting", "for", "Drivers"] in [
         one.split() for one in shown.out.splitlines()
     ]
     assert "3 days after joined_on at 09:00" in shown.out
-    assert f"create {NUMBER + 2}" in shown.err
-    told = bare.run(*PUSH)
+    assert "create 7" in shown.err
+    told = bare.run(*push)
     assert (told.code, "--yes" in told.err) == (65, True)
-    asked = bare.answer("n", *PUSH)
+    asked = bare.answer("n", *push)
     assert asked.code != 0
-    assert f"Make these {NUMBER + 2} changes in RapidPro?" in asked.out
-    assert there.listed("campaigns") == there.listed("groups") == []
+    assert "Make these 7 changes in RapidPro?" in asked.out
+    assert "Greeting" not in [row["name"] for row in there.listed("campaigns")]
+    assert "Drivers" not in [row["name"] for row in there.listed("groups")]
 
 
 def test_killed_in_the_middle_it_is_finished_and_again_it_changes_nothing(

@@ -79,6 +79,7 @@ def test_what_is_wrong_with_one_is_told_with_its_place(selam: Terminal) -> None:
     selam.write("never.json", json.dumps({**WELCOME, "schedule": {"steps": []}}))
     never = selam.run("sequence", "create", "never.json", "--name", "Never", "--group", "Aunts")
     assert (never.code, "schedule.steps: it says nothing" in never.err) == (65, True)
+    selam.write("welcome.json", json.dumps(WELCOME))
     nobody = selam.run("sequence", "create", "welcome.json", "--name", "Nobody", "--group", "Uncles")
     assert (nobody.code, "Aunts" in nobody.err) == (66, True)
     asked = {**WELCOME["schedule"], "start": {"from": "field", "key": "birthday"}}
