@@ -47,6 +47,7 @@ Statuses = Annotated[list[Status] | None, Query(description="only these; repeat 
 async def create(body: SequenceBody, edge: Writer) -> SequenceAnswer:
     """Everything that is wrong with it is told at once. With `launch` its door is open from then on."""
     definition = body.definition()
+    await sequence.freshen(edge.apart, edge.workspace_id, body.channel_id, definition)
     async with edge.transaction() as connection:
         campaign_id = await sequence.create(
             connection, edge.services, name=body.name, channel_id=body.channel_id, definition=definition,
@@ -75,6 +76,10 @@ async def change(sequence_id: UUID, body: SequenceChange, edge: Writer) -> Seque
     """Of a changed schedule only what is to come is reckoned anew, from where each person is; nothing is said
     twice. An edit of content alone moves nothing."""
     changes = body.changes()
+    async with edge.transaction() as connection:
+        row, before = await sequence.read(connection, sequence_id)
+    after = before.model_copy(update=changes)
+    await sequence.freshen(edge.apart, edge.workspace_id, body.channel_id or row["channel_id"], after)
     async with edge.transaction() as connection:
         await sequence.edit(
             connection,

@@ -69,6 +69,8 @@ async def _create(
             if named or everyone:
                 document["audience"] = await _audience(connection, named, everyone)
             definition = _definition(document, str(file))
+        await sequence.freshen(here.services, here.id, channel_id, definition)
+        async with here.tenant() as connection:
             campaign_id = await sequence.create(
                 connection, here.services, name=name, channel_id=channel_id, definition=definition
             )

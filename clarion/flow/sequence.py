@@ -14,7 +14,7 @@ from clarion.domain.schedule.model import AtField, Schedule
 from clarion.domain.schedule.plan import Plan
 from clarion.domain.sequence import KIND, PRIORITY, Sequence, require, step_numbers
 from clarion.errors import Invalid, Problem
-from clarion.flow import draft, route
+from clarion.flow import catalogue, draft, route
 from clarion.flow.enroll.course import first_steps
 from clarion.flow.route import Way
 from clarion.flow.services import Services, nobody
@@ -81,6 +81,15 @@ async def check(
     return over
 
 
+async def freshen(
+    services: Services, workspace_id: UUID, channel_id: UUID | None, definition: Sequence
+) -> None:
+    """Before it is judged, not within a transaction: read again which templates its channels keep, where that
+    is needed (`catalogue.freshen`)."""
+    for content in definition.contents.values():
+        await catalogue.freshen(services, workspace_id, channel_id, definition.said_as(content))
+
+
 async def _missing_fields(connection: Connection, definition: Sequence) -> list[Problem]:
     """What its schedule asks of a contact, and nobody keeps, or keeps as something else."""
     known = await fields.declared(connection)
@@ -104,9 +113,9 @@ def _dated(schedule: Schedule) -> set[str]:
 
 def _where(where: str, name: str) -> str:
     """A place of one of its contents, as the sequence's author wrote it."""
-    head, dot, rest = where.partition(".")
-    if head in ("content", "text") or head.startswith("text"):
-        return f"contents.{name}{dot}{rest}"
+    for own in ("content", "text"):
+        if where.startswith(own):
+            return f"contents.{name}{where.removeprefix(own)}"
     return where
 
 
@@ -128,7 +137,9 @@ async def edit(
     changes = dict(changes or {})
     if channel_id is not None:
         changes["pool_id"] = None
-    after = _keeping_numbers(before, Sequence.read(before.model_copy(update=changes).stored()))
+    after = Sequence.read(before.model_copy(update=changes).stored())
+    if row["state"] != State.DRAFT:
+        after = _keeping_numbers(before, after)
     over = await check(connection, services, channel_id or row["channel_id"], after)
     await campaigns.change(
         connection, campaign_id, name=row["name"] if name is None else _name(name),

@@ -229,13 +229,14 @@ async def open_cohorts(connection: Connection, cohorts: Iterable[date]) -> None:
         await connection.execute("SELECT clarion_ensure_cohort(%s)", (cohort,))
 
 
-async def places(connection: Connection, campaign_id: UUID, count: int) -> int:
+async def places(connection: Connection, run_id: UUID, count: int) -> int:
     """Give so many people a place in an audience that is spread, one after the other; the first of them.
-    Others wait until the transaction ends."""
+    Others wait until the transaction ends. It is the run's row, which chunks lock after their part: an edit
+    holds the campaign's while it waits for the parts."""
     found = await row(
         connection,
-        "UPDATE campaign SET enrolled = enrolled + %s WHERE id = %s RETURNING enrolled - %s AS first",
-        (count, campaign_id, count),
+        "UPDATE run SET enrolled = enrolled + %s WHERE id = %s RETURNING enrolled - %s AS first",
+        (count, run_id, count),
     )
     assert found is not None
     first: int = found["first"]

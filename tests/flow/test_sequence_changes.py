@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from clarion.domain.content import Content
 from clarion.errors import Invalid
 from clarion.flow import sequence
 from clarion.flow.services import Services
-from tests.flow.announcing import at
+from clarion.store import group
+from tests.flow.announcing import at, channel
 from tests.flow.following import (
     DAILY,
     content,
@@ -23,10 +25,10 @@ from tests.flow.following import (
     until,
     written,
 )
-from tests.store.people import AMINA
+from tests.store.people import ABEBE, AMINA
 
 DAY = timedelta(days=1)
-TODAY, TOMORROW = "2026-03-02", "2026-03-03"
+TOMORROW = "2026-03-03"
 NINE = datetime(2026, 3, 3, 6, 0, tzinfo=UTC)  # tomorrow in Nairobi
 
 
@@ -142,3 +144,50 @@ async def test_the_number_of_a_step_that_is_no_more_is_given_to_no_other(
         with pytest.raises(Invalid, match="2 was another step's number"):
             await sequence.edit(connection, services, campaign_id, changes=changes)
     assert kept.schedule.retired == (2,)
+
+
+async def test_a_draft_may_take_any_number_again(services: Services, workspace: UUID) -> None:
+    """Nothing of it is in the ledger yet."""
+    await people(services, workspace)
+    channel_id = await channel(services, workspace)
+    fewer = definition({**DAILY, "steps": [{"number": 1, "content": "hello"}]})
+    async with services.db.tenant(workspace) as connection:
+        campaign_id = await sequence.create(
+            connection, services, name="Welcome", channel_id=channel_id, definition=definition()
+        )
+        for wanted in (fewer, definition()):
+            changes = {"schedule": wanted.schedule, "contents": wanted.contents}
+            await sequence.edit(connection, services, campaign_id, changes=changes)
+        _, kept = await sequence.read(connection, campaign_id)
+    assert kept.schedule.retired == ()
+
+
+async def test_who_left_and_comes_back_with_another_date_begins_the_next_generation(
+    services: Services, workspace: UUID
+) -> None:
+    (amina,) = await people(services, workspace, ("Amina", AMINA, TOMORROW), groups=["Nurses"])
+    async with services.db.tenant(workspace) as connection:
+        nurses = (await group.by_name(connection, ["Nurses"], services.clock.now()))["nurses"]
+    campaign_id = await running(services, workspace, definition(audience={"include": {"groups": [nurses]}}))
+    await until(services, workspace, campaign_id, NINE)
+    async with services.db.tenant(workspace) as connection:
+        await group.remove_members(connection, nurses, [amina])
+    await mend(services, workspace, amina, fields={"registration_date": "2026-03-10"})
+    async with services.db.tenant(workspace) as connection:
+        await group.add_members(connection, nurses, [amina])
+    await until(services, workspace, campaign_id, NINE + 15 * DAY)
+    said = [one[1:4] for one in await written(services, workspace, campaign_id)]
+    assert said == [(1, 1, 1), (2, 1, 1), (2, 1, 2), (2, 2, 1), (2, 2, 2)]
+
+
+async def test_places_of_an_audience_that_is_spread_are_given_one_after_the_other(
+    services: Services, workspace: UUID
+) -> None:
+    spread = {**DAILY, "time": {"from": "09:00", "to": "10:00", "strategy": "spread"}}
+    some = [(f"P{n:02}", f"+2547120001{n:02}", TOMORROW) for n in range(60)]
+    await people(services, workspace, *some)
+    campaign_id = await running(services, workspace, definition(spread))
+    await people(services, workspace, ("Late", ABEBE, TOMORROW))
+    await until(services, workspace, campaign_id, NINE + timedelta(hours=2), step=60)
+    minutes = Counter(one[4] for one in await written(services, workspace, campaign_id))
+    assert sorted(minutes.values()) == [1] * 59 + [2]

@@ -118,7 +118,7 @@ async def _places(connection: Connection, course: Course, found: Sequence[Looked
     new = sum(one.id is None for one in found)
     if not course.plan.spread or not new:
         return iter(range(new))
-    first = await entering.places(connection, course.id, new)
+    first = await entering.places(connection, course.terms.run_id, new)
     return iter(range(first, first + new))
 
 
@@ -150,8 +150,9 @@ def put(
     some = coming(course, one, standing, change, said, now)
     generation = standing.generation + change.anew
     began_at = now if change.anew else standing.began_at
+    basis = standing.basis if change.since is None else course.basis(one)  # who is stopped may come back
     after = _written(
-        course, one, standing.id, change, generation, began_at, course.basis(one), some,
+        course, one, standing.id, change, generation, began_at, basis, some,
         said=bool(said) and not change.anew,
     )  # fmt: skip
     if not _same(course, one, after):

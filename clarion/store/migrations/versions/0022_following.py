@@ -16,8 +16,8 @@ _COLUMNS = """
 ALTER TABLE campaign
   ADD COLUMN follows boolean NOT NULL DEFAULT false,  -- its door is open: who comes in is enrolled
   ADD COLUMN revision int NOT NULL DEFAULT 0,         -- of its schedule and audience
-  ADD COLUMN enrolled int NOT NULL DEFAULT 0,         -- places given, of an audience that is spread
   ADD COLUMN resumed_at timestamptz;                  -- what fell due before, paused, is not sent
+ALTER TABLE run ADD COLUMN enrolled int NOT NULL DEFAULT 0;  -- places given, of an audience that is spread
 CREATE INDEX campaign_follows ON campaign (workspace_id) WHERE follows;
 ALTER TABLE enrollment
   ADD COLUMN began_at timestamptz,                    -- this generation
@@ -127,7 +127,5 @@ def downgrade() -> None:
         """ALTER TABLE enrollment DROP COLUMN began_at, DROP COLUMN place, DROP COLUMN basis,
            DROP COLUMN ahead, DROP COLUMN revision, DROP COLUMN moves, DROP COLUMN resumed_at"""
     )
-    op.execute(
-        """ALTER TABLE campaign DROP COLUMN follows, DROP COLUMN revision, DROP COLUMN enrolled,
-           DROP COLUMN resumed_at"""
-    )
+    op.execute("ALTER TABLE campaign DROP COLUMN follows, DROP COLUMN revision, DROP COLUMN resumed_at")
+    op.execute("ALTER TABLE run DROP COLUMN enrolled")
