@@ -9,14 +9,14 @@ from uuid import UUID
 from clarion.domain.campaign import STEP, Announcement, State, check_moment, require
 from clarion.domain.message import cohort_of
 from clarion.errors import Conflict, Invalid
-from clarion.flow import draft, route, similar, whom
+from clarion.flow import campaign, draft, route, similar, whom
 from clarion.flow.route import Way
-from clarion.flow.services import Services, nobody
+from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.store import campaign as campaigns
-from clarion.store import event, frozen, lane, likeness, notice, queue, run, workspace
+from clarion.store import event, frozen, lane, likeness, queue, run
 
 WITHDRAW = 2_000  # messages that one transaction of a cancellation ends
 
@@ -59,11 +59,8 @@ async def launch(
             connection, campaign_id, await whom.now_meant(connection, definition.audience, now)
         )
     launched = await _plan(connection, campaign_id, over, definition, moment, now)
-    if moment <= now and services.defer is not nobody:
-        # The ticks would find it too, at their next look.
-        home = await workspace.get(connection)
-        arguments = {"workspace": str(home["id"]), "run": str(launched.run_id)}
-        await services.defer("fire", arguments, once=f"fire:{launched.run_id}", connection=connection)
+    if moment <= now:
+        await campaign.begin(connection, services, launched.run_id)
     return launched
 
 
@@ -74,9 +71,7 @@ async def pause(connection: Connection, services: Services, campaign_id: UUID, *
     if row["state"] == State.PAUSED:
         return False
     require(row["state"], "pause")
-    why = reason.strip() or "paused by a person"
-    await campaigns.set_lanes(connection, campaign_id, "paused", why)
-    await campaigns.set_state(connection, campaign_id, State.PAUSED, services.clock.now(), reason=why)
+    await campaign.pause(connection, campaign_id, reason, services.clock.now())
     return True
 
 
@@ -96,24 +91,18 @@ async def resume(connection: Connection, services: Services, campaign_id: UUID) 
             hint="Give it a new moment (edit send_at), then resume it.",
             extra={"reason": "expired"},
         )
-    await campaigns.set_lanes(connection, campaign_id, "open")
-    await campaigns.set_state(connection, campaign_id, State.SCHEDULED if planned else State.RUNNING, now)
-    await notice.clear(connection, f"campaign:{campaign_id}", now)
+    await campaign.go_on(connection, campaign_id, State.SCHEDULED if planned else State.RUNNING, now)
     return True
 
 
 async def cancel(connection: Connection, services: Services, campaign_id: UUID) -> bool:
     """End it: what waits will be cancelled (`withdraw_cancelled`), what is in flight ends by its own
     evidence. False when it was cancelled already. Raises NotFound, Conflict."""
-    now = services.clock.now()
     row, _ = await draft.read(connection, campaign_id, lock=True)
     if row["state"] == State.CANCELLED:
         return False
     require(row["state"], "cancel")
-    await campaigns.set_lanes(connection, campaign_id, "cancelled")
-    await run.cancel(connection, campaign_id, now)
-    await campaigns.set_state(connection, campaign_id, State.CANCELLED, now)
-    await notice.clear(connection, f"campaign:{campaign_id}", now)
+    await campaign.end(connection, campaign_id, services.clock.now())
     return True
 
 

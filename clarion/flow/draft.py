@@ -25,7 +25,7 @@ from clarion.domain.sayable import check_content
 from clarion.domain.saying import choose
 from clarion.domain.template import known_variables
 from clarion.errors import Conflict, Invalid, NotFound, Problem
-from clarion.flow import catalogue, route, similar, startable, whom
+from clarion.flow import campaign, catalogue, route, similar, startable, whom
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
@@ -49,7 +49,7 @@ async def create(
     """A draft; its identifier. It goes over `channel_id` or the definition's pool; where neither is given,
     over the workspace's default. Raises Invalid with every problem in it."""
     now = services.clock.now()
-    name = _name(name)
+    name = campaign.named(name, KIND)
     if channel_id is None and definition.pool_id is None:
         channel_id, pool_id = await route.default(connection)
         definition = definition.model_copy(update={"pool_id": pool_id})
@@ -97,7 +97,7 @@ async def edit(
     if "send_at" in changes and after.send_at is not None:
         check_moment(after.send_at, now)
     await campaigns.change(
-        connection, campaign_id, name=row["name"] if name is None else _name(name),
+        connection, campaign_id, name=row["name"] if name is None else campaign.named(name, KIND),
         definition=after.stored(), channel_id=over.lead, similarity_text=similarity_text(after.content),
         now=now,
     )  # fmt: skip
@@ -119,7 +119,8 @@ async def duplicate(
     copy = definition.model_copy(update={"send_at": None, "test_of": None})
     copy_id = uuid7(now)
     await campaigns.create(
-        connection, copy_id, kind=KIND, name=_name(name or f"{row['name'][: LONGEST_NAME - 7]} (copy)"),
+        connection, copy_id, kind=KIND,
+        name=campaign.named(name or f"{row['name'][: LONGEST_NAME - 7]} (copy)", KIND),
         definition=copy.stored(), channel_id=row["channel_id"],
         similarity_text=similarity_text(copy.content), created_by=by, now=now,
     )  # fmt: skip
@@ -227,13 +228,6 @@ def _only_text(content: Content) -> str:
     """The text of content that is nothing but a text; a blank otherwise."""
     form = content.variants[0].content
     return form.text if form is not None and form.kind == "text" else " "
-
-
-def _name(name: str) -> str:
-    name = " ".join(name.split())
-    if not name or len(name) > LONGEST_NAME:
-        raise Invalid(f"an announcement needs a name of at most {LONGEST_NAME} characters", where="name")
-    return name
 
 
 # --- what is scheduled is planned again

@@ -11,7 +11,7 @@ from uuid import UUID
 from clarion.domain.campaign import Announcement, State
 from clarion.domain.event import OF_ENDS
 from clarion.errors import ClarionError
-from clarion.flow import announce, route, whom
+from clarion.flow import announce, campaign, route, whom
 from clarion.flow.enroll import fill
 from clarion.flow.route import Way
 from clarion.flow.services import Services
@@ -194,13 +194,7 @@ async def _stuck(services: Services, workspace_id: UUID, run_id: UUID, error: Cl
             return
         row = await campaigns.lock(connection, found["campaign_id"])
         await run.failed(connection, run_id, error.what)
-        if row["state"] in (State.SCHEDULED, State.RUNNING):
-            await campaigns.set_lanes(connection, row["id"], "paused", error.what)
-            await campaigns.set_state(connection, row["id"], State.PAUSED, now, reason=error.what)
-        await notice.put(
-            connection, workspace_id, cause=f"campaign:{row['id']}:audience", level="error",
-            text=f"A campaign is paused, it cannot be worked out whom it means: {error.what}", now=now,
-        )  # fmt: skip
+        await campaign.stuck(connection, workspace_id, row, error, now)
 
 
 async def _expire(services: Services, workspace_id: UUID, lane_id: UUID) -> None:

@@ -7,23 +7,23 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from clarion.domain.campaign import LONGEST_NAME, Announcement, State, similarity_text
+from clarion.domain.campaign import Announcement, State, similarity_text
 from clarion.domain.field import FieldType
 from clarion.domain.message import cohort_of
 from clarion.domain.schedule.model import AtField, Schedule
 from clarion.domain.schedule.plan import Plan
 from clarion.domain.sequence import KIND, PRIORITY, Sequence, require, step_numbers
 from clarion.errors import Invalid, Problem
-from clarion.flow import catalogue, draft, route
+from clarion.flow import campaign, catalogue, draft, route
 from clarion.flow.enroll.course import first_steps
 from clarion.flow.route import Way
-from clarion.flow.services import Services, nobody
+from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.kit.ids import uuid7
 from clarion.store import campaign as campaigns
 from clarion.store import door as doors
 from clarion.store import field as fields
-from clarion.store import notice, run, workspace
+from clarion.store import run
 
 DATES = (FieldType.DATE, FieldType.DATETIME, FieldType.TEXT)  # of a text, what reads as a date
 FOR_EVER = timedelta(days=100 * 366)  # its door has no last day
@@ -46,10 +46,12 @@ async def create(
     if channel_id is None and definition.pool_id is None:
         channel_id, pool_id = await route.default(connection)
         definition = definition.model_copy(update={"pool_id": pool_id})
+    elif channel_id is not None and definition.pool_id is not None:
+        raise Invalid("it goes over either a channel or a pool", where="pool_id", hint="Give one of the two.")
     over = await check(connection, services, channel_id, definition)
     campaign_id = uuid7(now)
     await campaigns.create(
-        connection, campaign_id, kind=KIND, name=_name(name), definition=definition.stored(),
+        connection, campaign_id, kind=KIND, name=campaign.named(name, KIND), definition=definition.stored(),
         channel_id=over.lead, similarity_text=_said(definition), created_by=by, now=now,
     )  # fmt: skip
     return campaign_id
@@ -142,7 +144,7 @@ async def edit(
         after = _keeping_numbers(before, after)
     over = await check(connection, services, channel_id or row["channel_id"], after)
     await campaigns.change(
-        connection, campaign_id, name=row["name"] if name is None else _name(name),
+        connection, campaign_id, name=row["name"] if name is None else campaign.named(name, KIND),
         definition=after.stored(), channel_id=over.lead, similarity_text=_said(after), now=now,
     )  # fmt: skip
     if row["state"] == State.DRAFT:
@@ -157,7 +159,7 @@ async def edit(
     if _differs(before, after, RECKONED):
         await doors.revise(connection, campaign_id)
         await run.again(connection, door["id"], now)
-        await _go_through(connection, services, door["id"])
+        await campaign.begin(connection, services, door["id"])
 
 
 def _keeping_numbers(before: Sequence, after: Sequence) -> Sequence:
@@ -188,7 +190,7 @@ async def launch(connection: Connection, services: Services, campaign_id: UUID) 
     )  # fmt: skip
     await doors.set_follows(connection, campaign_id, True)
     await campaigns.set_state(connection, campaign_id, State.RUNNING, now)
-    await _go_through(connection, services, run_id)
+    await campaign.begin(connection, services, run_id)
     return run_id
 
 
@@ -199,9 +201,7 @@ async def pause(connection: Connection, services: Services, campaign_id: UUID, *
     if row["state"] == State.PAUSED:
         return False
     require(row["state"], "pause")
-    why = reason.strip() or "paused by a person"
-    await campaigns.set_lanes(connection, campaign_id, "paused", why)
-    await campaigns.set_state(connection, campaign_id, State.PAUSED, services.clock.now(), reason=why)
+    await campaign.pause(connection, campaign_id, reason, services.clock.now())
     return True
 
 
@@ -212,26 +212,20 @@ async def resume(connection: Connection, services: Services, campaign_id: UUID) 
     if row["state"] == State.RUNNING:
         return False
     require(row["state"], "resume")
-    await campaigns.set_lanes(connection, campaign_id, "open")
     await doors.set_resumed(connection, campaign_id, now)
-    await campaigns.set_state(connection, campaign_id, State.RUNNING, now)
-    await notice.clear(connection, f"campaign:{campaign_id}", now)
+    await campaign.go_on(connection, campaign_id, State.RUNNING, now)
     return True
 
 
 async def cancel(connection: Connection, services: Services, campaign_id: UUID) -> bool:
     """End it for everybody in it: what waits is cancelled. False when it was cancelled already. Raises
     NotFound, Conflict."""
-    now = services.clock.now()
     row, _ = await read(connection, campaign_id, lock=True)
     if row["state"] == State.CANCELLED:
         return False
     require(row["state"], "cancel")
     await doors.set_follows(connection, campaign_id, False)
-    await campaigns.set_lanes(connection, campaign_id, "cancelled")
-    await run.cancel(connection, campaign_id, now)
-    await campaigns.set_state(connection, campaign_id, State.CANCELLED, now)
-    await notice.clear(connection, f"campaign:{campaign_id}", now)
+    await campaign.end(connection, campaign_id, services.clock.now())
     return True
 
 
@@ -267,14 +261,6 @@ async def _lanes(
     return opened.lead
 
 
-async def _go_through(connection: Connection, services: Services, run_id: UUID) -> None:
-    """Have everybody gone through at once; the ticks would find it too, at their next look."""
-    if services.defer is not nobody:
-        home = await workspace.get(connection)
-        arguments = {"workspace": str(home["id"]), "run": str(run_id)}
-        await services.defer("fire", arguments, once=f"fire:{run_id}", connection=connection)
-
-
 def _any(definition: Sequence) -> Announcement:
     """It, as any of its contents is said."""
     return definition.said_as(next(iter(definition.contents.values())))
@@ -286,10 +272,3 @@ def _differs(before: Sequence, after: Sequence, some: tuple[str, ...]) -> bool:
 
 def _said(definition: Sequence) -> str:
     return "\n".join(similarity_text(content) for content in definition.contents.values())[:8000]
-
-
-def _name(name: str) -> str:
-    name = " ".join(name.split())
-    if not name or len(name) > LONGEST_NAME:
-        raise Invalid(f"a sequence needs a name of at most {LONGEST_NAME} characters", where="name")
-    return name

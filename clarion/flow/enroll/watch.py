@@ -11,15 +11,15 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
-from clarion.domain.campaign import State
 from clarion.errors import ClarionError
+from clarion.flow import campaign
 from clarion.flow.enroll.due import fire
 from clarion.flow.enroll.match import match
 from clarion.flow.services import Services
 from clarion.kit.db import AWAY
 from clarion.kit.log import logger
 from clarion.store import campaign as campaigns
-from clarion.store import enrollment, notice
+from clarion.store import enrollment
 
 LOOK = 0.25  # seconds between two looks
 BACK_AFTER = 1.0  # when the database was away
@@ -77,7 +77,13 @@ class Watcher:
                 await asyncio.sleep(BACK_AFTER)
             except* ClarionError as group:
                 if campaign_id is not None:
-                    await stuck(self._services, workspace_id, campaign_id, _first(group))
+                    await self._stuck(workspace_id, campaign_id, _first(group))
+
+    async def _stuck(self, workspace_id: UUID, campaign_id: UUID, error: ClarionError) -> None:
+        log.error("a campaign cannot go on", campaign=str(campaign_id), error=error.code)
+        async with self._services.db.tenant(workspace_id) as connection:
+            row = await campaigns.lock(connection, campaign_id)
+            await campaign.stuck(connection, workspace_id, row, error, self._services.clock.now())
 
     def _ended(self, key: tuple[UUID, UUID | None], task: asyncio.Task[None]) -> None:
         del self._under_way[key]
@@ -90,18 +96,3 @@ def _first(group: BaseExceptionGroup[E]) -> E:
     while isinstance(one, BaseExceptionGroup):
         one = one.exceptions[0]
     return one
-
-
-async def stuck(services: Services, workspace_id: UUID, campaign_id: UUID, error: ClarionError) -> None:
-    """Pause a campaign of which cannot be worked out whom it means or how it reaches them, and say so."""
-    now = services.clock.now()
-    log.error("a campaign cannot go on", campaign=str(campaign_id), error=error.code)
-    async with services.db.tenant(workspace_id) as connection:
-        row = await campaigns.lock(connection, campaign_id)
-        if row["state"] == State.RUNNING:
-            await campaigns.set_lanes(connection, campaign_id, "paused", error.what)
-            await campaigns.set_state(connection, campaign_id, State.PAUSED, now, reason=error.what)
-        await notice.put(
-            connection, workspace_id, cause=f"campaign:{campaign_id}:audience", level="error",
-            text=f"A campaign is paused, it cannot go on: {error.what}", now=now,
-        )  # fmt: skip
