@@ -7,6 +7,7 @@ import asyncio
 import itertools
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -157,6 +158,10 @@ def _wrong(scene: Scene, programme: Programme) -> list[str]:
     return [*wrong, *tally(scene), *left(scene)]
 
 
+def _right(scene: Scene, programme: Programme) -> bool:
+    return not _wrong(scene, programme)
+
+
 NIGHTLY = [pytest.param(range(first, first + 10), marks=pytest.mark.nightly) for first in (3, 13, 23)]
 
 
@@ -181,7 +186,7 @@ def test_everything_changes_and_workers_are_killed_and_each_occurrence_is_said_o
         crew = Crew(scene.environment, folder)
         programme = asyncio.run(_play(scene, crew, one))
         assert crew.deaths, "nobody was killed, so this shows nothing"
-        scene.wait(lambda s=scene, p=programme: not _wrong(s, p), 40, crew.supervise)  # type: ignore[misc]
+        scene.wait(partial(_right, scene, programme), 40, crew.supervise)
         crew.stop()
         if found := _wrong(scene, programme):
             wrong[one] = found

@@ -26,7 +26,7 @@ from clarion.store import workspace as workspaces
 from clarion.store.measure import COUNTED, Measure
 from tests.flow.announcing import Dispatch, at, channel, people, sent_out
 from tests.house import House
-from tests.store.plans import heard, tell
+from tests.store.planning.plans import heard, tell
 from tests.store.sent import announce as announce_to
 
 LATER = timedelta(minutes=5)

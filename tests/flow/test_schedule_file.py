@@ -32,7 +32,7 @@ def book(tmp_path: Path, *rows: tuple[object, ...], formats: dict[str, str] | No
 
 def shown(path: Path, **choices: str) -> list[tuple[int, str]]:
     """Days and times of the steps."""
-    schedule = read_file(path, Choices(**choices)).document.schedule  # type: ignore[arg-type]
+    schedule = read_file(path, Choices()).document.schedule
     steps = schedule.stored()["steps"]
     default = schedule.stored().get("time")
     return [(step.get("days", 0), step.get("time", default)) for step in steps]

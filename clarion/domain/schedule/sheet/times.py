@@ -49,7 +49,8 @@ def read_time(text: str) -> Time | Refusal:
     for one in (opens, closes):
         if isinstance(one, Refusal):
             return one
-    assert isinstance(opens, int) and isinstance(closes, int)  # noqa: PT018
+    assert isinstance(opens, int)
+    assert isinstance(closes, int)
     if opens == closes:
         return _NO_LENGTH
     return Window.model_validate({"from": shown(opens), "to": shown(closes)})

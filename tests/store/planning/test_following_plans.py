@@ -13,18 +13,8 @@ from clarion.store import enrollment, entering, firing
 from clarion.store.expansion import Meant
 from clarion.store.firing import Terms
 from tests.house import House
-from tests.store.plans import heard
-from tests.store.test_plans import (  # noqa: F401 (fixtures)
-    BATCH,
-    COHORT,
-    NOW,
-    PEOPLE,
-    Scene,
-    by_key,
-    database,
-    db,
-    scene,
-)
+from tests.store.planning.plans import heard
+from tests.store.planning.scene import BATCH, COHORT, NOW, PEOPLE, Scene, by_key
 
 EVERYBODY = Meant("c.status = 'active'", {})
 START = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
@@ -32,7 +22,7 @@ LOOKING = {"keys": ("registration_date",), "schemes": ("whatsapp",)}
 
 
 @pytest.fixture
-async def plain(house: House, database: str, scene: Scene) -> AsyncIterator[Database]:  # noqa: F811
+async def plain(house: House, database: str, scene: Scene) -> AsyncIterator[Database]:
     """As the worker connects for what is not dispatch. Everybody of the scene is followed, and due."""
     async with Database(house.url(database), size=3, name="plans") as opened:
         async with opened.tenant(scene.workspace) as connection:
@@ -55,7 +45,7 @@ async def _terms(connection: Connection, made: Scene) -> Terms:
     )  # fmt: skip
 
 
-async def test_firing_is_by_key(plain: Database, scene: Scene) -> None:  # noqa: F811
+async def test_firing_is_by_key(plain: Database, scene: Scene) -> None:
     async with plain.tenant(scene.workspace) as connection:
         await entering.by_key(connection)
         terms, place = await _terms(connection, scene), START
@@ -69,7 +59,7 @@ async def test_firing_is_by_key(plain: Database, scene: Scene) -> None:  # noqa:
             place = (found[-1].next_due, found[-1].id)
 
 
-async def test_a_batch_is_joined_with_nothing_of_its_size(plain: Database, scene: Scene) -> None:  # noqa: F811
+async def test_a_batch_is_joined_with_nothing_of_its_size(plain: Database, scene: Scene) -> None:
     async with plain.tenant(scene.workspace) as connection:
         await entering.by_key(connection)
         terms = await _terms(connection, scene)
@@ -79,7 +69,7 @@ async def test_a_batch_is_joined_with_nothing_of_its_size(plain: Database, scene
         assert "Rows Removed by Join Filter" not in "".join(plan.text for plan in plans)
 
 
-async def test_who_was_touched_is_looked_at_by_key(plain: Database, scene: Scene) -> None:  # noqa: F811
+async def test_who_was_touched_is_looked_at_by_key(plain: Database, scene: Scene) -> None:
     async with plain.tenant(scene.workspace) as connection:
         await entering.by_key(connection)
         people = [one["id"] for one in await rows(connection, "SELECT id FROM contact ORDER BY id")]
@@ -93,7 +83,7 @@ async def test_who_was_touched_is_looked_at_by_key(plain: Database, scene: Scene
             by_key(plans, BATCH)
 
 
-async def test_everybody_is_gone_through_by_key(plain: Database, scene: Scene) -> None:  # noqa: F811
+async def test_everybody_is_gone_through_by_key(plain: Database, scene: Scene) -> None:
     async with plain.tenant(scene.workspace) as connection:
         await entering.by_key(connection)
         after = UUID(int=0)
@@ -114,7 +104,7 @@ async def test_everybody_is_gone_through_by_key(plain: Database, scene: Scene) -
             after = found[-1].contact_id
 
 
-async def test_what_awaits_a_follower_is_one_row_of_each_campaign(plain: Database, scene: Scene) -> None:  # noqa: F811
+async def test_what_awaits_a_follower_is_one_row_of_each_campaign(plain: Database, scene: Scene) -> None:
     async with plain.tenant(scene.workspace) as connection:
         await connection.execute("UPDATE campaign SET follows = true, state = 'running'")
         await connection.execute("UPDATE contact SET name = name || '!' WHERE folded_name = ''")
