@@ -60,6 +60,7 @@ class Programme:
     def __init__(self, scene: Scene, services: Services, seed: int) -> None:
         self.scene, self.services, self.rng = scene, services, Random(seed)
         self.steps = 2
+        self.moved: Counter[UUID] = Counter()  # how often whose date was moved
 
     async def begin(self) -> None:
         """Everybody is in the group, and nobody has a date yet."""
@@ -95,6 +96,7 @@ class Programme:
 
     async def move(self, whom: UUID, seconds: float) -> None:
         """Their date is so many seconds from now."""
+        self.moved[whom] += 1
         moment = self.services.clock.now() + timedelta(seconds=seconds)
         given = Given(fields={"starts": moment.isoformat(timespec="seconds")})
         services = self.services
@@ -155,7 +157,20 @@ def _wrong(scene: Scene, programme: Programme) -> list[str]:
     for who, said in _last(scene).items():
         if {step for step, _ in said} != wanted or {became for _, became in said} - {"accepted", "unknown"}:
             wrong.append(f"{who} was told {said} of their last generation, of {programme.steps} steps")
+    wrong += _too_often(scene, programme)
     return [*wrong, *tally(scene), *left(scene)]
+
+
+def _too_often(scene: Scene, programme: Programme) -> list[str]:
+    """Whoever began anew more often than their date was moved has heard the same again."""
+    rows = scene.query(
+        "SELECT subject_id, generation FROM enrollment WHERE workspace_id = %s", scene.workspace_id
+    )
+    return [
+        f"{row['subject_id']} began {row['generation']} times and moved {moves} times"
+        for row in rows
+        if row["generation"] > (moves := programme.moved[row["subject_id"]]) + 1
+    ]
 
 
 def _right(scene: Scene, programme: Programme) -> bool:
