@@ -15,6 +15,7 @@ from clarion.cli import channel as channels
 from clarion.cli import followed, options, place, terminal
 from clarion.cli.commands import group
 from clarion.cli.place import Place
+from clarion.domain.campaign import State
 from clarion.domain.enrollment import Status
 from clarion.domain.person import clean_group
 from clarion.domain.schedule.sentence import describe
@@ -230,9 +231,13 @@ async def _tell(here: Place, which: str, *, json: bool) -> None:
         [
             ("id", row["id"]), ("name", row["name"]),
             ("state", f"{row['state']}: {row['reason']}" if row["reason"] else row["state"]),
-            ("says", describe(definition.schedule)), ("people", among or "nobody yet"),
+            ("says", describe(definition.schedule)), ("people", among or _nobody(row["state"])),
         ]
     )  # fmt: skip
+
+
+def _nobody(state: str) -> str:
+    return "nobody yet; a worker enrolls them" if state == State.RUNNING else "nobody yet"
 
 
 def _short(row: Row) -> dict[str, Any]:

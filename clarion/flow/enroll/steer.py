@@ -64,7 +64,9 @@ async def several(
 ) -> Steered:
     """Do it for these people. Raises NotFound where one of them is not in it, Conflict, Invalid."""
     now = services.clock.now()
-    if ask.verb is Verb.MOVE and (ask.moment is None or ask.moment <= now):
+    if ask.verb is Verb.MOVE and ask.moment is None:
+        raise Invalid("it does not say whither it is moved", where="moment", hint="Give a moment to come.")
+    if ask.verb is Verb.MOVE and ask.moment is not None and ask.moment <= now:
         raise Invalid("it can only be moved to a later moment", where="moment", hint="Give one to come.")
     ready = await _course(connection, campaign_id, now)
     await entering.by_key(connection)
