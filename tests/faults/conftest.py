@@ -41,6 +41,12 @@ class World:
             self.house.drop(self.database)
         self.database = self.house.new_database()
 
+    def calm(self) -> None:
+        """The provider as it began: no faults are left of another test, it tells nothing, and it has
+        forgotten what it took."""
+        self.sandbox.configure(faults=None, receipts={"mode": "none"}, callback_url=None)
+        self.sandbox.reset()
+
     def scene(self, story: Story, mutant: str = "", config: dict[str, Any] | None = None) -> Scene:
         """A scene set up for a story; its hooks make the mistake `mutant`, its channel has more `config`."""
         number = next(self._numbers)

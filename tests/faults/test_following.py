@@ -188,6 +188,7 @@ def test_everything_changes_and_workers_are_killed_and_each_occurrence_is_said_o
     for one in [seed] if isinstance(seed, int) else seed:
         world = worlds[one % len(worlds)]
         world.fresh()
+        world.calm()
         folder = world.folder / f"following{next(_numbers)}"
         folder.mkdir()
         scene = Scene(

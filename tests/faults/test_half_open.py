@@ -27,9 +27,8 @@ def test_nobody_is_lost_or_hears_it_twice_at_a_provider(
     world = worlds[0]
     with Proxy(world.sandbox.url) as proxy:
         config = {"base_url": proxy.url, "max_in_flight": IN_FLIGHT, "breaker": BREAKER}
-        world.sandbox.configure(faults=None, receipts={"mode": "none"}, callback_url=None)
+        world.calm()
         world.sandbox.configure(lookup={"mode": "on" if look_up else "off", "lag": 0.1})
-        world.sandbox.reset()
         scene = world.scene(story, config=config)
         crew = Crew(scene.environment, scene.folder)
         try:
@@ -77,8 +76,7 @@ def _outage(world: World, how: str, seconds: int) -> None:
     rate = 40.0
     story = Story(seed=50_001, people=160, workers=2, rate=rate, look_up=False, faults={}, crashes=())
     with Proxy(world.sandbox.url) as proxy:
-        world.sandbox.configure(faults=None, receipts={"mode": "none"}, callback_url=None)
-        world.sandbox.reset()
+        world.calm()
         config = {"base_url": proxy.url, "max_in_flight": IN_FLIGHT, "breaker": BREAKER}
         scene = world.scene(story, config=config)
         crew = Crew(scene.environment, scene.folder)

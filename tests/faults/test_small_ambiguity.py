@@ -15,8 +15,7 @@ ALLOWED = 20  # beyond what was in flight
 
 
 def _scene(world: World, seed: int) -> Scene:
-    world.sandbox.reset()
-    world.sandbox.configure(faults=None)
+    world.calm()
     story = Story(seed=seed, people=600, workers=1, rate=400.0, look_up=False, faults={}, crashes=())
     # Only the kill makes anything unknown here: not a machine on which a call takes a second.
     return world.scene(story, config={"total_timeout": 20.0})
