@@ -13,6 +13,7 @@ from clarion.api.announcement_answers import (
     AnnouncementAnswer,
     AnnouncementInList,
     MessageAnswer,
+    OccasionAnswer,
     PreviewAnswer,
     ProgressAnswer,
     RetriedAnswer,
@@ -38,7 +39,7 @@ from clarion.api.routers import new_router
 from clarion.domain.campaign import KIND
 from clarion.domain.message import State
 from clarion.domain.scope import Scope
-from clarion.flow import announce, catalogue, draft, preview, progress, results, retry, trial
+from clarion.flow import announce, catalogue, draft, preview, progress, recur, results, retry, trial
 from clarion.kit.db import Connection
 from clarion.store import campaign as campaigns
 from clarion.store import message as messages
@@ -52,6 +53,7 @@ States = Annotated[
     list[State] | None, Query(description="only messages in these states; repeat it for several")
 ]
 Reasons = Annotated[list[str] | None, Query(max_length=50, description="only messages with these reasons")]
+Occasion = Annotated[int | None, Query(ge=1, description="of one that recurs, only this occasion")]
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FILE: dict[int | str, dict[str, Any]] = {
@@ -92,7 +94,8 @@ async def show(announcement_id: UUID, edge: Reader) -> AnnouncementAnswer:
 
 @router.patch("/{announcement_id}", summary="Edit or reschedule", responses=responses(404, 409))
 async def change(announcement_id: UUID, body: AnnouncementChange, edge: Writer) -> AnnouncementAnswer:
-    """While it has not begun. What is scheduled stays scheduled, for its new moment."""
+    """While it has not begun. What is scheduled stays scheduled, for its new moment. One that recurs may be
+    changed between two of its occasions, too: from the next one on."""
     changes = body.changes()
     await draft.freshen(
         edge.apart, edge.workspace_id, announcement_id, channel_id=body.channel_id, changes=changes
@@ -191,6 +194,17 @@ async def far(announcement_id: UUID, edge: Reader) -> ProgressAnswer:
         return ProgressAnswer.model_validate(await progress.progress(connection, announcement_id, edge.now()))
 
 
+@router.get("/{announcement_id}/occasions", summary="Each time it spoke", responses=responses(404))
+async def occasions(
+    announcement_id: UUID, edge: Reader, limit: Annotated[int, Query(ge=1, le=500)] = 50
+) -> list[OccasionAnswer]:
+    """Of one that recurs, the newest first, each with its own count."""
+    async with edge.transaction() as connection:
+        await campaigns.get(connection, announcement_id, KIND)
+        found = await recur.occasions(connection, announcement_id, limit)
+        return [OccasionAnswer.model_validate(one) for one in found]
+
+
 @router.get("/{announcement_id}/messages", summary="Its messages", responses=responses(404))
 async def of_announcement(
     announcement_id: UUID,
@@ -198,13 +212,15 @@ async def of_announcement(
     ask: Annotated[Ask, asked()],
     state: States = None,
     reason: Reasons = None,
+    occasion: Occasion = None,
 ) -> Page[MessageAnswer]:
-    """One for everybody who was meant, in the order in which the people were added."""
+    """One for everybody who was meant, in the order in which the people were added. Of one that recurs the
+    last of each person, or those of one `occasion`."""
     async with edge.transaction() as connection:
         await campaigns.get(connection, announcement_id, KIND)
         found = await messages.of_campaign(
             connection, announcement_id, states=state or (), reasons=reason or (), after=ask.after,
-            limit=ask.fetch,
+            limit=ask.fetch, run_id=await recur.run_of(connection, announcement_id, occasion),
         )  # fmt: skip
         now = edge.now()
         return ask.page(MessageAnswer, [message(row, now) for row in found], key="contact_id")
@@ -221,16 +237,22 @@ async def download(
     edge: ResultsReader,
     format: Literal["csv", "xlsx"] = "csv",
     state: States = None,
+    occasion: Occasion = None,
 ) -> Response:
     """Everybody who was meant, with state and reason. CSV begins to come at once, however many they are."""
     async with edge.transaction() as connection:
         await campaigns.get(connection, announcement_id, KIND)
+        run_id = await recur.run_of(connection, announcement_id, occasion)
     name = f"attachment; filename=results-{announcement_id}.{format}"
     headers = {"Content-Disposition": name}
     if format == "csv":
-        lines = results.as_csv(edge.services, edge.workspace_id, announcement_id, states=state or ())
+        lines = results.as_csv(
+            edge.services, edge.workspace_id, announcement_id, states=state or (), run_id=run_id
+        )
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
-    path = await results.xlsx_file(edge.services, edge.workspace_id, announcement_id, states=state or ())
+    path = await results.xlsx_file(
+        edge.services, edge.workspace_id, announcement_id, states=state or (), run_id=run_id
+    )
     return FileResponse(
         path, media_type=_XLSX, headers=headers, background=BackgroundTask(path.unlink, missing_ok=True)
     )

@@ -16,6 +16,7 @@ from clarion.domain.campaign import Announcement, Fallback, State
 from clarion.domain.content import Content
 from clarion.domain.purpose import Purpose
 from clarion.domain.schedule.hours import Hours
+from clarion.domain.schedule.sentence import describe
 from clarion.domain.wording import why
 from clarion.flow.results import shown_word
 
@@ -46,6 +47,8 @@ class AnnouncementAnswer(AnnouncementInList):
     frozen: bool
     expires_after: int = Field(description="seconds after its moment")
     hours: Hours | None = Field(description="at which people may be told, by their own clocks")
+    schedule: dict[str, Any] | None = Field(description="of one that recurs")
+    sentence: str | None = Field(description="its schedule in words")
     purpose: Purpose
     weight: int = Field(description="its share of the channel beside other announcements")
     fallback: list[Fallback] = Field(description="further channels, in order, for whom it did not reach")
@@ -80,10 +83,13 @@ def answer(row: Mapping[str, Any], warnings: Sequence[str] = ()) -> Announcement
             "fallback",
         )
     }
+    schedule = definition.schedule
     return AnnouncementAnswer.model_validate(
         {
             **row,
             **own,
+            "schedule": None if schedule is None else schedule.stored(),
+            "sentence": None if schedule is None else describe(schedule),
             **_over(row),
             "send_at": row["send_at"] or definition.send_at,
             "warnings": list(warnings),
@@ -109,6 +115,18 @@ class ProgressAnswer(Answer):
         description="what the rest waits for beyond its turn",
         examples=["channel staff is down: the provider cannot be reached"],
     )
+    next_at: datetime | None = Field(description="of one that recurs: when the next of them hears it")
+
+
+class OccasionAnswer(Answer):
+    """A time at which a recurring announcement spoke, or speaks: who hears it last may be a day after who
+    hears it first. `counts` and `reasons` as in its progress."""
+
+    number: int = Field(description="from 1, in the order in which they began")
+    began_at: datetime = Field(description="when the first of them heard it")
+    total: int
+    counts: dict[str, int] = Field(examples=[{"delivered": 812, "ready": 371, "skipped": 14}])
+    reasons: dict[str, dict[str, int]]
 
 
 class ExampleAnswer(Answer):

@@ -13,6 +13,7 @@ from clarion.domain.audience import Audience
 from clarion.domain.campaign import DAY, LONGEST_NAME, Announcement, Fallback
 from clarion.domain.content import Content
 from clarion.domain.purpose import Purpose
+from clarion.domain.schedule import check
 from clarion.domain.schedule.hours import Hours
 
 GROUP = "0190c2d4-7e00-7000-8000-000000000001"
@@ -47,16 +48,25 @@ _FILTERED: JsonDict = {
     "content": CLOSED,
     "launch": True,
 }
+_WEEKLY: JsonDict = {
+    "name": "Open on Monday",
+    "channel_id": CHANNEL,
+    "audience": {"include": {"groups": [GROUP]}},
+    "text": "Hello {{ contact.name }}, we are open today.",
+    "schedule": {"time": "09:00", "steps": [{"number": 1}], "repeat": {"rrule": "FREQ=WEEKLY;BYDAY=MO"}},
+    "launch": True,
+}
 Text = Field(default=None, min_length=1, max_length=10_000, description="content that is one text for all")
 POOL = "in place of a channel: each person hears it over one of this pool's"
 HOURS = "at which people may be told, by their own clocks; who comes at another waits, or is skipped"
+SCHEDULE = "in place of a moment: it recurs, each time to whom it means then (GET /api/v1/schedules/schema)"
 SEND_AT = "the moment; absent: now. With an offset, as 2026-07-31T09:00:00+03:00"
 
 
 class AnnouncementBody(Body):
     """An announcement to be written: either `content`, or `text` where one text will do."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_NEW, _FILTERED]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_NEW, _FILTERED, _WEEKLY]})
 
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
     channel_id: UUID | None = Field(
@@ -69,6 +79,7 @@ class AnnouncementBody(Body):
     one_per: Literal["person", "address"] = "person"
     frozen: bool = Field(default=False, description="the audience is whom it means when launched")
     send_at: AwareDatetime | None = Field(default=None, description=SEND_AT)
+    schedule: dict[str, Any] | None = Field(default=None, description=SCHEDULE)
     expires_after: int = Field(default=DAY, ge=60, le=30 * DAY, description="seconds after its moment")
     hours: Hours | None = Field(default=None, description=HOURS)
     purpose: Purpose = Field(
@@ -98,6 +109,7 @@ class AnnouncementBody(Body):
             one_per=self.one_per, frozen=self.frozen, send_at=self.send_at, expires_after=self.expires_after,
             hours=self.hours, weight=self.weight, purpose=self.purpose, fallback=tuple(self.fallback),
             pool_id=self.pool_id,
+            schedule=None if self.schedule is None else check.read(self.schedule, "schedule"),
         )  # fmt: skip
 
 
@@ -115,6 +127,7 @@ class AnnouncementChange(Body):
     one_per: Literal["person", "address"] | None = None
     frozen: bool | None = None
     send_at: AwareDatetime | None = Field(default=None, description=SEND_AT)
+    schedule: dict[str, Any] | None = Field(default=None, description=SCHEDULE)
     expires_after: int | None = Field(default=None, ge=60, le=30 * DAY)
     hours: Hours | None = Field(default=None, description=HOURS + "; null: at any time")
     purpose: Purpose | None = None
@@ -129,7 +142,8 @@ class AnnouncementChange(Body):
         return self
 
     def changes(self) -> dict[str, Any]:
-        """Fields of the definition that were given; null means something for `send_at` and `hours` alone."""
+        """Fields of the definition that were given; null means something for `send_at`, `hours` and
+        `schedule` alone."""
         given: dict[str, Any] = {
             key: getattr(self, key)
             for key in (
@@ -149,6 +163,8 @@ class AnnouncementChange(Body):
         for key in ("send_at", "hours"):
             if key in self.model_fields_set:
                 given[key] = getattr(self, key)
+        if "schedule" in self.model_fields_set:
+            given["schedule"] = None if self.schedule is None else check.read(self.schedule, "schedule")
         if self.text is not None:
             given["content"] = Content.of_text(self.text)
         return given

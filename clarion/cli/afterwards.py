@@ -19,7 +19,7 @@ from clarion.flow import results as result_files
 from clarion.flow import retry as retries
 from clarion.store import campaign as campaigns
 
-Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="Which announcement.")]
+Which = announced.Which
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the end.")]
 
 

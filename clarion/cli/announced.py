@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from clarion.cli import estimate
+import typer
+
+from clarion.cli import estimate, terminal
 from clarion.cli.following import Seen
-from clarion.domain.campaign import KIND, State
+from clarion.domain.campaign import KIND, Announcement, State
 from clarion.domain.content import (
     Content,
     FlowStartForm,
@@ -21,13 +25,14 @@ from clarion.domain.content import (
 )
 from clarion.domain.part import Attachment
 from clarion.domain.schedule.hours import Hours
-from clarion.domain.schedule.sentence import told_at
+from clarion.domain.schedule.sentence import describe, told_at
 from clarion.domain.wording import why
 from clarion.errors import Invalid, NotFound
 from clarion.flow.preview import Preview
 from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
 
+Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="Which announcement.")]
 SHOWN = ("id", "name", "state", "reason", "send_at", "created_by", "created_at", "launched_at", "finished_at")
 SEARCHED = 2_000  # of the newest, for a name
 
@@ -93,6 +98,14 @@ def rehearsal(made: Preview) -> list[tuple[str, object]]:
 def hours(told: Hours | None) -> list[tuple[str, object]]:
     """At which hours people are told, where not at all."""
     return [] if told is None else [("hours", f"{told_at(told)}, where each of them is")]
+
+
+def recurs(definition: Announcement, next_at: datetime | None, zone: ZoneInfo) -> list[tuple[str, object]]:
+    """What its schedule says, and when the next of them hears it, of one that recurs."""
+    if definition.schedule is None:
+        return []
+    soon = [("next", terminal.moment(next_at, zone))] if next_at else []
+    return [("schedule", describe(definition.schedule)), *soon]
 
 
 WHEN = {"content": "", "inside": ", within 24 hours of a message of theirs", "outside": ", otherwise"}

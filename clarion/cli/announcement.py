@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from clarion.cli import afterwards, announced, following, options, place, saying, terminal
+from clarion.cli import afterwards, announced, following, options, place, recurring, saying, terminal
 from clarion.cli import pool as pools
 from clarion.cli.commands import group
 from clarion.cli.moment import parse_moment
@@ -17,7 +17,6 @@ from clarion.cli.place import Place
 from clarion.cli.saying import Words, content_of
 from clarion.cli.send import finish, gone_on, similar
 from clarion.domain.campaign import KIND, Announcement
-from clarion.domain.content import Content
 from clarion.errors import Conflict
 from clarion.flow import announce, draft
 from clarion.flow.preview import Preview, preview
@@ -25,15 +24,16 @@ from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
 
 app = group(
-    "Announcements: list, show, edit, duplicate, launch, pause, resume, cancel, results.",
+    "Announcements: create, list, show, edit, duplicate, launch, pause, resume, cancel, results.",
     [
+        'clarion announcement create --name Open --group Staff --text "We are open." --every "mon 09:00"',
         "clarion announcement list",
         'clarion announcement edit "Friday" --at "2026-03-04 18:00"',
         'clarion announcement results "Friday" who.xlsx',
     ],
 )
 
-Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="Which announcement.")]
+Which = announced.Which
 At = Annotated[
     str | None, typer.Option(metavar="TIME", help="'YYYY-MM-DD HH:MM' of the workspace, ISO 8601, or now.")
 ]
@@ -96,6 +96,7 @@ async def _show(which: str, workspace: str | None, json: bool) -> None:
             ("id", row["id"]), ("name", row["name"]),
             ("state", f"{seen.state}: {seen.reason}" if seen.reason else seen.state),
             ("when", terminal.moment(row["send_at"], here.zone) or "not set"), over,
+            *announced.recurs(definition, seen.far.next_at, here.zone),
             *announced.said(definition.content), *announced.hours(definition.hours),
             *([] if rehearsed is None else announced.rehearsal(rehearsed)),
         ]
@@ -121,31 +122,35 @@ def edit(
     header: saying.Header = None,
     language: saying.Language = "en",
     at: At = None,
+    every: recurring.Every = None,
+    schedule: recurring.ScheduleFile = None,
     channel: Annotated[str | None, typer.Option(help="Over this channel instead.")] = None,
     pool: Annotated[str | None, typer.Option(help="Over this pool instead.")] = None,
     confirm_similar: ConfirmSimilar = False,
     workspace: options.Workspace = None,
     json: options.Json = False,
 ) -> None:
-    """Change an announcement that has not begun; what is not given stays."""
+    """Change an announcement that has not begun, or one that recurs; what is not given stays."""
     words = Words(
         text, subject, title, link, file, tuple(button or ()), flow, template, tuple(param or ()), header,
         language,
     )  # fmt: skip
     content = None if words.nothing else content_of(words)
-    place.run(_edit(which, workspace, name, content, at, (channel, pool), confirm_similar, json))
+    given = {"content": content, "schedule": recurring.schedule_of(every, schedule)}
+    place.run(_edit(which, workspace, name, given, at, (channel, pool), confirm_similar, json))
 
 
 async def _edit(
-    which: str, workspace: str | None, name: str | None, content: Content | None, at: str | None,
+    which: str, workspace: str | None, name: str | None, given: dict[str, Any], at: str | None,
     over: tuple[str | None, str | None], confirm_similar: bool, json: bool,
 ) -> None:  # fmt: skip
     async with place.opened(workspace) as here:
         async with here.tenant() as connection:
             row = await announced.find(connection, which)
             channel_id, pool_id = await pools.identified(connection, *over)
-        given = {"content": content, "pool_id": pool_id}
-        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        changes = {key: value for key, value in given.items() if value is not None}
+        if pool_id is not None:
+            changes["pool_id"] = pool_id
         if at is not None:
             changes["send_at"] = None if at == "now" else parse_moment(at, here.zone, here.now())
         await draft.freshen(here.services, here.id, row["id"], channel_id=channel_id, changes=changes)
@@ -194,7 +199,8 @@ async def _launch(
             except Conflict as error:
                 raise similar(error, here) from None
         terminal.say(f"It is sent at {terminal.moment(launched.send_at, here.zone)}.")
-        await _wait(here, row["id"], wait=wait, json=json)
+        recurs = row["definition"].get("schedule") is not None  # has no end to wait for
+        await _wait(here, row["id"], wait=wait and not recurs, json=json)
 
 
 @app.command()
@@ -284,3 +290,4 @@ def _done(row: Row, words: str, json: bool) -> None:
 
 
 afterwards.add_to(app)
+recurring.add_to(app)

@@ -68,7 +68,7 @@ async def _create(
         async with here.tenant() as connection:
             channel_id = (await channels.find(connection, channel))["id"] if channel else None
             if named or everyone:
-                document["audience"] = await _audience(connection, named, everyone)
+                document["audience"] = await audience_of(connection, named, everyone)
             definition = _definition(document, str(file))
         await sequence.freshen(here.services, here.id, channel_id, definition)
         async with here.tenant() as connection:
@@ -203,7 +203,8 @@ def _definition(document: dict[str, Any], where: str) -> Sequence:
         raise Invalid("this is no sequence", where=where, problems=problems) from None
 
 
-async def _audience(connection: Connection, named: list[str], everyone: bool) -> dict[str, Any]:
+async def audience_of(connection: Connection, named: list[str], everyone: bool) -> dict[str, Any]:
+    """Everyone, or whoever is in these groups. Raises NotFound."""
     if everyone:
         return {"include": {"everyone": True}}
     there = await groups.page(connection, None, followed.SEARCHED)

@@ -11,7 +11,15 @@ from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from clarion.domain.audience import Audience
 from clarion.domain.content import (
@@ -26,7 +34,9 @@ from clarion.domain.content import (
     TextForm,
 )
 from clarion.domain.purpose import Purpose
+from clarion.domain.schedule import check
 from clarion.domain.schedule.hours import Hours
+from clarion.domain.schedule.model import Schedule
 from clarion.errors import Conflict, Invalid
 
 KIND = "announcement"
@@ -80,7 +90,8 @@ class Announcement(BaseModel):
     the audience is whom it means when launched, not when sent. `weight` is its share of the channel beside
     other announcements: one of weight 3 sends three for each that one of weight 1 sends. `fallback` are
     further channels, in order, for whom it did not reach. `pool_id`: it goes over the channels of that pool,
-    each person over one. `test_of`: a test of that announcement, shown nowhere else.
+    each person over one. `schedule`, in place of a moment: it recurs, and is said each time to whom it means
+    then. `test_of`: a test of that announcement, shown nowhere else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -96,7 +107,13 @@ class Announcement(BaseModel):
     weight: int = Field(default=1, ge=1, le=100)
     fallback: tuple[Fallback, ...] = Field(default=(), max_length=5)
     pool_id: UUID | None = None
+    schedule: Schedule | None = None
     test_of: UUID | None = None
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _whole(cls, value: object) -> object:
+        return check.read(value, "schedule") if isinstance(value, dict) else value
 
     @property
     def patience(self) -> timedelta:
@@ -105,7 +122,9 @@ class Announcement(BaseModel):
 
     def stored(self) -> dict[str, Any]:
         """As JSON, for the campaign's row; `read` reads it back."""
-        stored = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        stored = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"schedule"})
+        if self.schedule is not None:
+            stored["schedule"] = self.schedule.stored()
         if not self.fallback:  # an older worker, which knows of none, can read it
             del stored["fallback"]
         if self.purpose is Purpose.UTILITY:
@@ -154,6 +173,7 @@ _ALLOWED: Mapping[str, tuple[frozenset[State], str]] = {
         frozenset({State.DRAFT, State.SCHEDULED, State.PAUSED}),
         "it has begun and cannot be edited any more",
     ),
+    "edit_recurring": (frozenset({State.DRAFT, State.RUNNING, State.PAUSED}), "it has ended"),
 }
 _HINTS = {"edit": "Cancel it, or duplicate it and edit the copy.", "launch": "Duplicate it to say it again."}
 

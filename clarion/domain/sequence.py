@@ -1,15 +1,19 @@
 """A sequence: a live audience whose every member is followed through a schedule, from a date of their own.
 
-What is said at a step is one of its contents, by name. Pure: judged against a workspace by `flow`.
+What is said at a step is one of its contents, by name. A recurring announcement is followed in the same way,
+from the moment at which it was launched. Pure: judged against a workspace by `flow`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from clarion.domain.audience import Audience
@@ -18,11 +22,12 @@ from clarion.domain.content import Content
 from clarion.domain.enrollment import Reentry
 from clarion.domain.purpose import Purpose
 from clarion.domain.schedule import check
-from clarion.domain.schedule.model import AtProperty, Chosen, Schedule
+from clarion.domain.schedule.model import AtEnrollment, AtField, AtMoment, AtProperty, Chosen, Schedule
 from clarion.errors import Conflict, Invalid, Problem
 
 KIND = "sequence"
 PRIORITY = 40  # of its lanes: before announcements
+_SAID = "announcement"  # what the one content of a recurring announcement is called
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
 
 
@@ -110,6 +115,77 @@ class Sequence(BaseModel):
                 Problem("schedule.start", "contacts have fields, not properties", 'Say {"from": "field"}.')
             )
         return found
+
+
+# --- recurring announcements
+
+
+def recurring(definition: Announcement, launched_at: datetime, home: str) -> Sequence:
+    """What a recurring announcement comes to: it says one thing at every step, to whoever is meant then.
+
+    Its calendar is one for all. So day 0, where that is when it was launched, is the day that it was in the
+    workspace (`home`, its zone), and not another in each zone; without a time of day it is that moment.
+    """
+    assert definition.schedule is not None
+    schedule = definition.schedule
+    if definition.hours is not None:
+        schedule = schedule.model_copy(update={"hours": definition.hours})
+    if isinstance(schedule.start, AtEnrollment):
+        schedule = schedule.model_copy(update={"start": _launched(schedule, launched_at, home)})
+    return Sequence.model_construct(
+        audience=definition.audience, schedule=schedule, contents={_SAID: definition.content},
+        reentry="continue", expires_after=definition.expires_after, purpose=definition.purpose,
+        weight=definition.weight, fallback=definition.fallback, pool_id=definition.pool_id,
+    )  # fmt: skip
+
+
+def _launched(schedule: Schedule, launched_at: datetime, home: str) -> AtMoment:
+    start, there = schedule.start, launched_at.astimezone(ZoneInfo(home))
+    tracks = schedule.random_days.tracks if schedule.random_days else ()
+    times = [step.time for step in schedule.steps] + [track.time for track in tracks]
+    if schedule.time is not None or None not in times:
+        moment = there.date().isoformat()
+    elif start.weekday is not None or start.month_start:  # the same day in every zone, and its time there
+        moment = there.replace(tzinfo=None).isoformat()
+    else:
+        moment = launched_at.isoformat()
+    return AtMoment.model_validate({**start.model_dump(exclude={"at"}), "from": "moment", "moment": moment})
+
+
+def recurring_problems(definition: Announcement) -> list[Problem]:
+    """What an announcement cannot have beside a schedule, or a schedule of an announcement."""
+    schedule = definition.schedule
+    if schedule is None:
+        return []
+    found = []
+    if definition.send_at is not None:
+        found.append(Problem("send_at", "its schedule says when", "Give one of the two."))
+    if definition.one_per == "address":
+        what = "people who share an address each hear what recurs"
+        found.append(Problem("one_per", what, 'Say "person".'))
+    if definition.hours is not None and schedule.hours is not None:
+        found.append(Problem("hours", "its schedule has hours of its own", "Give one of the two."))
+    if isinstance(schedule.start, AtField | AtProperty):
+        what = "an announcement is the same for everybody, and has no date of a person's own"
+        found.append(Problem("schedule.start", what, "Say a moment, or write a sequence."))
+    if schedule.past != "fast_forward":
+        what = "its calendar is one for all, and who comes in has not missed what passed before"
+        found.append(Problem("schedule.past", what, "Leave it out."))
+    if any(name is not None for _, name in _contents_named(schedule)):
+        what = "an announcement says one thing"
+        found.append(Problem("schedule.steps", what, "Leave content out, or write a sequence."))
+    return found
+
+
+def numbering(schedule: Schedule) -> str:
+    """The same for schedules that number their iterations alike: where that changes, nothing that was said
+    under the old numbers says anything of the new ones."""
+    numbered = {key: value for key, value in schedule.stored().items() if key in ("start", "past", "repeat")}
+    if "repeat" in numbered:
+        numbered["repeat"] = {key: value for key, value in numbered["repeat"].items() if key != "count"}
+    if schedule.random_days is not None:
+        numbered["days"] = schedule.random_days.days
+    return blake2b(orjson.dumps(numbered, option=orjson.OPT_SORT_KEYS), digest_size=6).hexdigest()
 
 
 def step_numbers(schedule: Schedule) -> set[int]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from clarion.domain.campaign import STEP, Announcement, State, check_moment, require
 from clarion.domain.message import cohort_of
 from clarion.errors import Conflict, Invalid
-from clarion.flow import campaign, draft, route, similar, whom
+from clarion.flow import campaign, draft, follow, recur, route, similar, whom
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
@@ -48,8 +48,7 @@ async def launch(
     row, definition = await draft.read(connection, campaign_id, lock=True)
     require(row["state"], "launch")
     over = await draft.check(connection, row["channel_id"], definition, now)
-    moment = send_at or definition.send_at or now
-    check_moment(moment, now)
+    moment = await _moment(connection, definition, send_at, now)
     await likeness.take_turn(connection)
     await _refuse_empty(connection, definition, moment, now, confirmed=confirm_empty)
     if not confirm_similar:
@@ -58,6 +57,8 @@ async def launch(
         await frozen.freeze(
             connection, campaign_id, await whom.now_meant(connection, definition.audience, now)
         )
+    if definition.schedule is not None:
+        return Launched(await recur.launch(connection, services, row, over, definition, moment), moment)
     launched = await _plan(connection, campaign_id, over, definition, moment, now)
     if moment <= now:
         await campaign.begin(connection, services, launched.run_id)
@@ -79,10 +80,13 @@ async def resume(connection: Connection, services: Services, campaign_id: UUID) 
     """Go on. False when it was not paused. Raises NotFound, and Conflict when its time is over before it
     began: then it needs a new moment."""
     now = services.clock.now()
-    row, _ = await draft.read(connection, campaign_id, lock=True)
+    row, definition = await draft.read(connection, campaign_id, lock=True)
     if row["state"] in (State.SCHEDULED, State.RUNNING):
         return False
     require(row["state"], "resume")
+    if definition.schedule is not None:
+        await follow.resume(connection, campaign_id, services)
+        return True
     planned = [one for one in await run.of_campaign(connection, campaign_id) if one["state"] == "planned"]
     if planned and planned[0]["expires_at"] <= now:
         raise Conflict(
@@ -102,7 +106,7 @@ async def cancel(connection: Connection, services: Services, campaign_id: UUID) 
     if row["state"] == State.CANCELLED:
         return False
     require(row["state"], "cancel")
-    await campaign.end(connection, campaign_id, services.clock.now())
+    await follow.end(connection, campaign_id, services)
     return True
 
 
@@ -133,6 +137,23 @@ async def withdraw_cancelled(
             if some < WITHDRAW:
                 break
     return ended
+
+
+async def _moment(
+    connection: Connection, definition: Announcement, send_at: datetime | None, now: datetime
+) -> datetime:
+    """When it is said first."""
+    if definition.schedule is None:
+        moment = send_at or definition.send_at or now
+        check_moment(moment, now)
+        return moment
+    if send_at is not None:
+        raise Invalid(
+            "its schedule says when",
+            where="send_at",
+            hint="Launch it without a moment, or edit its schedule.",
+        )
+    return await recur.first(connection, definition, now, now)
 
 
 async def _refuse_empty(

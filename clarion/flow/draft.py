@@ -16,7 +16,6 @@ from clarion.domain.campaign import (
     Announcement,
     State,
     check_moment,
-    require,
     similarity_text,
 )
 from clarion.domain.content import Content
@@ -25,7 +24,7 @@ from clarion.domain.sayable import check_content
 from clarion.domain.saying import choose
 from clarion.domain.template import known_variables
 from clarion.errors import Conflict, Invalid, NotFound, Problem
-from clarion.flow import campaign, catalogue, route, similar, startable, whom
+from clarion.flow import campaign, catalogue, recur, route, similar, startable, whom
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
@@ -90,9 +89,11 @@ async def edit(
     """
     now = services.clock.now()
     row, before = await read(connection, campaign_id, lock=True)
-    require(row["state"], "edit")
     changes = _with_channel(channel_id, changes or {})
     after = Announcement.read(before.model_copy(update=changes).stored())
+    recur.may_change(row, before, after)
+    if after.schedule is not None and row["state"] != State.DRAFT:
+        after = recur.numbered(before, after)
     over = await check(connection, channel_id or row["channel_id"], after, now)
     if "send_at" in changes and after.send_at is not None:
         check_moment(after.send_at, now)
@@ -101,10 +102,16 @@ async def edit(
         definition=after.stored(), channel_id=over.lead, similarity_text=similarity_text(after.content),
         now=now,
     )  # fmt: skip
-    if row["state"] != State.DRAFT:
-        moment = (after.send_at or now) if "send_at" in changes else row["send_at"]
-        edited = _Edited(row, over, before, after, moment)
+    if row["state"] == State.DRAFT:
+        return
+    moment = (after.send_at or now) if "send_at" in changes else row["send_at"]
+    edited = _Edited(row, over, before, after, moment)
+    if after.schedule is None:
         await _plan_again(connection, edited, now, confirm_similar=confirm_similar)
+        return
+    await _refuse_similar(connection, edited, confirm_similar=confirm_similar)
+    await _refreeze(connection, edited, now)
+    await recur.edit(connection, services, row, over, before, after)
 
 
 async def duplicate(
@@ -182,6 +189,7 @@ async def check(
         ]
     problems += (await catalogue.judged(connection, channel_id, definition, now)).problems
     problems += await startable.problems(connection, channel_id, definition)
+    problems += await recur.problems(connection, definition)
     if problems or over is None:
         raise Invalid("the announcement is not right yet", problems=tuple(problems))
     return over
@@ -251,14 +259,7 @@ async def _plan_again(
     )
     if planned is None:
         raise Conflict("it has begun and cannot be edited any more", where="state")
-    await likeness.take_turn(connection)
-    said_or_moved = (
-        before.content != after.content
-        or before.audience != after.audience
-        or edited.moment != edited.row["send_at"]
-    )
-    if said_or_moved and not confirm_similar:
-        await similar.refuse(connection, campaign_id, after, edited.moment)
+    await _refuse_similar(connection, edited, confirm_similar=confirm_similar)
     content_id, lane_id = planned["content_version_id"], planned["lane_id"]
     if before.content != after.content:
         content_id = uuid7(now)
@@ -279,6 +280,14 @@ async def _plan_again(
     await campaigns.set_state(
         connection, campaign_id, edited.row["state"], now, reason=edited.row["reason"], send_at=edited.moment
     )
+
+
+async def _refuse_similar(connection: Connection, edited: _Edited, *, confirm_similar: bool) -> None:
+    await likeness.take_turn(connection)
+    before = (edited.before.content, edited.before.audience, edited.row["send_at"])
+    after = (edited.after.content, edited.after.audience, edited.moment)
+    if before != after and not confirm_similar:
+        await similar.refuse(connection, edited.row["id"], edited.after, edited.moment)
 
 
 async def _refreeze(connection: Connection, edited: _Edited, now: datetime) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from clarion.domain.campaign import Announcement, State
 from clarion.domain.event import OF_ENDS
 from clarion.errors import ClarionError
-from clarion.flow import announce, campaign, route, whom
+from clarion.flow import announce, campaign, recur, route, whom
 from clarion.flow.enroll import fill
 from clarion.flow.route import Way
 from clarion.flow.services import Services
@@ -127,6 +127,7 @@ async def finish(services: Services, workspace_id: UUID) -> None:
 
     A lane is closed when nothing waits in it and nothing can come back to it from an unknown try.
     """
+    await recur.end_what_is_over(services, workspace_id)
     async with services.db.tenant(workspace_id) as connection:
         runs = await run.unfinished(connection)
         late = await lane.late(connection, services.clock.now())

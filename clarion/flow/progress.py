@@ -12,8 +12,8 @@ from clarion.flow import waits
 from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
 from clarion.store import channel as channels
+from clarion.store import enrollment, run, tally
 from clarion.store import progress as waiting
-from clarion.store import run, tally
 
 WINDOW = timedelta(seconds=5)  # over which the rate is measured
 _WAITING = ("scheduled", "ready", "sending")
@@ -25,8 +25,8 @@ class Progress:
 
     `total` is everybody who was meant, known once `expanded`; `done` those who wait no more. `rate` is
     messages a second taken lately, `eta` when the rest will be, where both can be said; `waits` what the rest
-    waits for beyond its turn. While more than
-    some 20,000 wait, those being sent are counted among the ready.
+    waits for beyond its turn, `next_at` when a campaign that follows people speaks to the next of them.
+    While more than some 20,000 wait, those being sent are counted among the ready.
     """
 
     state: State
@@ -41,6 +41,7 @@ class Progress:
     eta: datetime | None = None
     error: str = ""
     waits: str = ""
+    next_at: datetime | None = None
 
 
 async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> Progress:
@@ -48,7 +49,7 @@ async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> 
     row = await campaigns.any_kind(connection, campaign_id)
     runs = await run.of_campaign(connection, campaign_id)
     lanes = await campaigns.lane_ids(connection, campaign_id)
-    counts, reasons = await _counted(connection, runs)
+    counts, reasons = await counted(connection, runs)
     ready = counts.pop("ready", 0)
     if ready:
         counts.update(await _waiting(connection, lanes, ready, now))
@@ -70,10 +71,12 @@ async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> 
         eta=now + timedelta(seconds=ready / rate) if moving else None,
         error=next((one["error"] for one in runs if one["error"]), ""),
         waits=next(filter(None, kept), "") if row["state"] == State.RUNNING else "",
+        next_at=await enrollment.next_due(connection, campaign_id) if row["follows"] else None,
     )
 
 
-async def _counted(connection: Connection, runs: list[Row]) -> tuple[Counter[str], dict[str, dict[str, int]]]:
+async def counted(connection: Connection, runs: list[Row]) -> tuple[Counter[str], dict[str, dict[str, int]]]:
+    """The messages of these runs by state, and of each state by reason."""
     counts: Counter[str] = Counter()
     reasons: dict[str, dict[str, int]] = {}
     for one in runs:

@@ -42,7 +42,12 @@ _FORMULA = re.compile(r"^[=@\t\r]|^[+-](?![\d ()-]*$)")
 
 
 async def stream(
-    services: Services, workspace_id: UUID, campaign_id: UUID, *, states: Sequence[str] = ()
+    services: Services,
+    workspace_id: UUID,
+    campaign_id: UUID,
+    *,
+    states: Sequence[str] = (),
+    run_id: UUID | None = None,
 ) -> AsyncIterator[list[Row]]:
     """Messages in chunks, in the order of the people (`store.message`), with `shown`. Raises NotFound."""
     async with services.db.tenant(workspace_id) as connection:
@@ -51,7 +56,7 @@ async def stream(
     while True:
         async with services.db.tenant(workspace_id) as connection:
             found = await messages.of_campaign(
-                connection, campaign_id, states=states, after=after, limit=CHUNK
+                connection, campaign_id, states=states, after=after, limit=CHUNK, run_id=run_id
             )
         now = services.clock.now()
         for one in found:
@@ -69,11 +74,16 @@ def shown_word(one: Row, now: datetime) -> str:
 
 
 async def as_csv(
-    services: Services, workspace_id: UUID, campaign_id: UUID, *, states: Sequence[str] = ()
+    services: Services,
+    workspace_id: UUID,
+    campaign_id: UUID,
+    *,
+    states: Sequence[str] = (),
+    run_id: UUID | None = None,
 ) -> AsyncIterator[bytes]:
     """UTF-8 with a byte-order mark (spreadsheets need it to read names in their own script)."""
     yield b"\xef\xbb\xbf" + _lines([COLUMNS])
-    async for chunk in stream(services, workspace_id, campaign_id, states=states):
+    async for chunk in stream(services, workspace_id, campaign_id, states=states, run_id=run_id):
         yield _lines([[_harmless(cell) for cell in _cells(one)] for one in chunk])
 
 
@@ -84,11 +94,12 @@ async def as_xlsx(
     path: Path,
     *,
     states: Sequence[str] = (),
+    run_id: UUID | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Write a workbook to `path`; how many rows. More than a sheet holds go on in the next one."""
     book, count = _Book(), 0
-    async for chunk in stream(services, workspace_id, campaign_id, states=states):
+    async for chunk in stream(services, workspace_id, campaign_id, states=states, run_id=run_id):
         await asyncio.to_thread(book.add, [_cells(one) for one in chunk])
         count += len(chunk)
         if progress is not None:
@@ -98,12 +109,17 @@ async def as_xlsx(
 
 
 async def xlsx_file(
-    services: Services, workspace_id: UUID, campaign_id: UUID, *, states: Sequence[str] = ()
+    services: Services,
+    workspace_id: UUID,
+    campaign_id: UUID,
+    *,
+    states: Sequence[str] = (),
+    run_id: UUID | None = None,
 ) -> Path:
     """A workbook in a temporary file of its own, which the caller removes. Raises NotFound."""
     path = await asyncio.to_thread(_fresh, ".xlsx", None)
     try:
-        await as_xlsx(services, workspace_id, campaign_id, path, states=states)
+        await as_xlsx(services, workspace_id, campaign_id, path, states=states, run_id=run_id)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -117,6 +133,7 @@ async def write(
     path: Path,
     *,
     states: Sequence[str] = (),
+    run_id: UUID | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Write the results to a file, CSV or XLSX by its ending; how many rows.
@@ -132,10 +149,18 @@ async def write(
     try:
         if ending == ".xlsx":
             count = await as_xlsx(
-                services, workspace_id, campaign_id, unfinished, states=states, progress=progress
+                services,
+                workspace_id,
+                campaign_id,
+                unfinished,
+                states=states,
+                run_id=run_id,
+                progress=progress,
             )
         else:
-            count = await _write_csv(services, workspace_id, campaign_id, unfinished, states, progress)
+            count = await _write_csv(
+                services, workspace_id, campaign_id, unfinished, states, run_id, progress
+            )
         await asyncio.to_thread(os.replace, unfinished, path)
     finally:
         await asyncio.to_thread(unfinished.unlink, missing_ok=True)
@@ -155,12 +180,13 @@ async def _write_csv(
     campaign_id: UUID,
     path: Path,
     states: Sequence[str],
+    run_id: UUID | None,
     progress: Progress | None,
 ) -> int:
     count = 0
     with await asyncio.to_thread(path.open, "wb") as file:
         await asyncio.to_thread(file.write, b"\xef\xbb\xbf" + _lines([COLUMNS]))
-        async for chunk in stream(services, workspace_id, campaign_id, states=states):
+        async for chunk in stream(services, workspace_id, campaign_id, states=states, run_id=run_id):
             lines = _lines([[_harmless(cell) for cell in _cells(one)] for one in chunk])
             await asyncio.to_thread(file.write, lines)
             count += len(chunk)

@@ -43,6 +43,12 @@ async def retry(
     now = services.clock.now()
     row, definition = await draft.read(connection, campaign_id, lock=True)
     require(row["state"], "retry")
+    if definition.schedule is not None:
+        raise Conflict(
+            "what recurs is not tried again: whoever did not hear it hears the next",
+            where="schedule",
+            hint="Send what they missed as an announcement of its own.",
+        )
     runs = [one for one in await run.of_campaign(connection, campaign_id) if one["state"] != "cancelled"]
     if any(one["state"] != "expanded" for one in runs):
         raise Conflict(

@@ -16,6 +16,21 @@ async def following(connection: Connection) -> list[Row]:
     )
 
 
+async def idle(connection: Connection, kind: str) -> list[Row]:
+    """Those of a kind that are running and have gone through everybody, and in which nobody has anything to
+    come."""
+    return await rows(
+        connection,
+        """SELECT c.* FROM campaign c
+           WHERE c.workspace_id = clarion_workspace() AND c.follows AND c.kind = %s AND c.state = 'running'
+             AND NOT EXISTS (
+               SELECT FROM run r WHERE r.campaign_id = c.id AND r.state IN ('planned', 'expanding'))
+             AND NOT EXISTS (
+               SELECT FROM enrollment e WHERE e.campaign_id = c.id AND e.state = 'active') ORDER BY c.id""",
+        (kind,),
+    )
+
+
 async def set_follows(connection: Connection, campaign_id: UUID, follows: bool) -> None:
     """Open the campaign's door, or close it: who comes in is enrolled as long as it is open."""
     await connection.execute("UPDATE campaign SET follows = %s WHERE id = %s", (follows, campaign_id))

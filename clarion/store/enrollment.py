@@ -135,6 +135,17 @@ async def page(
     )
 
 
+async def next_due(connection: Connection, campaign_id: UUID) -> datetime | None:
+    """When the first of them has something due."""
+    found = await row(
+        connection,
+        """SELECT next_due FROM enrollment WHERE campaign_id = %s AND state = 'active'
+           ORDER BY next_due LIMIT 1""",
+        (campaign_id,),
+    )
+    return found["next_due"] if found else None
+
+
 async def counts(connection: Connection, campaign_id: UUID) -> dict[str, int]:
     """How many are in each state."""
     async with connection.cursor(row_factory=dict_row) as cursor:

@@ -42,7 +42,8 @@ class Due(NamedTuple):
 class Terms:
     """What a campaign says of all its messages. `contents`: of each step the version that it says;
     `resumed_at`: what fell due before was paused. `patience` (seconds) is how long after its moment
-    something may be sent, `pressing` after how long what comes later goes before it."""
+    something may be sent, `pressing` after how long what comes later goes before it. `recurs`: it is an
+    announcement, each of whose occasions has a run of its own."""
 
     campaign_id: UUID
     run_id: UUID
@@ -54,6 +55,7 @@ class Terms:
     pressing: float
     resumed_at: datetime | None
     routes: Sequence[Route] | None
+    recurs: bool = False
 
 
 class Fired(NamedTuple):
@@ -92,7 +94,29 @@ async def due(
         return await cursor.fetchall()
 
 
-def _statement(*, pooled: bool) -> LiteralString:
+# Which occasion of a recurring announcement what comes next of an enrollment belongs to: beside the number of
+# its iteration stands how iterations are numbered, since an edit may change that.
+_OCCASION: LiteralString = "basis || '.' || ahead[2]"
+
+
+async def unopened(connection: Connection, terms: Terms, some: Sequence[UUID]) -> list[tuple[str, datetime]]:
+    """The occasions of which these enrollments have something due and that have no run yet, with the first
+    moment at which anybody of these hears."""
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            f"""SELECT e.occasion, min(e.next_due) FROM unnest(%(ids)s::uuid[]) AS k(id) CROSS JOIN LATERAL (
+                 SELECT next_due, {_OCCASION} AS occasion FROM enrollment
+                 WHERE id = k.id AND cardinality(ahead) > 0 LIMIT 1) e
+               WHERE NOT EXISTS (
+                 SELECT FROM run r WHERE r.campaign_id = %(campaign)s AND r.occasion = e.occasion)
+               GROUP BY 1 ORDER BY 2""",
+            {"ids": array(one.hex for one in some), "campaign": terms.campaign_id},
+            prepare=True,
+        )
+        return await cursor.fetchall()
+
+
+def _statement(*, pooled: bool, recurs: bool) -> LiteralString:
     # IS TRUE keeps the planner from joining the batch with itself, a million rows for a thousand, where it
     # may not hash (`entering.by_key`): 220 ms of 280
     routes: LiteralString = ROUTES + ", " if pooled else ""
@@ -101,14 +125,24 @@ def _statement(*, pooled: bool) -> LiteralString:
     told: LiteralString = ", address.value, address.last_channel_id" if pooled else ""
     no_route: LiteralString = "WHEN r.lane_id IS NULL THEN 'no_route'" if pooled else ""
     lane: LiteralString = "coalesce(w.lane_id, %(lane)s)" if pooled else "%(lane)s"
+    occasion: LiteralString = f", {_OCCASION} AS occasion" if recurs else ""
+    own_run: LiteralString = (
+        """JOIN LATERAL (SELECT r.id AS run_id FROM run r
+    WHERE r.campaign_id = %(campaign)s AND r.occasion = e.occasion LIMIT 1) o ON true"""
+        if recurs
+        else ""
+    )
+    told_run: LiteralString = ", o.run_id" if recurs else ""
+    run: LiteralString = "run_id" if recurs else "%(run)s"
     return f"""
 WITH {routes}claimed AS MATERIALIZED (
-  SELECT e.* FROM unnest(%(ids)s::uuid[]) AS k(id) CROSS JOIN LATERAL (
+  SELECT e.*{told_run} FROM unnest(%(ids)s::uuid[]) AS k(id) CROSS JOIN LATERAL (
     SELECT id, subject_id, generation, cohort, next_due AS due_at, ahead,
-      greatest(resumed_at, %(resumed)s::timestamptz) AS resumed_at
+      greatest(resumed_at, %(resumed)s::timestamptz) AS resumed_at{occasion}
     FROM enrollment WHERE id = k.id AND state = 'active' AND next_due <= %(now)s
       AND revision = %(revision)s AND cardinality(ahead) > 0
     LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) e
+  {own_run}
 ), wanted AS MATERIALIZED (
   SELECT e.*, a.id AS address_id, a.consent_key, s.content_id, row_number() OVER () AS n{route},
     CASE WHEN e.due_at < e.resumed_at THEN 'paused'
@@ -136,7 +170,7 @@ WITH {routes}claimed AS MATERIALIZED (
 ), moved AS (
   INSERT INTO message (id, cohort, workspace_id, run_id, enrollment_id, generation, iteration, step_id,
     recipient_key, address_id, lane_id, content_version_id, state, reason, due_at, expires_at, settled_at)
-  SELECT message_id, cohort, clarion_workspace(), %(run)s, id, generation, ahead[2], ahead[3], subject_id,
+  SELECT message_id, cohort, clarion_workspace(), {run}, id, generation, ahead[2], ahead[3], subject_id,
     address_id, own_lane, coalesce(content_id, %(any_content)s),
     CASE WHEN reason IS NULL THEN 'ready' ELSE 'skipped' END::message_state, reason, due_at, expires_at,
     CASE WHEN reason IS NOT NULL THEN %(now)s::timestamptz END
@@ -160,7 +194,11 @@ SELECT (SELECT count(*) FROM placed), (SELECT count(*) FROM moved WHERE state = 
 """
 
 
-_OVER_ONE, _OVER_POOL = _statement(pooled=False), _statement(pooled=True)
+_FIRE = {
+    (pooled, recurs): _statement(pooled=pooled, recurs=recurs)
+    for pooled in (False, True)
+    for recurs in (False, True)
+}
 
 
 async def leave_out(
@@ -191,11 +229,12 @@ async def fire(connection: Connection, terms: Terms, some: Sequence[UUID], now: 
     values = {} if terms.routes is None else params(terms.routes)
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
-            _OVER_ONE if terms.routes is None else _OVER_POOL,
+            _FIRE[terms.routes is not None, terms.recurs],
             {
-                **values, "ids": array(one.hex for one in some), "run": terms.run_id, "lane": terms.lane_id,
-                "revision": terms.revision, "steps": list(terms.contents),
-                "contents": list(terms.contents.values()), "schemes": list(terms.schemes),
+                **values, "campaign": terms.campaign_id, "ids": array(one.hex for one in some),
+                "run": terms.run_id, "lane": terms.lane_id, "revision": terms.revision,
+                "steps": list(terms.contents), "contents": list(terms.contents.values()),
+                "schemes": list(terms.schemes),
                 "patience": terms.patience, "pressing": terms.pressing, "resumed": terms.resumed_at,
                 "skips": list(SKIP_WORDS), "any_content": next(iter(terms.contents.values())), "now": now,
                 "head": uuid7(now).hex[:12], "tail": token_hex(6),

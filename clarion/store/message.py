@@ -66,8 +66,10 @@ async def of_campaign(
     reasons: Sequence[str] = (),
     after: UUID | None = None,
     limit: int = 100,
+    run_id: UUID | None = None,
 ) -> list[Row]:
-    """A campaign's messages in the order of its people (`contact_id`), after a person."""
+    """A campaign's messages in the order of its people (`contact_id`), after a person: the last of each, of
+    one run or of all."""
     await keep_order(connection)
     return await rows(
         connection,
@@ -75,6 +77,7 @@ async def of_campaign(
         + " FROM (SELECT m.* FROM enrollment e CROSS JOIN LATERAL (" + _OF_ENROLLMENT + """
              AND (%(states)s::message_state[] = '{}' OR message.state = ANY (%(states)s::message_state[]))
              AND (%(reasons)s::text[] = '{}' OR message.reason = ANY (%(reasons)s::text[]))
+             AND (%(run)s::uuid IS NULL OR message.run_id = %(run)s)
              ORDER BY message.id DESC LIMIT 1) m
            WHERE e.campaign_id = %(campaign)s
              AND e.subject_id > coalesce(%(after)s, '00000000-0000-0000-0000-000000000000'::uuid)
@@ -82,7 +85,7 @@ async def of_campaign(
         + _BESIDE + " ORDER BY m.contact_id",
         {
             "campaign": campaign_id, "states": list(states), "reasons": list(reasons), "after": after,
-            "limit": limit,
+            "limit": limit, "run": run_id,
         },
     )  # fmt: skip
 

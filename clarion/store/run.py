@@ -63,6 +63,53 @@ async def change(
     return cursor.rowcount == 1
 
 
+async def open_occasion(
+    connection: Connection, door_id: UUID, run_id: UUID, occasion: str, due_at: datetime
+) -> None:
+    """Write down a time at which a recurring announcement speaks, unless somebody has; `door_id` is the run
+    that enrolls its people. Its messages are written as they fall due, so there is nothing to expand."""
+    while await _lacks(connection, door_id, occasion):
+        await connection.execute(
+            """INSERT INTO run (id, workspace_id, campaign_id, iteration, cohort, content_version_id, lane_id,
+                 due_at, expires_at, state, started_at, expanded_at, occasion)
+               SELECT %(id)s, workspace_id, campaign_id,
+                 (SELECT max(iteration) + 1 FROM run o WHERE o.campaign_id = d.campaign_id), cohort,
+                 content_version_id, lane_id, %(due)s, expires_at, 'expanded', %(due)s, %(due)s, %(occasion)s
+               FROM run d WHERE d.id = %(door)s
+               ON CONFLICT DO NOTHING""",  # another may have taken the number, or opened this very occasion
+            {"id": run_id, "due": due_at, "occasion": occasion, "door": door_id},
+        )
+
+
+async def occasions(connection: Connection, campaign_id: UUID, limit: int) -> list[Row]:
+    """The times at which a recurring announcement spoke, the newest first."""
+    return await rows(
+        connection,
+        """SELECT * FROM run WHERE campaign_id = %s AND occasion IS NOT NULL
+           ORDER BY iteration DESC LIMIT %s""",
+        (campaign_id, limit),
+    )
+
+
+async def occasion(connection: Connection, campaign_id: UUID, number: int) -> UUID | None:
+    """The run of one of these; None where there is none."""
+    found = await row(
+        connection,
+        "SELECT id FROM run WHERE campaign_id = %s AND iteration = %s AND occasion IS NOT NULL",
+        (campaign_id, number),
+    )
+    return found["id"] if found else None
+
+
+async def _lacks(connection: Connection, door_id: UUID, occasion: str) -> bool:
+    cursor = await connection.execute(
+        """SELECT FROM run d JOIN run o ON o.campaign_id = d.campaign_id AND o.occasion = %s
+           WHERE d.id = %s""",
+        (occasion, door_id),
+    )
+    return cursor.rowcount == 0
+
+
 async def set_lane(connection: Connection, run_id: UUID, lane_id: UUID) -> None:
     """What is written from now on goes over this lane."""
     await connection.execute("UPDATE run SET lane_id = %s WHERE id = %s", (lane_id, run_id))
@@ -77,6 +124,13 @@ async def again(connection: Connection, run_id: UUID, now: datetime) -> None:
         """UPDATE run SET state = 'planned', due_at = %s, error = '', expanded_at = NULL
            WHERE id = %s AND state <> 'cancelled'""",
         (now, run_id),
+    )
+
+
+async def end_by(connection: Connection, campaign_id: UUID, moment: datetime) -> None:
+    """Nothing more is written of a campaign whose runs had no end: what waits then has expired."""
+    await connection.execute(
+        "UPDATE run SET expires_at = %s WHERE campaign_id = %s AND finished_at IS NULL", (moment, campaign_id)
     )
 
 

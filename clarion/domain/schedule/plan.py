@@ -72,7 +72,9 @@ class Plan:
         if course is None:
             return
         enrolled = seconds(subject.enrolled_at)
-        first = enrolled if since is None else max(enrolled, -int(-since.timestamp() // 1))
+        first = enrolled  # from the second on in which they were enrolled: what begins then is said
+        if since is not None and seconds(since) > enrolled:
+            first = -int(-since.timestamp() // 1)
         last = None if until is None else -int(-until.timestamp() // 1)
         for occurrence in self._in_order(course, first, last):
             if last is not None and occurrence.due >= last:

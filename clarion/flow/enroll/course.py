@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from clarion.domain.campaign import State
+from clarion.domain import campaign as announced
+from clarion.domain.campaign import Announcement, State
 from clarion.domain.enrollment import AHEAD, Key, Stand, Status, upcoming
 from clarion.domain.schedule import starts
 from clarion.domain.schedule.model import AtField
 from clarion.domain.schedule.plan import Plan
 from clarion.domain.schedule.subject import Occurrence, Subject
-from clarion.domain.sequence import PRIORITY, Sequence
+from clarion.domain.sequence import PRIORITY, Sequence, numbering, recurring
 from clarion.flow import route, whom
 from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
@@ -28,8 +29,19 @@ PRESSING = 600.0  # seconds late: then an occurrence gives way to the next one, 
 
 
 @dataclass(frozen=True, slots=True)
+class Calendar:
+    """When a recurring announcement was launched, how its iterations are numbered, and since when everybody
+    is gone through, where they are."""
+
+    launched_at: datetime
+    numbering: str
+    open_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Course:
-    """A campaign's schedule with all that it asks for; `terms` are those of its messages."""
+    """A campaign's schedule with all that it asks for; `terms` are those of its messages. `calendar` is that
+    of an announcement that recurs: it is the same for everybody, whenever they came in."""
 
     id: UUID
     definition: Sequence
@@ -37,6 +49,7 @@ class Course:
     meant: Meant
     home: str
     terms: Terms
+    calendar: Calendar | None = None
     known: dict[tuple[object, ...], list[Occurrence]] = field(default_factory=dict)
 
     @property
@@ -45,7 +58,9 @@ class Course:
         return self.plan.fields
 
     def basis(self, one: Looked) -> str:
-        """What day 0 is counted from, of this person."""
+        """What day 0 is counted from, of this person; of a calendar, how its occasions are numbered."""
+        if self.calendar is not None:
+            return self.calendar.numbering
         start = self.definition.schedule.start
         if not isinstance(start, AtField):
             return ""
@@ -55,8 +70,21 @@ class Course:
         """Whether anything says where day 0 is."""
         return not isinstance(self.definition.schedule.start, AtField) or starts.readable(basis)
 
+    def open_since(self, moment: datetime) -> Course:
+        """It, for those who enter because everybody is gone through since `moment`."""
+        if self.calendar is None:
+            return self
+        return replace(self, calendar=replace(self.calendar, open_since=moment))
+
+    def first_since(self, now: datetime) -> datetime:
+        """From when on somebody who enters now hears what there is."""
+        since = self.calendar.open_since if self.calendar is not None else None
+        return now if since is None else min(now, since)
+
     def subject(self, one: Looked, generation: int, began_at: datetime, place: int) -> Subject:
         """Whom their occurrences are computed for. Each generation draws anew."""
+        if self.calendar is not None:
+            began_at = self.calendar.launched_at
         seed = str(self.id) if generation == 1 else f"{self.id}:{generation}"
         return Subject(
             str(one.contact_id), began_at, seed, one.zone, self.home,
@@ -82,30 +110,42 @@ class Course:
 async def load(connection: Connection, row: Row, now: datetime) -> Course | None:
     """A campaign that follows people (a `store.campaign` row with `revision` and `resumed_at`); None where it
     was never launched. Raises Invalid, NotFound where it cannot be worked out whom it means, or how."""
-    definition = Sequence.read(row["definition"])
     doors = await run.of_campaign(connection, row["id"])
     if not doors:
         return None
-    as_said = definition.said_as(next(iter(definition.contents.values())))
+    home = (await workspaces.get(connection))["timezone"]
+    definition, as_said, calendar = _read(row, home)
     over = await route.way(connection, row["channel_id"], as_said)
     routes = None
     if over.pooled:
         state = "paused" if row["state"] == State.PAUSED else "open"
         opened = await route.open_lanes(
-            connection, row["id"], over, as_said, now, priority=PRIORITY, state=state
+            connection, row["id"], over, as_said, now, priority=priority_of(row), state=state
         )
         routes = opened.routes
-    home = await workspaces.get(connection)
     terms = Terms(
         row["id"], doors[0]["id"], doors[0]["lane_id"], row["revision"],
         await _contents(connection, row["id"], definition), over.schemes,
-        definition.patience.total_seconds(), PRESSING, row["resumed_at"], routes,
+        definition.patience.total_seconds(), PRESSING, row["resumed_at"], routes, calendar is not None,
     )  # fmt: skip
-    meant = await whom.now_meant(connection, definition.audience, now)
-    return Course(
-        row["id"], definition, Plan(definition.schedule), meant, home["timezone"],
-        terms,
-    )  # fmt: skip
+    meant = await whom.meant(connection, row["id"], as_said, now)
+    return Course(row["id"], definition, Plan(definition.schedule), meant, home, terms, calendar)
+
+
+def _read(row: Row, home: str) -> tuple[Sequence, Announcement, Calendar | None]:
+    """What it says to whom and when, as an announcement too; the calendar of one that recurs."""
+    if row["kind"] != announced.KIND:
+        definition = Sequence.read(row["definition"])
+        return definition, definition.said_as(next(iter(definition.contents.values()))), None
+    announcement = Announcement.read(row["definition"])
+    definition = recurring(announcement, row["launched_at"], home)
+    calendar = Calendar(row["launched_at"], numbering(definition.schedule))
+    return definition, announcement.model_copy(update={"hours": definition.schedule.hours}), calendar
+
+
+def priority_of(row: Row) -> int:
+    """That of its lanes."""
+    return announced.PRIORITY if row["kind"] == announced.KIND else PRIORITY
 
 
 async def _contents(connection: Connection, campaign_id: UUID, definition: Sequence) -> dict[int, UUID]:

@@ -71,14 +71,24 @@ async def settle(
 
 
 async def enter(
-    connection: Connection, course: Course, between: tuple[UUID, UUID], limit: int, now: datetime
+    connection: Connection,
+    course: Course,
+    between: tuple[UUID, UUID],
+    limit: int,
+    now: datetime,
+    since: datetime,
 ) -> tuple[Settled, int, UUID | None]:
     """Enroll the next people of a stretch of the workspace's contacts whom the campaign means, and bring in
-    step those of it who are enrolled: what was done, how many people were looked at, and the last of them."""
+    step those of it who are enrolled: what was done, how many people were looked at, and the last of them.
+
+    `since` is when going through everybody began: what a calendar has for all since then is not lost to those
+    whose turn came late.
+    """
     await entering.by_key(connection)
     found = await entering.newcomers(
         connection, course.id, course.meant, between, limit, keys=course.keys, schemes=course.terms.schemes
     )
+    course = course.open_since(since)
     done = await _settle(connection, course, [one for one in found if one.id is None], now, FIRST)
     known = [one.contact_id for one in found if one.id is not None]
     done.add(await settle(connection, course, known, now))
@@ -132,7 +142,7 @@ def _enter(
     place = place if course.plan.spread else 0
     coming: list[Occurrence] = []
     if change.since is not None:
-        coming = course.ahead(course.subject(one, 1, now, place), change.since, count=count)
+        coming = course.ahead(course.subject(one, 1, now, place), course.first_since(now), count=count)
     work.entering.append(_written(course, one, identifier, change, 1, now, basis, coming, place=place))
 
 

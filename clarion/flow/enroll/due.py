@@ -17,9 +17,11 @@ from clarion.flow.enroll import course, door
 from clarion.flow.enroll.course import Course
 from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
+from clarion.kit.db import Connection
+from clarion.kit.ids import uuid7
 from clarion.store import campaign as campaigns
-from clarion.store import entering, event, firing
-from clarion.store.firing import Due
+from clarion.store import entering, event, firing, run
+from clarion.store.firing import Due, Terms
 
 BATCH, RECKONED = 1_000, 500  # enrollments a transaction
 STREAMS = 2  # connections that one firing writes with
@@ -82,6 +84,7 @@ async def _fire(services: Services, reader: _Reader, ids: list[UUID]) -> int:
     async with services.db.tenant(reader.workspace_id) as connection:
         await entering.by_key(connection)
         now = services.clock.now()
+        await _open_occasions(connection, reader.course.terms, ids, now)
         fired = await firing.fire(connection, reader.course.terms, ids, now)
         if fired.skipped and services.listening.wants(reader.workspace_id, OF_ENDS):
             await event.of_ends(connection, fired.skipped, now)
@@ -90,6 +93,14 @@ async def _fire(services: Services, reader: _Reader, ids: list[UUID]) -> int:
     if fired.ready:
         services.nudge("due")
     return fired.people
+
+
+async def _open_occasions(connection: Connection, terms: Terms, ids: list[UUID], now: datetime) -> None:
+    """Of a recurring announcement each time that it speaks is a run, with its own count of what became of
+    whom."""
+    if terms.recurs:
+        for occasion, due_at in await firing.unopened(connection, terms, ids):
+            await run.open_occasion(connection, terms.run_id, uuid7(now), occasion, due_at)
 
 
 async def _reckon(services: Services, reader: _Reader, contact_ids: list[UUID]) -> int:

@@ -66,6 +66,6 @@ async def _chunk(services: Services, connection: Connection, run_id: UUID, limit
     if ready is None:
         return None
     number, after, until = part
-    _, people, last = await door.enter(connection, ready, (after, until), limit, now)
+    _, people, last = await door.enter(connection, ready, (after, until), limit, now, found["due_at"])
     await leave_part(connection, run_id, number, last, now, done=people < limit)
     return people

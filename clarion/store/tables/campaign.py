@@ -152,8 +152,10 @@ run = table(
     moment("expanded_at", null=True),
     moment("finished_at", null=True),
     count("enrolled", default=0),
+    words("occasion", null=True),
     one_of("state", "planned", "expanding", "expanded", "cancelled"),
     UniqueConstraint("campaign_id", "iteration"),
+    Index("run_occasion", "campaign_id", "occasion", unique=True),
     Index("run_open", "due_at", postgresql_where=text("state IN ('planned', 'expanding')")),
     Index("run_unfinished", "workspace_id", "id", postgresql_where=text("finished_at IS NULL")),
 )
