@@ -19,7 +19,6 @@ from clarion.domain.audience import Audience
 from clarion.domain.campaign import KIND, Announcement
 from clarion.domain.content import Content
 from clarion.domain.schedule import check
-from clarion.domain.schedule.clocktime import Weekday
 from clarion.domain.schedule.model import Schedule
 from clarion.domain.schedule.sentence import describe
 from clarion.domain.wording import why
@@ -38,6 +37,7 @@ ScheduleFile = Annotated[
     typer.Option("--schedule", metavar="FILE", help="It recurs by a schedule, as JSON (docs/schedules.md)."),
 ]
 _EVERY = re.compile(r"(?P<days>day|month +(?P<month>-?\d+|last)|[a-z]+(?: *, *[a-z]+)*) +(?P<time>\S+)", re.I)
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _HINT = "Write 'day 09:00', 'mon,thu 09:00', 'month 1 09:00' or 'month last 09:00'."
 BY = "clarion announcement"
 
@@ -79,9 +79,12 @@ def _rule(every: str | None) -> str:
     if days == "day":
         return "FREQ=DAILY"
     if month := found["month"]:
-        return f"FREQ=MONTHLY;BYMONTHDAY={-1 if month.lower() == 'last' else int(month)}"
-    named = [day.strip()[:3] for day in days.split(",")]
-    if unknown := [day for day in named if day not in list(Weekday)]:
+        day = -1 if month.lower() == "last" else int(month)
+        if day not in (-1, *range(1, 32)):
+            raise Invalid(f"no month has a day {day}", where="--every", hint=_HINT)
+        return f"FREQ=MONTHLY;BYMONTHDAY={day}"
+    named = [day.strip() for day in days.split(",")]
+    if unknown := [day for day in named if len(day) < 3 or not any(w.startswith(day) for w in _WEEKDAYS)]:
         raise Invalid(f"{unknown[0]!r} is no day of the week", where="--every", hint=_HINT)
     return f"FREQ=WEEKLY;BYDAY={','.join(day[:2].upper() for day in named)}"
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -134,6 +134,16 @@ def until_said(process: subprocess.Popen[str], words: str, timeout: float = 60) 
         if words in line:
             return said
     raise AssertionError(f"it never said {words!r}:\n{''.join(said)}")
+
+
+def waits(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
+    """Whether it comes true within this time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return False
 
 
 class Listener:

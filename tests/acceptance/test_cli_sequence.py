@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from clarion.kit.clock import Clock
 from clarion.sandbox.client import SandboxProcess
-from tests.acceptance.command import Terminal, end, until_said
+from tests.acceptance.command import Terminal, end, until_said, waits
 
 HELLO = {"kind": "template", "name": "hello", "language": "en", "parameters": ["{{ contact.name }}"]}
 WELCOME: dict[str, Any] = {
@@ -20,15 +18,6 @@ WELCOME: dict[str, Any] = {
     },
     "contents": {"hello": {"variants": [{"content": HELLO}]}},
 }
-
-
-def _waits(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 def _register(selam: Terminal, seconds: float) -> None:
@@ -54,7 +43,7 @@ def test_people_are_followed_from_their_own_dates(selam: Terminal, sandbox: Sand
     def hears(seconds: float) -> bool:
         """A machine that is slow may have taken longer to read the file than until that date."""
         _register(selam, seconds)
-        return _waits(lambda: sandbox.people().get("254712003001") == 1, seconds + 10)
+        return waits(lambda: sandbox.people().get("254712003001") == 1, seconds + 10)
 
     assert any(hears(seconds) for seconds in (5, 15, 45))
     people = {one["external_id"]: one for one in selam.ok("sequence", "people", "Welcome", "--json").json}

@@ -17,6 +17,7 @@ from clarion.flow.services import Services
 from clarion.kit.db import rows
 from tests.api.client import Api, Reply
 from tests.flow.announcing import NOTICE, Dispatch, people, runs_of, saying
+from tests.flow.following import work
 from tests.store.people import AMINA, JOHN, person
 
 PATH = "/api/v1/announcements"
@@ -400,3 +401,33 @@ async def test_a_filter_is_part_of_an_audience(selam: Api, services: Services) -
     wrong = {"include": {"filter": {"field": "salary", "op": "gt", "value": 3}}}
     told = await selam.patch(f"{PATH}/{announcement_id}", {"audience": wrong})
     assert problems(told) == {"audience.include.filter.field": "no field 'salary'"}
+
+
+WEEK = timedelta(days=7)
+WEEKLY = {"steps": [{"number": 1}], "repeat": {"every": 7}}  # from the launch on
+
+
+async def test_one_that_recurs_tells_each_time_that_it_spoke(selam: Api, services: Services) -> None:
+    await staff(selam, services)
+    recurring_id = await written(selam, schedule=WEEKLY, launch=True)
+    assert selam.workspace_id is not None
+    await work(services, selam.workspace_id, UUID(recurring_id))
+    shown = (await selam.get(f"{PATH}/{recurring_id}")).json
+    far = (await selam.get(f"{PATH}/{recurring_id}/progress")).json
+    found = (await selam.get(f"{PATH}/{recurring_id}/occasions")).json
+    first = (await selam.get(f"{PATH}/{recurring_id}/messages?occasion=1")).json["items"]
+    assert (shown["state"], shown["schedule"]) == ("running", WEEKLY)
+    assert "7 days" in shown["sentence"]
+    assert [(one["number"], one["total"]) for one in found] == [(1, 4)]
+    assert {one["due_at"] for one in first} == {found[0]["began_at"]}
+    assert datetime.fromisoformat(far["next_at"]) - datetime.fromisoformat(found[0]["began_at"]) == WEEK
+    lines = (await selam.get(f"{PATH}/{recurring_id}/results?occasion=1")).body.splitlines()
+    assert len(lines) == 1 + 4
+    assert (await selam.get(f"{PATH}/{recurring_id}/messages?occasion=2")).status == 404
+
+
+async def test_a_schedule_that_is_wrong_is_refused_with_its_place(selam: Api) -> None:
+    bad = {**WEEKLY, "steps": [{"number": 1}, {"number": 1}]}
+    reply = await selam.post(PATH, announcement(await channel(selam), schedule=bad))
+    assert reply.status == 422
+    assert "schedule.steps[1].number" in str(reply.json)
