@@ -13,6 +13,7 @@ from procrastinate import App
 
 from clarion.errors import ClarionError
 from clarion.flow import fall_back, fire, notify, reconcile
+from clarion.flow.enroll import new_day
 from clarion.flow.receive.poller import Poller
 from clarion.flow.services import Services
 from clarion.flow.tell import forget
@@ -45,6 +46,7 @@ class Ticks:
             self._every(10.0, self._each_with("notify", self._notify), stop),
             self._every(10.0, self.sweep, stop),
             self._every(60.0, self._each_with("tidy", self._housekeeping), stop),
+            self._every(60.0, self._each_with("finish", self._new_day), stop),
             self._every(60.0, self._forget, stop),
         )
 
@@ -62,6 +64,9 @@ class Ticks:
 
     async def _finish(self, workspace_id: UUID) -> None:
         await fire.finish(self.services, workspace_id)
+
+    async def _new_day(self, workspace_id: UUID) -> None:
+        await new_day.look_again(self.services, workspace_id)
 
     async def _polling(self, seconds: float, poller: Poller, stop: asyncio.Event) -> None:
         async def look() -> None:

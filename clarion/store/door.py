@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from psycopg.rows import tuple_row
+
 from clarion.kit.db import Connection, Row, rows
 
 
@@ -29,6 +31,22 @@ async def idle(connection: Connection, kind: str) -> list[Row]:
                SELECT FROM enrollment e WHERE e.campaign_id = c.id AND e.state = 'active') ORDER BY c.id""",
         (kind,),
     )
+
+
+async def of_yesterday(connection: Connection, midnight: datetime) -> list[tuple[UUID, UUID]]:
+    """(campaign, run that enrolls) of those whose filter counts days from the present one (`criteria.Day`),
+    and that went through everybody before this moment."""
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            """SELECT c.id, r.id FROM campaign c JOIN LATERAL (
+                 SELECT id, state, started_at FROM run WHERE campaign_id = c.id ORDER BY iteration LIMIT 1) r
+                 ON true
+               WHERE c.workspace_id = clarion_workspace() AND c.follows AND r.state = 'expanded'
+                 AND r.started_at < %s AND c.definition->'audience' @? '$.**.days_from_today'
+               ORDER BY c.id""",
+            (midnight,),
+        )
+        return await cursor.fetchall()
 
 
 async def set_follows(connection: Connection, campaign_id: UUID, follows: bool) -> None:

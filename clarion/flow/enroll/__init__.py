@@ -4,5 +4,9 @@ course   a campaign that follows people, ready for work
 door     who enters, who leaves, and what comes next of each
 due      what has fallen due becomes messages
 steer    pause, resume, skip, move, restart or take out a person
+crowd    the same with many at once
+fill     going through everybody, when it is launched and when its door has changed
+match    who was touched is brought in step
+new_day  filters that count days mean others every day
 watch    the loop of a worker that looks for what is due, and who was touched
 """
