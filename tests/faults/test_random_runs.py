@@ -11,6 +11,7 @@ from tests.faults.story import Story, tell
 
 CHUNK = 20
 FEW, MANY = 200, 2_000
+FEWER = 40  # once more on another server, which shows that one dialect holds; the rest is shown on our own
 _only = os.environ.get("CLARION_FAULT_SEED")
 
 
@@ -25,7 +26,9 @@ def _judge(worlds: list[World], seeds: range) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seeds", _seeds(0, FEW), ids=str)
+@pytest.mark.parametrize(
+    "seeds", _seeds(0, FEWER if os.environ.get("CLARION_TEST_DATABASE_URL") else FEW), ids=str
+)
 def test_nobody_hears_it_twice_and_nobody_is_lost(worlds: list[World], seeds: range) -> None:
     _judge(worlds, seeds)
 
