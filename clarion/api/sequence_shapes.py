@@ -116,6 +116,16 @@ class SequenceChange(Body):
         return given
 
 
+class WouldAnswer(Answer):
+    """How many people an edit would touch, and how."""
+
+    enter: int = Field(description="would come in")
+    leave: int = Field(description="would be stopped")
+    again: int = Field(description="would hear again what they have heard, from the first step on")
+    move: int = Field(description="would hear what comes next at another moment")
+    same: int = Field(description="nothing of that")
+
+
 class SteerBody(Body):
     """What is to be done, and with whom: these contacts, or everybody of a group who is in it."""
 

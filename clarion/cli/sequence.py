@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from clarion.domain.schedule.sentence import describe
 from clarion.domain.sequence import KIND, Sequence
 from clarion.errors import Invalid, NotFound, Problem
 from clarion.flow import sequence
+from clarion.flow.enroll.would import would
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
@@ -84,23 +86,44 @@ async def _create(
 def edit(
     which: Which,
     file: File,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing: tell how many people it would touch, and how.")
+    ] = False,
     workspace: options.Workspace = None,
     json: options.Json = False,
 ) -> None:
-    """Change it to what FILE says, also while it runs; what FILE leaves out stays. Nobody hears the same
-    again: only what is to come is reckoned anew."""
-    place.run(_edit(which, file, workspace, json))
+    """Change it to what FILE says, also while it runs; what FILE leaves out stays. Only what is to come is
+    reckoned anew, and where day 0 is counted from another field, all of it."""
+    place.run(_edit(which, file, workspace, dry_run, json))
 
 
-async def _edit(which: str, file: Path, workspace: str | None, json: bool) -> None:
+async def _edit(which: str, file: Path, workspace: str | None, dry_run: bool, json: bool) -> None:
     document = _read(file)
     async with place.opened(workspace) as here:
         async with here.tenant() as connection:
             row = await followed.find(connection, which)
             given = _definition({**row["definition"], **document}, str(file))
             changes = {key: getattr(given, key) for key in document}
+        if dry_run:
+            await _foretell(here, row["id"], changes, json=json)
+            return
+        async with here.tenant() as connection:
             await sequence.edit(connection, here.services, row["id"], changes=changes)
         await _tell(here, str(row["id"]), json=json)
+
+
+async def _foretell(here: Place, campaign_id: UUID, changes: dict[str, Any], *, json: bool) -> None:
+    found = await would(here.services, here.id, campaign_id, changes)
+    if json:
+        terminal.json(asdict(found))
+        return
+    terminal.pairs(
+        [
+            ("would come in", found.enter), ("would be stopped", found.leave),
+            ("would hear all again", found.again), ("would hear the next at another moment", found.move),
+            ("would notice nothing", found.same),
+        ]
+    )  # fmt: skip
 
 
 @app.command("list")

@@ -100,14 +100,10 @@ async def edit(
     (it has ended)."""
     now = services.clock.now()
     row, before = await read(connection, campaign_id, lock=True)
-    require(row["state"], "edit")
     changes = dict(changes or {})
     if channel_id is not None:
         changes["pool_id"] = None
-    after = Sequence.read(before.model_copy(update=changes).stored())
-    if row["state"] != State.DRAFT:
-        kept = follow.keeping_numbers(before.schedule, after.schedule)
-        after = after.model_copy(update={"schedule": kept})
+    after = changed(row, before, changes)
     over = await check(connection, services, channel_id or row["channel_id"], after)
     await campaigns.change(
         connection, campaign_id, name=row["name"] if name is None else campaign.named(name, KIND),
@@ -115,6 +111,16 @@ async def edit(
     )  # fmt: skip
     if row["state"] != State.DRAFT:
         await follow.change(connection, services, row, over, before, after, PRIORITY)
+
+
+def changed(row: Row, before: Sequence, changes: Mapping[str, Any]) -> Sequence:
+    """The definition as it would be. Raises Invalid, Conflict (it has ended)."""
+    require(row["state"], "edit")
+    after = Sequence.read(before.model_copy(update=dict(changes)).stored())
+    if row["state"] == State.DRAFT:
+        return after
+    kept = follow.keeping_numbers(before.schedule, after.schedule)
+    return after.model_copy(update={"schedule": kept})
 
 
 async def launch(connection: Connection, services: Services, campaign_id: UUID) -> UUID:

@@ -130,3 +130,11 @@ async def test_another_workspace_sees_none_of_it(selam: Api, nyota: Api, service
     for path in ("", "/enrollments", f"/enrollments/{abeba}", "/progress"):
         assert (await nyota.get(f"{PATH}/{sequence_id}{path}")).status == 404
     assert (await nyota.get(PATH)).json["items"] == []
+
+
+async def test_what_an_edit_would_do_is_told_and_not_done(selam: Api, services: Services) -> None:
+    sequence_id, abeba, _ = await running(selam, services)
+    before = (await selam.get(f"{PATH}/{sequence_id}/enrollments/{abeba}")).json
+    reply = await selam.post(f"{PATH}/{sequence_id}/dry-run", {"schedule": {**DAILY, "time": "10:00"}})
+    assert (reply.status, reply.json) == (200, {"enter": 0, "leave": 0, "again": 0, "move": 2, "same": 0})
+    assert (await selam.get(f"{PATH}/{sequence_id}/enrollments/{abeba}")).json == before

@@ -6,7 +6,7 @@ now, and nothing that was said in a generation is said in it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -101,6 +101,19 @@ async def _settle(
     known = [(one.id, one.cohort, one.generation) for one in found if one.id is not None]
     said = await entering.said(connection, known) if known else {}
     places = await _places(connection, course, found)
+    return await write(connection, course, gather(course, found, said, places, now, count), now)
+
+
+def gather(
+    course: Course,
+    found: Sequence[Looked],
+    said: Mapping[UUID, set[Key]],
+    places: Iterator[int],
+    now: datetime,
+    count: int = AHEAD,
+) -> Work:
+    """What is to become of these people. `said` is what was said to those of them who are enrolled, in the
+    generation that they are in."""
     ids, work = ascending7(now), Work()
     for one in found:
         standing = stand(one)
@@ -108,7 +121,7 @@ async def _settle(
             _enter(course, one, next(ids), next(places), now, count, work)
         else:
             _change(course, one, standing, said.get(standing.id, set()), now, work)
-    return await write(connection, course, work, now)
+    return work
 
 
 async def write(connection: Connection, course: Course, work: Work, now: datetime) -> Settled:
