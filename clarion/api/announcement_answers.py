@@ -14,6 +14,7 @@ from clarion.api.model import Answer
 from clarion.domain.audience import Audience
 from clarion.domain.campaign import Announcement, Fallback, State
 from clarion.domain.content import Content
+from clarion.domain.outside import Outside
 from clarion.domain.purpose import Purpose
 from clarion.domain.schedule.hours import Hours
 from clarion.domain.schedule.sentence import describe
@@ -49,6 +50,7 @@ class AnnouncementAnswer(AnnouncementInList):
     hours: Hours | None = Field(description="at which people may be told, by their own clocks")
     schedule: dict[str, Any] | None = Field(description="of one that recurs")
     sentence: str | None = Field(description="its schedule in words")
+    outside_window: Outside | None = Field(description="what becomes of who is outside the service window")
     purpose: Purpose
     weight: int = Field(description="its share of the channel beside other announcements")
     fallback: list[Fallback] = Field(description="further channels, in order, for whom it did not reach")
@@ -78,6 +80,7 @@ def answer(row: Mapping[str, Any], warnings: Sequence[str] = ()) -> Announcement
             "frozen",
             "expires_after",
             "hours",
+            "outside_window",
             "purpose",
             "weight",
             "fallback",

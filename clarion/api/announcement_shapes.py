@@ -12,6 +12,7 @@ from clarion.api.model import Body
 from clarion.domain.audience import Audience
 from clarion.domain.campaign import DAY, LONGEST_NAME, Announcement, Fallback
 from clarion.domain.content import Content
+from clarion.domain.outside import Outside
 from clarion.domain.purpose import Purpose
 from clarion.domain.schedule import check
 from clarion.domain.schedule.hours import Hours
@@ -60,6 +61,10 @@ Text = Field(default=None, min_length=1, max_length=10_000, description="content
 POOL = "in place of a channel: each person hears it over one of this pool's"
 HOURS = "at which people may be told, by their own clocks; who comes at another waits, or is skipped"
 SCHEDULE = "in place of a moment: it recurs, each time to whom it means then (GET /api/v1/schedules/schema)"
+OUTSIDE = (
+    "what becomes of whom it finds outside the service window: `template`, they are told what is given for "
+    "outside; `wait`, it waits until they write or it expires; `skip`. Absent: what is given, else skipped"
+)
 SEND_AT = "the moment; absent: now. With an offset, as 2026-07-31T09:00:00+03:00"
 
 
@@ -82,6 +87,7 @@ class AnnouncementBody(Body):
     schedule: dict[str, Any] | None = Field(default=None, description=SCHEDULE)
     expires_after: int = Field(default=DAY, ge=60, le=30 * DAY, description="seconds after its moment")
     hours: Hours | None = Field(default=None, description=HOURS)
+    outside_window: Outside | None = Field(default=None, description=OUTSIDE)
     purpose: Purpose = Field(
         default=Purpose.UTILITY, description="what it is; templates and tags must be for that"
     )
@@ -108,7 +114,7 @@ class AnnouncementBody(Body):
             audience=self.audience, content=self.content or Content.of_text(self.text or ""),
             one_per=self.one_per, frozen=self.frozen, send_at=self.send_at, expires_after=self.expires_after,
             hours=self.hours, weight=self.weight, purpose=self.purpose, fallback=tuple(self.fallback),
-            pool_id=self.pool_id,
+            pool_id=self.pool_id, outside_window=self.outside_window,
             schedule=None if self.schedule is None else check.read(self.schedule, "schedule"),
         )  # fmt: skip
 
@@ -130,6 +136,7 @@ class AnnouncementChange(Body):
     schedule: dict[str, Any] | None = Field(default=None, description=SCHEDULE)
     expires_after: int | None = Field(default=None, ge=60, le=30 * DAY)
     hours: Hours | None = Field(default=None, description=HOURS + "; null: at any time")
+    outside_window: Outside | None = Field(default=None, description=OUTSIDE + "; so does null")
     purpose: Purpose | None = None
     weight: int | None = Field(default=None, ge=1, le=100)
     fallback: list[Fallback] | None = Field(default=None, max_length=5)
@@ -142,8 +149,8 @@ class AnnouncementChange(Body):
         return self
 
     def changes(self) -> dict[str, Any]:
-        """Fields of the definition that were given; null means something for `send_at`, `hours` and
-        `schedule` alone."""
+        """Fields of the definition that were given; null means something for `send_at`, `hours`,
+        `outside_window` and `schedule` alone."""
         given: dict[str, Any] = {
             key: getattr(self, key)
             for key in (
@@ -160,7 +167,7 @@ class AnnouncementChange(Body):
         }
         if self.fallback is not None:
             given["fallback"] = tuple(self.fallback)
-        for key in ("send_at", "hours"):
+        for key in ("send_at", "hours", "outside_window"):
             if key in self.model_fields_set:
                 given[key] = getattr(self, key)
         if "schedule" in self.model_fields_set:

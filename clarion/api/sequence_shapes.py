@@ -10,12 +10,13 @@ from uuid import UUID
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
-from clarion.api.announcement_shapes import CHANNEL, GROUP, POOL
+from clarion.api.announcement_shapes import CHANNEL, GROUP, OUTSIDE, POOL
 from clarion.api.model import Answer, Body
 from clarion.domain.audience import Audience
 from clarion.domain.campaign import DAY, LONGEST_NAME, Fallback, State
 from clarion.domain.content import Content
 from clarion.domain.enrollment import Reentry, Status, Verb, unpacked
+from clarion.domain.outside import Outside
 from clarion.domain.purpose import Purpose
 from clarion.domain.schedule import check
 from clarion.domain.schedule.model import Schedule
@@ -64,6 +65,7 @@ class SequenceBody(Body):
     contents: dict[Name, Content] = Field(min_length=1, max_length=100, description=_CONTENTS)
     reentry: Reentry = Field(default="continue", description=_REENTRY)
     expires_after: int = Field(default=DAY, ge=60, le=30 * DAY, description="seconds after its moment")
+    outside_window: Outside | None = Field(default=None, description=OUTSIDE)
     purpose: Purpose = Purpose.UTILITY
     weight: int = Field(
         default=1, ge=1, le=100, description="its share of the channel beside other sequences"
@@ -82,6 +84,7 @@ class SequenceBody(Body):
             audience=self.audience, schedule=read_schedule(self.schedule), contents=self.contents,
             reentry=self.reentry, expires_after=self.expires_after, purpose=self.purpose,
             weight=self.weight, fallback=tuple(self.fallback), pool_id=self.pool_id,
+            outside_window=self.outside_window,
         )  # fmt: skip
 
 
@@ -98,12 +101,13 @@ class SequenceChange(Body):
     contents: dict[Name, Content] | None = Field(default=None, min_length=1, max_length=100)
     reentry: Reentry | None = Field(default=None, description=_REENTRY)
     expires_after: int | None = Field(default=None, ge=60, le=30 * DAY)
+    outside_window: Outside | None = Field(default=None, description=OUTSIDE + "; so does null")
     purpose: Purpose | None = None
     weight: int | None = Field(default=None, ge=1, le=100)
     fallback: list[Fallback] | None = Field(default=None, max_length=5)
 
     def changes(self) -> dict[str, Any]:
-        """Fields of the definition that were given."""
+        """Fields of the definition that were given; null means something for `outside_window` alone."""
         given = {
             key: getattr(self, key)
             for key in ("audience", "contents", "reentry", "expires_after", "purpose", "weight", "pool_id")
@@ -113,6 +117,8 @@ class SequenceChange(Body):
             given["schedule"] = read_schedule(self.schedule)
         if self.fallback is not None:
             given["fallback"] = tuple(self.fallback)
+        if "outside_window" in self.model_fields_set:
+            given["outside_window"] = self.outside_window
         return given
 
 
@@ -183,6 +189,7 @@ class SequenceAnswer(SequenceInList):
     contents: dict[str, Content]
     reentry: Reentry
     expires_after: int
+    outside_window: Outside | None
     purpose: Purpose
     weight: int
     fallback: list[Fallback]
@@ -223,7 +230,7 @@ def in_list(row: Mapping[str, Any]) -> dict[str, Any]:
 def answer(row: Mapping[str, Any], definition: Sequence, people: Mapping[str, int]) -> SequenceAnswer:
     """A campaign's row with its definition beside it."""
     own = {key: getattr(definition, key) for key in ("audience", "contents", "reentry", "expires_after",
-           "purpose", "weight", "fallback")}  # fmt: skip
+           "outside_window", "purpose", "weight", "fallback")}  # fmt: skip
     return SequenceAnswer.model_validate(
         {
             **in_list(row), **own, "people": people, "sentence": describe(definition.schedule),

@@ -23,6 +23,7 @@ from clarion.domain.content import (
     TemplateForm,
     TextForm,
 )
+from clarion.domain.outside import Outside
 from clarion.domain.part import Attachment
 from clarion.domain.schedule.hours import Hours
 from clarion.domain.schedule.sentence import describe, told_at
@@ -106,6 +107,18 @@ def recurs(definition: Announcement, next_at: datetime | None, zone: ZoneInfo) -
         return []
     soon = [("next", terminal.moment(next_at, zone))] if next_at else []
     return [("schedule", describe(definition.schedule)), *soon]
+
+
+_OUTSIDE = {
+    Outside.TEMPLATE: "is told the template",
+    Outside.WAIT: "is waited for",
+    Outside.SKIP: "is skipped",
+}
+
+
+def outside(declared: Outside | None) -> list[tuple[str, object]]:
+    """What becomes of who has not written within the service window, where that is declared."""
+    return [] if declared is None else [("window", f"who wrote nothing for 24 hours {_OUTSIDE[declared]}")]
 
 
 WHEN = {"content": "", "inside": ", within 24 hours of a message of theirs", "outside": ", otherwise"}

@@ -98,6 +98,7 @@ async def _show(which: str, workspace: str | None, json: bool) -> None:
             ("when", terminal.moment(row["send_at"], here.zone) or "not set"), over,
             *announced.recurs(definition, seen.far.next_at, here.zone),
             *announced.said(definition.content), *announced.hours(definition.hours),
+            *announced.outside(definition.outside_window),
             *([] if rehearsed is None else announced.rehearsal(rehearsed)),
         ]
     )  # fmt: skip
@@ -126,6 +127,7 @@ def edit(
     schedule: recurring.ScheduleFile = None,
     channel: Annotated[str | None, typer.Option(help="Over this channel instead.")] = None,
     pool: Annotated[str | None, typer.Option(help="Over this pool instead.")] = None,
+    outside_window: saying.OutsideWindow = None,
     confirm_similar: ConfirmSimilar = False,
     workspace: options.Workspace = None,
     json: options.Json = False,
@@ -136,7 +138,10 @@ def edit(
         language,
     )  # fmt: skip
     content = None if words.nothing else content_of(words)
-    given = {"content": content, "schedule": recurring.schedule_of(every, schedule)}
+    given = {
+        "content": content, "schedule": recurring.schedule_of(every, schedule),
+        "outside_window": outside_window,
+    }  # fmt: skip
     place.run(_edit(which, workspace, name, given, at, (channel, pool), confirm_similar, json))
 
 

@@ -27,6 +27,7 @@ from clarion.domain.content import (
     TextForm,
     Variant,
 )
+from clarion.domain.outside import Outside
 from clarion.domain.part import Attachment, Button
 from clarion.domain.purpose import Purpose
 from clarion.domain.saying import FREE
@@ -82,6 +83,14 @@ Header = Annotated[
 ]
 Language = Annotated[
     str, typer.Option("--language", help="The template's language, as the provider names it.")
+]
+
+OutsideWindow = Annotated[
+    Outside | None,
+    typer.Option(
+        "--outside-window",
+        help="Who wrote nothing within the 24 hours: is told the template, waited for, or skipped.",
+    ),
 ]
 
 _ENDINGS: dict[str, Literal["image", "video", "audio"]] = {

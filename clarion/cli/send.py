@@ -22,12 +22,13 @@ from clarion.domain.audience import Audience, Selection
 from clarion.domain.campaign import Announcement, Fallback
 from clarion.domain.content import Content
 from clarion.domain.imports import ImportOptions
+from clarion.domain.outside import Outside
 from clarion.domain.person import clean_group
 from clarion.domain.purpose import Purpose
 from clarion.domain.schedule.hours import Hours
 from clarion.domain.wording import why
 from clarion.errors import Conflict, Invalid
-from clarion.flow import announce, draft
+from clarion.flow import announce, draft, outside
 from clarion.flow.announce import Launched
 from clarion.flow.preview import Preview, preview
 from clarion.kit.db import Connection
@@ -51,6 +52,7 @@ class Wish:
     one_per_address: bool = False
     purpose: Purpose = Purpose.UTILITY
     hours: Hours | None = None
+    outside: Outside | None = None
     country: str | None = None
     columns: tuple[str, ...] = ()
     confirm_similar: bool = False
@@ -95,6 +97,7 @@ def send(
     between: Annotated[
         str | None, typer.Option(metavar="HOURS", help="Only at these hours where each is: 08:00-20:00.")
     ] = None,
+    outside_window: saying.OutsideWindow = None,
     country: contacts.Country = None,
     column: contacts.Column = None,
     confirm_similar: Annotated[
@@ -120,7 +123,7 @@ def send(
     )  # fmt: skip
     wish = Wish(
         to, at, channel, pool, tuple(fallback or ()), name, one_per_address, purpose,
-        hours_of(between), country,
+        hours_of(between), outside_window, country,
         tuple(column or ()), confirm_similar, ask=terminal.asks() and not yes,
     )  # fmt: skip
     place.run(_send(wish, content_of(words), workspace, wait=not no_wait, json=json))
@@ -174,12 +177,14 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
         for provider in over.providers:
             if problems := await draft.content_problems(connection, content, provider):
                 raise Invalid("this cannot be said", problems=tuple(problems))
+        if problems := outside.problems(content, wish.outside, over.providers):
+            raise Invalid("this cannot be said", problems=tuple(problems))
         further = [await channel_command.find(connection, each) for each in wish.fallback]
     if len({over.channel_id, *(one["id"] for one in further)}) <= len(further):
         raise Invalid("a channel is named twice", where="--fallback", hint="Name each channel once.")
     ways = [*over.channel_ids, *(one["id"] for one in further)]
     await saying.check_called(here, ways, content, wish.purpose)
-    if not wish.fallback:
+    if not wish.fallback and wish.outside is None:
         warn_of_the_window(over.providers, content)
     now = here.now().astimezone(here.zone)
     title = wish.name or f"{wish.file.name}, {now:%Y-%m-%d %H:%M:%S}"
@@ -194,6 +199,7 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
             audience=Audience(include=Selection(groups=(everybody,))), content=content, send_at=moment,
             one_per="address" if wish.one_per_address else "person", purpose=wish.purpose, hours=wish.hours,
             fallback=tuple(Fallback(channel_id=one["id"]) for one in further), pool_id=over.pool_id,
+            outside_window=wish.outside,
         )  # fmt: skip
         campaign_id = await draft.create(
             connection, here.services, name=title, channel_id=over.channel_id, definition=definition, by=BY

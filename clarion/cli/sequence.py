@@ -13,11 +13,12 @@ import typer
 from pydantic import ValidationError
 
 from clarion.cli import channel as channels
-from clarion.cli import followed, options, place, terminal
+from clarion.cli import followed, options, place, saying, terminal
 from clarion.cli.commands import group
 from clarion.cli.place import Place
 from clarion.domain.campaign import State
 from clarion.domain.enrollment import Status
+from clarion.domain.outside import Outside
 from clarion.domain.person import clean_group
 from clarion.domain.schedule.sentence import describe
 from clarion.domain.sequence import KIND, Sequence
@@ -53,19 +54,22 @@ def create(
     group: Annotated[list[str] | None, typer.Option(help="Whoever is in this group; several times.")] = None,
     everyone: Annotated[bool, typer.Option("--everyone", help="Everybody there is.")] = False,
     channel: Annotated[str | None, typer.Option(help="Over which channel; the default one.")] = None,
+    outside_window: saying.OutsideWindow = None,
     launch: Annotated[bool, typer.Option("--launch", help="Open its door at once.")] = False,
     workspace: options.Workspace = None,
     json: options.Json = False,
 ) -> None:
     """Write a sequence. Nothing is sent before it is launched."""
-    place.run(_create(file, name, group or [], everyone, channel, launch, workspace, json))
+    place.run(_create(file, name, group or [], everyone, channel, outside_window, launch, workspace, json))
 
 
 async def _create(
-    file: Path, name: str, named: list[str], everyone: bool, channel: str | None, launch: bool,
-    workspace: str | None, json: bool,
+    file: Path, name: str, named: list[str], everyone: bool, channel: str | None,
+    outside: Outside | None, launch: bool, workspace: str | None, json: bool,
 ) -> None:  # fmt: skip
     document = _read(file)
+    if outside is not None:
+        document["outside_window"] = outside
     async with place.opened(workspace) as here:
         async with here.tenant() as connection:
             channel_id = (await channels.find(connection, channel))["id"] if channel else None

@@ -33,6 +33,7 @@ from clarion.domain.content import (
     TemplateForm,
     TextForm,
 )
+from clarion.domain.outside import Outside
 from clarion.domain.purpose import Purpose
 from clarion.domain.schedule import check
 from clarion.domain.schedule.hours import Hours
@@ -91,7 +92,8 @@ class Announcement(BaseModel):
     other announcements: one of weight 3 sends three for each that one of weight 1 sends. `fallback` are
     further channels, in order, for whom it did not reach. `pool_id`: it goes over the channels of that pool,
     each person over one. `schedule`, in place of a moment: it recurs, and is said each time to whom it means
-    then. `test_of`: a test of that announcement, shown nowhere else.
+    then. `outside_window`: what becomes of whom it finds outside the service window. `test_of`: a test of
+    that announcement, shown nowhere else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -108,6 +110,7 @@ class Announcement(BaseModel):
     fallback: tuple[Fallback, ...] = Field(default=(), max_length=5)
     pool_id: UUID | None = None
     schedule: Schedule | None = None
+    outside_window: Outside | None = None
     test_of: UUID | None = None
 
     @field_validator("schedule", mode="before")

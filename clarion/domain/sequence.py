@@ -20,6 +20,7 @@ from clarion.domain.audience import Audience
 from clarion.domain.campaign import DAY, Announcement, Fallback, State
 from clarion.domain.content import Content
 from clarion.domain.enrollment import Reentry
+from clarion.domain.outside import Outside
 from clarion.domain.purpose import Purpose
 from clarion.domain.schedule import check
 from clarion.domain.schedule.model import AtEnrollment, AtField, AtMoment, AtProperty, Chosen, Schedule
@@ -38,6 +39,7 @@ class Sequence(BaseModel):
     leaves the audience and comes back goes on where the calendar is (`continue`), begins anew (`restart`),
     or stays out (`once`). `expires_after` are seconds after its moment in which something may still be sent;
     what is later than that is skipped. The hours of its schedule also hold where its channel is slow.
+    `outside_window`: what becomes of whom it finds outside the service window.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +53,7 @@ class Sequence(BaseModel):
     weight: int = Field(default=1, ge=1, le=100)
     fallback: tuple[Fallback, ...] = Field(default=(), max_length=5)
     pool_id: UUID | None = None
+    outside_window: Outside | None = None
 
     @field_validator("schedule", mode="before")
     @classmethod
@@ -83,6 +86,7 @@ class Sequence(BaseModel):
         return Announcement(
             audience=self.audience, content=content, expires_after=self.expires_after, purpose=self.purpose,
             weight=self.weight, fallback=self.fallback, pool_id=self.pool_id, hours=self.schedule.hours,
+            outside_window=self.outside_window,
         )  # fmt: skip
 
     def names(self) -> dict[int, str]:
@@ -136,6 +140,7 @@ def recurring(definition: Announcement, launched_at: datetime, home: str) -> Seq
         audience=definition.audience, schedule=schedule, contents={_SAID: definition.content},
         reentry="continue", expires_after=definition.expires_after, purpose=definition.purpose,
         weight=definition.weight, fallback=definition.fallback, pool_id=definition.pool_id,
+        outside_window=definition.outside_window,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from clarion.domain.sayable import check_content
 from clarion.domain.saying import choose
 from clarion.domain.template import known_variables
 from clarion.errors import Conflict, Invalid, NotFound, Problem
-from clarion.flow import campaign, catalogue, recur, route, similar, startable, whom
+from clarion.flow import campaign, catalogue, outside, recur, route, similar, startable, whom
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
@@ -47,8 +47,7 @@ async def create(
 ) -> UUID:
     """A draft; its identifier. It goes over `channel_id` or the definition's pool; where neither is given,
     over the workspace's default. Raises Invalid with every problem in it."""
-    now = services.clock.now()
-    name = campaign.named(name, KIND)
+    now, name = services.clock.now(), campaign.named(name, KIND)
     if channel_id is None and definition.pool_id is None:
         channel_id, pool_id = await route.default(connection)
         definition = definition.model_copy(update={"pool_id": pool_id})
@@ -187,6 +186,8 @@ async def check(
             Problem(one.where, f"over {other.name}: {one.what}", one.hint)
             for one in await content_problems(connection, definition.content, other)
         ]
+    ways = [*(over.providers if over else ()), *further]
+    problems += outside.problems(definition.content, definition.outside_window, ways)
     problems += (await catalogue.judged(connection, channel_id, definition, now)).problems
     problems += await startable.problems(connection, channel_id, definition)
     problems += await recur.problems(connection, definition)
@@ -267,7 +268,7 @@ async def _plan_again(
         await campaigns.add_content(connection, content_id, campaign_id, STEP, body, now)
     if edited.over.lead != edited.row["channel_id"] or any(
         getattr(before, shape) != getattr(after, shape)
-        for shape in ("weight", "fallback", "pool_id", "hours")
+        for shape in ("weight", "fallback", "pool_id", "hours", "outside_window")
     ):
         lane_id = (await route.open_lanes(connection, campaign_id, edited.over, after, now)).lead
     await _refreeze(connection, edited, now)

@@ -102,8 +102,10 @@ def _opening(found: Row, zone: tzinfo) -> str:
 
 
 def _became(found: Row, zone: tzinfo) -> str:
+    if found["state"] == State.READY and found["reason"]:
+        return f"waits: {why(found['reason'])}"
     said = STATES[found["shown"]]
-    if found["reason"] and found["state"] not in ("expired", "cancelled"):
+    if found["reason"] and found["reason"] != "expired" and found["state"] != "cancelled":
         said += f": {why(found['reason'])}"
     moment = found["read_at"] or found["delivered_at"] or found["settled_at"]
     return f"{said} ({_when(moment, zone)})" if moment and found["state"] != State.READY else said
@@ -137,6 +139,12 @@ def _waits(found: Row, place: Row | None, now: datetime, zone: tzinfo) -> str:
         return f"It waits because the channel is paused ({place['channel_reason']})."
     if place["lane_state"] != "open":
         return f"It waits because the announcement is {place['lane_state']} ({place['lane_reason']})."
+    if place["awaits"] is not None:
+        until = _when(place["expires_at"], zone)
+        return (
+            "It waits until they write: the service window is closed, 24 hours after their last message. "
+            f"It expires {until}."
+        )
     if place["due_at"] > now:
         return f"It waits for {_when(place['due_at'], zone)}."
     due, until = _when(place["due_at"], zone), _when(place["expires_at"], zone)

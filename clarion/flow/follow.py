@@ -25,13 +25,13 @@ from clarion.kit.ids import uuid7
 from clarion.store import campaign as campaigns
 from clarion.store import door as doors
 from clarion.store import field as fields
-from clarion.store import run
+from clarion.store import run, window
 
 DATES = (FieldType.DATE, FieldType.DATETIME, FieldType.TEXT)  # of a text, what reads as a date
 FOR_EVER = timedelta(days=100 * 366)  # its door has no last day
 DOOR = 0  # the run that enrolls; those of a recurring announcement's occasions are counted from 1
 RECKONED = ("schedule", "audience", "reentry")  # of the definition: what everybody is gone through for again
-CARRIED = ("weight", "fallback", "pool_id", "schedule")  # what its lanes are made of
+CARRIED = ("weight", "fallback", "pool_id", "schedule", "outside_window")  # what its lanes are made of
 
 
 async def open_door(
@@ -69,6 +69,9 @@ async def change(
         state = "paused" if row["state"] == State.PAUSED else "open"
         lane_id = await _lanes(connection, services, row, over, after, priority, state)
         await run.set_lane(connection, door["id"], lane_id)
+    if before.outside_window != after.outside_window:
+        lanes = await campaigns.lane_ids(connection, row["id"])
+        await window.decide_again(connection, lanes, services.clock.now())
     if _differs(before, after, RECKONED):
         await doors.revise(connection, row["id"])
         await run.again(connection, door["id"], services.clock.now())

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from clarion.kit.clock import Clock
 from clarion.kit.db import Database, Row
-from clarion.store import contact, merging
+from clarion.store import contact, merging, window
 
 
 async def merge_contacts(db: Database, clock: Clock, workspace_id: UUID, winner: UUID, loser: UUID) -> Row:
@@ -16,5 +16,8 @@ async def merge_contacts(db: Database, clock: Clock, workspace_id: UUID, winner:
     winner has one in the same run, and goes to the winner otherwise. Raises NotFound, Conflict.
     """
     async with db.tenant(workspace_id) as connection:
-        await merging.merge(connection, winner, loser, clock.now())
+        now = clock.now()
+        await merging.merge(connection, winner, loser, now)
+        for one in (winner, loser):  # the other may have written
+            await window.look_again(connection, one, now)
         return await contact.get(connection, winner)

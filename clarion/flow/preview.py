@@ -8,10 +8,11 @@ from datetime import datetime
 from uuid import UUID
 
 from clarion.domain.campaign import Announcement
+from clarion.domain.outside import REASON, Outside
 from clarion.domain.part import Attachment
 from clarion.domain.segment import segments
 from clarion.flow import catalogue, costing, draft, route, similar, whom
-from clarion.flow.compose import WINDOW, Composer, Unsayable
+from clarion.flow.compose import WINDOW, Composer, Unsayable, window_open
 from clarion.flow.costing import Cost, Segments
 from clarion.flow.route import Way
 from clarion.flow.services import Services
@@ -63,8 +64,9 @@ class Share:
 class Preview:
     """`counts` are `store.audience.preview`'s, with `in_window` and `outside_window` of the reachable where
     the provider has one, and of a pool `no_route`; its channels are in `channels`. `unsayable` are reasons
-    met in a sample of the reachable, `sampled` people: those would be skipped too. `similar`: what a launch
-    would ask about. `warnings`: what of it could not be checked."""
+    met in a sample of the reachable, `sampled` people: those would be skipped too. Of who is waited for it is
+    what they will read. `similar`: what a launch would ask about. `warnings`: what of it could not be
+    checked."""
 
     counts: dict[str, int]
     sampled: int
@@ -172,6 +174,12 @@ async def _composed(
     for waiting in people:
         over_channel = waiting.lane_id  # what stands there in a sample
         provider = by_channel[over_channel]
+        if provider.has_window and not window_open(provider, over_channel, waiting, now):
+            if definition.outside_window is Outside.SKIP:
+                unsayable[REASON] += 1
+                continue
+            if definition.outside_window is Outside.WAIT:  # until they write: then they would read this
+                waiting.window_at, waiting.window_channel_id = now, over_channel
         try:
             said = composer.say(provider, over_channel, waiting, now)[0]
         except Unsayable as error:

@@ -51,8 +51,11 @@ async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> 
     lanes = await campaigns.lane_ids(connection, campaign_id)
     counts, reasons = await counted(connection, runs)
     ready = counts.pop("ready", 0)
+    if "ready" in reasons:  # they wait for somebody to write, and are due when they expire
+        reasons["scheduled"] = reasons.pop("ready")
     if ready:
-        counts.update(await _waiting(connection, lanes, ready, now))
+        awaited = sum(reasons.get("scheduled", {}).values())
+        counts.update(await _waiting(connection, lanes, ready, awaited, now))
     total = counts.total()
     rate = await _rate(connection, runs, lanes, now) if ready else 0.0
     over = await campaigns.waiting_channels(connection, campaign_id) if counts["ready"] else []
@@ -70,7 +73,9 @@ async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> 
         rate=rate,
         eta=now + timedelta(seconds=ready / rate) if moving else None,
         error=next((one["error"] for one in runs if one["error"]), ""),
-        waits=next(filter(None, kept), "") if row["state"] == State.RUNNING else "",
+        waits=next(filter(None, [*kept, waits.of_people(reasons)]), "")
+        if row["state"] == State.RUNNING
+        else "",
         next_at=await enrollment.next_due(connection, campaign_id) if row["follows"] else None,
     )
 
@@ -89,10 +94,13 @@ async def counted(connection: Connection, runs: list[Row]) -> tuple[Counter[str]
     return counts, reasons
 
 
-async def _waiting(connection: Connection, lanes: list[UUID], ready: int, now: datetime) -> dict[str, int]:
-    """What the ledger calls ready, told apart by the queue: what has no place there is being sent."""
+async def _waiting(
+    connection: Connection, lanes: list[UUID], ready: int, awaited: int, now: datetime
+) -> dict[str, int]:
+    """What the ledger calls ready, told apart by the queue: what has no place there is being sent. `awaited`
+    of it waits for people to write."""
     found = await waiting.waiting(connection, lanes, now)
-    queued, later = int(found["queued"]), int(found["later"])
+    queued, later = int(found["queued"]), max(int(found["later"]), awaited)
     sending = max(0, ready - queued) if queued < waiting.COUNTED else 0
     return {"scheduled": later, "sending": sending, "ready": max(0, ready - sending - later)}
 

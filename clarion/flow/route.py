@@ -152,7 +152,8 @@ async def open_lanes(
     for row in over.members(definition):
         lane_id = await campaigns.open_lane(
             connection, uuid7(now), row["channel_id" if over.pooled else "id"], campaign_id, priority,
-            definition.weight, onward=onward, after=after, hours=hours, state=state,
+            definition.weight, onward=onward, after=after, hours=hours,
+            outside=definition.outside_window, state=state,
         )  # fmt: skip
         opened.append((row, lane_id))
     if not opened:
@@ -179,7 +180,8 @@ async def _open_further(
     for other in reversed(definition.fallback):
         lane_id = await campaigns.open_lane(
             connection, uuid7(now), other.channel_id, campaign_id, priority, definition.weight,
-            onward=lane_id, after=after, hours=_hours(definition), state=state,
+            onward=lane_id, after=after, hours=_hours(definition), outside=definition.outside_window,
+            state=state,
         )  # fmt: skip
         after = other.after
     return lane_id, after

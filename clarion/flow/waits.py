@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from clarion.domain.outside import REASON
 from clarion.kit.db import Row
 
 FRESH = timedelta(seconds=30)  # an owner that has not told anything for so long is gone
@@ -28,6 +30,12 @@ def of_channel(channel: Row, now: datetime) -> str:
     if told["health"] == "down":
         return f"channel {channel['name']} is down: {told['why']}"
     return used_up(told)
+
+
+def of_people(reasons: Mapping[str, Mapping[str, int]]) -> str:
+    """Whom a campaign waits for, by its reasons of each word (`progress`)."""
+    n = reasons.get("scheduled", {}).get(REASON, 0)
+    return f"waits: {n:,} until their person writes (the service window)" if n else ""
 
 
 def used_up(sight: dict[str, Any]) -> str:

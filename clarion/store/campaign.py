@@ -177,6 +177,7 @@ async def open_lane(
     onward: UUID | None = None,
     after: int | None = None,
     hours: str | None = None,
+    outside: str | None = None,
     state: str = "open",
 ) -> UUID:
     """The campaign's lane on a channel at a priority, made where it is not (in `state`), with its share;
@@ -184,17 +185,18 @@ async def open_lane(
 
     What does not arrive goes on in the lane `onward`, with `after` also what nobody has heard of as many
     seconds after its try. `hours`: at which its people may be told (`domain.schedule.hours.Hours` as JSON).
+    `outside`: what becomes of whom it finds outside the service window (`domain.outside`).
     """
     found = await row(
         connection,
         """INSERT INTO lane (id, workspace_id, channel_id, campaign_id, priority, weight, next_lane_id,
-             next_after, hours, state)
-           VALUES (%s, clarion_workspace(), %s, %s, %s, %s, %s, %s, %s, %s)
+             next_after, hours, outside_window, state)
+           VALUES (%s, clarion_workspace(), %s, %s, %s, %s, %s, %s, %s, %s, %s)
            ON CONFLICT (channel_id, campaign_id, priority) DO UPDATE SET weight = excluded.weight,
              next_lane_id = excluded.next_lane_id, next_after = excluded.next_after,
-             hours = excluded.hours
+             hours = excluded.hours, outside_window = excluded.outside_window
            RETURNING id""",
-        (lane_id, channel_id, campaign_id, priority, weight, onward, after, hours, state),
+        (lane_id, channel_id, campaign_id, priority, weight, onward, after, hours, outside, state),
     )
     assert found is not None
     opened: UUID = found["id"]

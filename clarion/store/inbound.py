@@ -31,7 +31,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A message in that was not there before."""
+    """A message in that was not there before; `address_ids` are those of whoever has the address."""
 
     id: UUID
     contact_id: UUID | None
@@ -39,6 +39,7 @@ class Heard:
     provider_id: str
     at: datetime
     meaning: str
+    address_ids: list[UUID]
 
 
 _HEAR = """
@@ -70,8 +71,13 @@ WITH heard AS (
       ELSE a.window_channel_id END
   FROM latest l
   WHERE a.workspace_id = clarion_workspace() AND a.value = l.path AND a.scheme = ANY (%(schemes)s)
+  RETURNING l.path, a.id
+), theirs AS MATERIALIZED (
+  SELECT path, array_agg(id) AS ids FROM opened GROUP BY path
 )
-SELECT id, contact_id, address AS urn, provider_id, at, meaning FROM heard ORDER BY at, id
+SELECT h.id, h.contact_id, h.address AS urn, h.provider_id, h.at, h.meaning,
+  coalesce(t.ids, ARRAY[]::uuid[]) AS address_ids
+FROM heard h LEFT JOIN theirs t ON t.path = substr(h.address, strpos(h.address, ':') + 1) ORDER BY h.at, h.id
 """
 
 

@@ -132,10 +132,11 @@ async def tries(connection: Connection, message_id: UUID, cohort: date) -> list[
 
 async def place(connection: Connection, message_id: UUID) -> Row | None:
     """Where a message that waits stands: {due_at, expires_at, tries, lane_state, lane_reason,
-    channel_state, channel_reason, opted_out}; None when it is not in the queue."""
+    channel_state, channel_reason, opted_out, awaits (the address that must write first)}; None when it is not
+    in the queue."""
     return await row(
         connection,
-        """SELECT q.due_at, q.expires_at, q.tries, l.state AS lane_state, l.reason AS lane_reason,
+        """SELECT q.due_at, q.expires_at, q.tries, q.awaits, l.state AS lane_state, l.reason AS lane_reason,
              c.state AS channel_state, c.reason AS channel_reason,
              EXISTS (SELECT FROM consent o WHERE o.workspace_id = q.workspace_id
                      AND o.consent_key = q.consent_key AND o.state = 'out'

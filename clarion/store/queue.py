@@ -14,6 +14,7 @@ from uuid import UUID
 
 from psycopg.rows import args_row, tuple_row
 
+from clarion.domain.message import State
 from clarion.kit.db import Connection, array
 from clarion.store import fallback, tally
 from clarion.store.cohort import within
@@ -37,6 +38,7 @@ class Lane:
     weight: int
     next_after: int | None = None  # seconds without delivery after which it goes on over the next lane
     hours: str | None = None  # at which its people may be told: `domain.schedule.hours.Hours` as JSON
+    outside: str | None = None  # what becomes of who is outside the service window: `domain.outside.Outside`
 
 
 @dataclass(slots=True)
@@ -78,8 +80,9 @@ async def open_lanes(connection: Connection, channel_ids: Sequence[UUID]) -> dic
     found: dict[UUID, list[Lane]] = {channel_id: [] for channel_id in channel_ids}
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
-            """SELECT channel_id, id, campaign_id, priority, epoch, weight, next_after, hours
-               FROM clarion_open_lanes(%s)""",
+            """SELECT channel_id, id, campaign_id, priority, epoch, weight, next_after, hours,
+                 outside_window
+               FROM clarion_lanes(%s)""",
             (list(found),),
             prepare=True,
         )
@@ -130,7 +133,8 @@ async def read_again(connection: Connection, lane_id: UUID, now: datetime, limit
         return await cursor.fetchall()
 
 
-_LOCK_WAITING = """
+# Keeps places in the queue and their messages as they are until the transaction ends.
+LOCK = """
 SELECT count(*) FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[])
   AS w(lane_id, due_at, message_id)
 CROSS JOIN LATERAL (
@@ -160,8 +164,8 @@ _END = (
     + """, gone AS (
   DELETE FROM queue USING waiting w WHERE queue.ctid = w.queued RETURNING w.kept
 ), moved AS (
-  UPDATE {message} m SET was = m.state, was_reason = m.reason, state = %(state)s, reason = %(reason)s,
-    settled_at = %(now)s
+  UPDATE {message} m SET was = m.state, was_reason = m.reason, state = %(state)s, settled_at = %(now)s,
+    reason = CASE WHEN %(kept)s::boolean THEN coalesce(m.reason, %(reason)s) ELSE %(reason)s END
   FROM gone WHERE m.ctid = gone.kept
   RETURNING m.run_id, m.was, m.was_reason, m.state, m.reason
 ), counted AS ("""
@@ -184,8 +188,9 @@ async def end(
     ended = 0
     for cohort in sorted({found[3] for found in rows}):
         some = [found for found in rows if found[3] == cohort]
-        params = {**_places(some, cohort), "state": state, "reason": reason, "now": now}
-        await connection.execute(within(_LOCK_WAITING, cohort), params)
+        params = {**places(some, cohort), "state": state, "reason": reason, "now": now}
+        params["kept"] = state == State.EXPIRED  # what it waited for until then
+        await connection.execute(within(LOCK, cohort), params)
         cursor = await connection.execute(within(_END, cohort), params)
         done = await cursor.fetchone()
         ended += int(done[0]) if done else 0
@@ -215,12 +220,13 @@ async def put_off(
     """Let waiting messages `(lane_id, due_at, message_id, cohort)` be due later; no try is counted. One that
     somebody withdrew or began meanwhile is left as it is."""
     for cohort in sorted({found[3] for found in rows}):
-        params = {**_places([found for found in rows if found[3] == cohort], cohort), "later": later}
-        await connection.execute(within(_LOCK_WAITING, cohort), params)
+        params = {**places([found for found in rows if found[3] == cohort], cohort), "later": later}
+        await connection.execute(within(LOCK, cohort), params)
         await connection.execute(within(_PUT_OFF, cohort), params)
 
 
-def _places(some: Sequence[tuple[UUID, datetime, UUID, date]], cohort: date) -> dict[str, Any]:
+def places(some: Sequence[tuple[UUID, datetime, UUID, date]], cohort: date) -> dict[str, Any]:
+    """Waiting messages of one cohort as parameters of a statement."""
     return {
         "lane": array(found[0].hex for found in some),
         "due": array(f'"{found[1].isoformat()}"' for found in some),

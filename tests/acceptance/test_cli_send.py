@@ -258,3 +258,14 @@ def test_people_are_told_between_hours(selam: Terminal) -> None:
     said = selam.ok("send", "--to", "between.csv", *CLOSED, "--between", "08:00-20:00", "--no-wait", "--json")
     shown = selam.ok("announcement", "show", said.json["announcement"])
     assert "from 08:00 to 20:00, where each of them is" in shown.out
+
+
+def test_who_is_outside_the_window_is_waited_for_where_that_is_said(selam: Terminal) -> None:
+    selam.write("outside.csv", "id,name,phone\nE-92,Amina,+254712009201\n")
+    send = ("send", "--to", "outside.csv", "--text", "How did it go?", "--no-wait")
+    wrong = selam.run(*send, "--template", "closed", "--outside-window", "wait")
+    assert (wrong.code, "content.variants[0].outside" in wrong.err) == (65, True)
+    said = selam.ok(*send, "--outside-window", "wait", "--json")
+    assert "Others are skipped" not in said.err
+    shown = selam.ok("announcement", "show", said.json["announcement"])
+    assert "who wrote nothing for 24 hours is waited for" in shown.out

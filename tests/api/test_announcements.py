@@ -153,6 +153,21 @@ async def test_it_may_speak_at_some_hours_only_and_that_can_be_changed_and_taken
     assert await _hours_of_lanes(selam, services) == [], "of what was launched and has not begun, too"
 
 
+async def test_it_says_what_becomes_of_who_is_outside_the_window(selam: Api, services: Services) -> None:
+    await staff(selam, services)
+    path = f"{PATH}/{await written(selam, outside_window='template')}"
+    assert (await selam.get(path)).json["outside_window"] == "template"
+    assert (await selam.patch(path, {"name": "Closed"})).json["outside_window"] == "template"
+    refused = await selam.patch(path, {"outside_window": "wait"})
+    assert (refused.status, list(problems(refused))) == (422, ["content.variants[0].outside"])
+    waits = {"text": "Hello", "outside_window": "wait"}
+    assert (await selam.patch(path, waits)).json["outside_window"] == "wait"
+    refused = await selam.patch(path, {"outside_window": "template"})
+    assert "something must be said outside" in problems(refused)["content.variants[0].outside"]
+    assert (await selam.patch(path, {"outside_window": None})).json["outside_window"] is None
+    assert (await selam.patch(path, {"outside_window": "hope"})).status == 422
+
+
 async def _hours_of_lanes(api: Api, services: Services) -> list[str]:
     assert api.workspace_id is not None
     async with services.db.tenant(api.workspace_id) as connection:

@@ -60,6 +60,22 @@ async def test_a_sequence_is_written_launched_and_shown(selam: Api, services: Se
     assert launched["schedule"]["repeat"] == {"every": 2, "count": 2}
 
 
+async def test_what_becomes_of_who_is_outside_the_window_is_judged_for_each_content(
+    selam: Api, services: Services
+) -> None:
+    await mothers(selam, services)
+    texts = {
+        "hello": {"variants": [{"content": {"kind": "text", "text": "Hello"}}]},
+        "again": content("again"),
+    }
+    refused = await selam.post(PATH, await body(selam, contents=texts, outside_window="template"))
+    assert [one["where"] for one in refused.json["problems"]] == ["contents.hello.variants[0].outside"]
+    written = await selam.post(PATH, await body(selam, contents=texts, outside_window="wait"))
+    assert (written.status, written.json["outside_window"]) == (201, "wait")
+    path = f"{PATH}/{written.json['id']}"
+    assert (await selam.patch(path, {"outside_window": None})).json["outside_window"] is None
+
+
 async def test_everybody_in_it_is_shown_with_what_comes_next(selam: Api, services: Services) -> None:
     sequence_id, abeba, baraka = await running(selam, services)
     shown = (await selam.get(f"{PATH}/{sequence_id}")).json

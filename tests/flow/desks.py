@@ -53,6 +53,7 @@ class Provider:
     seen: list[tuple[str, ...]] = field(default_factory=list)
     heard: list[tuple[float, str]] = field(default_factory=list)
     by: list[str] = field(default_factory=list)  # the sending numbers, in the same order
+    kinds: list[str] = field(default_factory=list)  # of what it was asked to send: "text", "template"
     says: dict[str, Any] | None = None  # a refusal, in place of taking it
     questions: int = 0
     busy: asyncio.Event = field(default_factory=asyncio.Event)
@@ -63,7 +64,9 @@ class Provider:
         sender = request.match_info["sender"]
         self.here.append(sender)
         self.seen.append(tuple(self.here))
-        self.heard.append((time.monotonic(), (await request.json())["to"]))
+        body = await request.json()
+        self.heard.append((time.monotonic(), body["to"]))
+        self.kinds.append(body["type"])
         self.by.append(sender)
         self.busy.set()
         async with self.asked:

@@ -213,6 +213,24 @@ async def test_a_preview_counts_people_and_shows_what_they_would_read(
     assert told.segments is None, "nothing goes as SMS"
 
 
+@pytest.mark.parametrize(("declared", "skipped"), [("wait", {}), ("skip", {"outside_window": 1})])
+async def test_a_preview_shows_what_who_is_waited_for_will_read(
+    services: Services, workspace: UUID, declared: str, skipped: dict[str, int]
+) -> None:
+    await people(services, workspace, [person("Amina", AMINA), person("Abebe", ABEBE)])
+    nairobi = await channel(services, workspace)
+    await wrote(services, workspace, nairobi, AMINA, HOUR)
+    text = Content.of_text("Hello {{ contact.name }}")
+    told = await seen(
+        services,
+        workspace,
+        await written(services, workspace, nairobi, content=text, outside_window=declared),
+    )
+    assert (told.sampled, told.unsayable, told.counts["outside_window"]) == (2, skipped, 1)
+    read = {"Hello Amina"} if skipped else {"Hello Amina", "Hello Abebe"}
+    assert {one.text for one in told.examples} == read
+
+
 async def test_a_preview_says_who_could_not_be_told_anything(services: Services, workspace: UUID) -> None:
     await people(services, workspace, [person("Amina", AMINA), person(None, ROSA, external_id="E-9")])
     nairobi = await channel(services, workspace)

@@ -28,7 +28,8 @@ DOORS = {
     "clarion_event_measures",
     "clarion_due_runs",
     "clarion_due_polls",
-    "clarion_open_lanes",
+    "clarion_open_lanes",  # of workers of the version before
+    "clarion_lanes",
     "clarion_following",
     "clarion_waiting_inboxes",
     "clarion_channel_workspace",

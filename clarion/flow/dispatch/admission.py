@@ -11,9 +11,10 @@ from uuid import UUID
 
 from clarion.domain.limits import Limit, Obstacle
 from clarion.domain.message import Skip, State, reference
+from clarion.domain.outside import Outside
 from clarion.domain.schedule.holds import Closed
 from clarion.domain.segment import segments
-from clarion.flow.compose import Unsayable, window_open
+from clarion.flow.compose import WINDOW, Unsayable, window_open
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.broker import Broker
 from clarion.flow.dispatch.lanes import Lanes
@@ -29,11 +30,13 @@ Ends = dict[tuple[State, str], list[Waiting]]
 @dataclass(slots=True)
 class Admitted:
     """What goes now, reserved; who ends instead, by state and reason; who waits for their next allowed hour,
-    by its moment; how many were put aside."""
+    by its moment; who is outside the service window and is not told there, by what is declared; how many were
+    put aside."""
 
     calls: list[Call] = field(default_factory=list)
     ends: Ends = field(default_factory=dict)
     later: dict[datetime, list[Waiting]] = field(default_factory=dict)
+    outside: dict[Outside, list[Waiting]] = field(default_factory=dict)
     parked: int = 0
 
     def end(self, waiting: Waiting, state: State, reason: str) -> None:
@@ -48,7 +51,7 @@ class Admitted:
     @property
     def leaving(self) -> bool:
         """Whether anybody leaves the queue, for good or for now."""
-        return bool(self.ends or self.later)
+        return bool(self.ends or self.later or self.outside)
 
 
 @dataclass(slots=True)
@@ -97,19 +100,40 @@ class Admission:
         elif waiting.opted_out:
             admitted.end(waiting, State.SKIPPED, Skip.OPTED_OUT.value)
         elif (until := self._until(waiting, now, admitted)) is not None:
-            try:
-                content, said = self.shared.composer.compose(self.channel, waiting, now)
-            except Unsayable as error:
-                admitted.end(waiting, State.SKIPPED, error.reason)
-            else:
-                parcel = Parcel(
-                    reference(waiting.cohort, attempt_id), waiting.scheme, waiting.address, content,
-                    lifetime=(until - now).total_seconds(),
-                )  # fmt: skip
-                inside = window_open(self.channel.provider, self.channel.id, waiting, now)
-                units = units_of(self.channel, content)
-                return Call(waiting, attempt_id, parcel, said, units, inside=inside, until=until)
+            return self._composed(waiting, now, until, attempt_id, admitted)
         return None
+
+    def _composed(
+        self, waiting: Waiting, now: datetime, until: datetime, attempt_id: UUID, admitted: Admitted
+    ) -> Call | None:
+        """The same of somebody who may be told until then: by the service window, and by the content."""
+        inside = window_open(self.channel.provider, self.channel.id, waiting, now)
+        declared = self._declared(waiting)
+        if declared in (Outside.WAIT, Outside.SKIP) and not inside:
+            admitted.outside.setdefault(declared, []).append(waiting)
+            return None
+        try:
+            content, said = self.shared.composer.compose(self.channel, waiting, now)
+        except Unsayable as error:
+            admitted.end(waiting, State.SKIPPED, error.reason)
+            return None
+        parcel = Parcel(
+            reference(waiting.cohort, attempt_id), waiting.scheme, waiting.address, content,
+            lifetime=(until - now).total_seconds(),
+        )  # fmt: skip
+        if declared is not None and inside and waiting.window_at is not None:
+            until = min(until, waiting.window_at + WINDOW)  # then it is decided anew
+        return Call(
+            waiting, attempt_id, parcel, said, units_of(self.channel, content),
+            inside=inside, outside=declared is not None and not inside, until=until,
+        )  # fmt: skip
+
+    def _declared(self, waiting: Waiting) -> Outside | None:
+        """What the campaign declares of who is outside the service window, where there is one."""
+        reader = self.lanes.readers.get(waiting.lane_id)
+        if reader is None or reader.lane.outside is None or not self.channel.provider.has_window:
+            return None
+        return Outside(reader.lane.outside)
 
     def _until(self, waiting: Waiting, now: datetime, admitted: Admitted) -> datetime | None:
         """Until when a call to this person may begin, or None: by the campaign's hours not now."""

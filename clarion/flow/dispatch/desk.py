@@ -33,6 +33,7 @@ from clarion.flow.dispatch.leavers import Leavers
 from clarion.flow.dispatch.lookout import REST, Lookout
 from clarion.flow.dispatch.replayer import Replayer
 from clarion.flow.dispatch.shared import Shared
+from clarion.flow.dispatch.windows import Windows
 from clarion.kit.db import AWAY
 from clarion.kit.http import Http
 from clarion.kit.log import logger
@@ -99,7 +100,14 @@ class Desk:
             self._may_begin, self._settled, self._heard,
         )  # fmt: skip
         self.intents = Intents(
-            self.shared, self.channel, self.epoch, self.lanes, self.broker, self.calls, self.leavers
+            self.shared,
+            self.channel,
+            self.epoch,
+            self.lanes,
+            self.broker,
+            self.calls,
+            self.leavers,
+            Windows(self.leavers, self.channel.id),
         )
         self.knocker = Knocker(self.shared.clock, self.http, self.channel, self.breaker)
         self.replayer = Replayer(

@@ -16,6 +16,7 @@ from clarion.flow.dispatch.judge import Judgement, not_begun
 from clarion.flow.dispatch.lanes import Lanes
 from clarion.flow.dispatch.leavers import Leavers
 from clarion.flow.dispatch.shared import Call, Shared
+from clarion.flow.dispatch.windows import Windows
 from clarion.kit.crash import crash_point
 from clarion.kit.db import AWAY
 from clarion.store.intent import Intended, Intent
@@ -33,6 +34,7 @@ class Intents:
     broker: Broker
     calls: Calls
     leavers: Leavers
+    windows: Windows
     pending: int = 0
     _doubtful: list[tuple[Waiting, UUID]] = field(default_factory=list)
 
@@ -43,12 +45,11 @@ class Intents:
         self.pending += len(calls)
         self.shared.recorder.reserve(len(calls))
         try:
-            others = [call.waiting for call in calls]
-            await self.leavers.end(admitted.ends, now, others=[*others, *chain(*admitted.later.values())])
-            await self.leavers.put_off(admitted.later, others=others)
-            granted = await self.intend(calls, now) if calls else granted
+            await self._leave(admitted, now)
+            going = await self._still_outside(calls, now)
+            granted = await self.intend(going, now) if going else granted
             crash_point("intent.committed")
-            for call in calls:
+            for call in going:
                 if call.attempt_id in granted:
                     self.calls.begin(call, now)
                 else:
@@ -59,6 +60,26 @@ class Intents:
                 self.broker.unreserve(call)
             self.pending -= len(calls)
             self.shared.recorder.release(len(stay))
+
+    async def _leave(self, admitted: Admitted, now: datetime) -> None:
+        """Write down who is not called, for good or for now."""
+        calls = [call.waiting for call in admitted.calls]
+        outside = [*chain(*admitted.outside.values()), *calls]
+        later = [*chain(*admitted.later.values()), *outside]
+        await self.leavers.end(admitted.ends, now, others=later)
+        await self.leavers.put_off(admitted.later, others=outside)
+        await self.windows.leave(admitted.outside, now, others=calls)
+
+    async def _still_outside(self, calls: list[Call], now: datetime) -> list[Call]:
+        """Those calls that say what is right; who wrote since they were read is read again."""
+        try:
+            opened = await self.windows.opened(calls, now)
+        except AWAY:
+            self.leavers.read_again(call.waiting for call in calls)
+            raise
+        if opened:
+            self.leavers.read_again(call.waiting for call in calls if call.attempt_id in opened)
+        return [call for call in calls if call.attempt_id not in opened]
 
     async def intend(self, calls: list[Call], now: datetime) -> set[UUID]:
         """Those that are ours to make, by attempt. When the database goes away meanwhile, whether they

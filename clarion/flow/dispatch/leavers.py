@@ -34,7 +34,7 @@ class Leavers:
             for (state, reason), some in ends.items():
                 await self._end(some, state, reason, now)
         except AWAY:
-            self._read_again(itertools.chain(*ends.values(), others))
+            self.read_again(itertools.chain(*ends.values(), others))
             raise
 
     async def put_off(
@@ -44,10 +44,10 @@ class Leavers:
         try:
             for moment, some in later.items():
                 async with self.shared.db.tenant(self.workspace_id) as connection:
-                    await queue.put_off(connection, _places(some), moment)
-                self._forget(some)
+                    await queue.put_off(connection, places(some), moment)
+                self.forget(some)
         except AWAY:
-            self._read_again(itertools.chain(*later.values(), others))
+            self.read_again(itertools.chain(*later.values(), others))
             raise
 
     async def end_late(self, now: datetime) -> None:
@@ -57,22 +57,25 @@ class Leavers:
 
     async def _end(self, some: list[Waiting], state: State, reason: str, now: datetime) -> None:
         async with self.shared.db.tenant(self.workspace_id) as connection:
-            await queue.end(connection, _places(some), state.value, reason, now)
+            await queue.end(connection, places(some), state.value, reason, now)
             if self.shared.listening.wants(self.workspace_id, OF_ENDS):
                 await event.of_ends(connection, [(w.message_id, w.cohort) for w in some], now)
             crash_point("end.before_commit")
         crash_point("end.committed")
-        self._forget(some)
+        self.forget(some)
 
-    def _forget(self, some: Iterable[Waiting]) -> None:
+    def forget(self, some: Iterable[Waiting]) -> None:
+        """These are settled: should one wait again, it may be read again."""
         for waiting in some:
             self.lanes.forget(waiting.lane_id, waiting.message_id)
 
-    def _read_again(self, some: Iterable[Waiting]) -> None:
+    def read_again(self, some: Iterable[Waiting]) -> None:
+        """These were taken and nothing became of them."""
         for waiting in some:
             self.lanes.forget(waiting.lane_id, waiting.message_id)
             self.lanes.look_again(waiting.lane_id)
 
 
-def _places(some: Iterable[Waiting]) -> list[tuple[UUID, datetime, UUID, date]]:
+def places(some: Iterable[Waiting]) -> list[tuple[UUID, datetime, UUID, date]]:
+    """Where these wait: (lane, due moment, message, cohort)."""
     return [(w.lane_id, w.due_at, w.message_id, w.cohort) for w in some]

@@ -70,7 +70,8 @@ class Shared:
 class Call:
     """An attempt that is ours to make: its queue row as read, what to say, and how many units of the
     channel's limits that takes. `inside`: the person wrote to this number within its service window.
-    `until`: it may begin until then, and until its expiry at most."""
+    `outside`: they did not, and their campaign declares what they are told then. `until`: it may begin until
+    then, and until its expiry at most."""
 
     waiting: Waiting
     attempt_id: UUID
@@ -78,5 +79,6 @@ class Call:
     said: dict[str, Any] | None
     units: int = 1
     inside: bool = False
+    outside: bool = False
     until: datetime | None = None
     opened: int = 0  # how often the breaker had opened when it was intended

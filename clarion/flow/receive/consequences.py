@@ -14,10 +14,12 @@ from uuid import UUID
 from clarion.domain.address import Address
 from clarion.domain.identity import consent_hash
 from clarion.domain.wording import gone
+from clarion.flow.compose import WINDOW
 from clarion.kit.db import Connection
-from clarion.providers.contract import Fault
-from clarion.store import address, campaign, consent, inbound, notice, receipt, workspace
+from clarion.providers.contract import Fault, Provider
+from clarion.store import address, campaign, consent, inbound, notice, receipt, window, workspace
 from clarion.store import channel as channels
+from clarion.store.inbound import Heard
 from clarion.store.receipt import Said
 
 
@@ -27,6 +29,16 @@ class Failure(NamedTuple):
     fault: Fault
     cohort: date
     said: Said
+
+
+async def wake(
+    connection: Connection, channel_id: UUID, provider: Provider, heard: Sequence[Heard], now: datetime
+) -> int:
+    """Who wrote is told what waited for that, where their service window is open now; how many messages."""
+    wrote = {address_id for one in heard for address_id in one.address_ids}
+    if not provider.has_window or not wrote:
+        return 0
+    return await window.wake(connection, channel_id, wrote, now - WINDOW, now)
 
 
 async def heed_opt_outs(connection: Connection, said: Sequence[tuple[Address, datetime]]) -> None:

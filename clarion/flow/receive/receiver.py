@@ -45,7 +45,8 @@ log = logger(__name__)
 @dataclass(slots=True)
 class Drained:
     """What one transaction did: bodies read, receipts in them, messages in, how many of these count against
-    the channel's rate now, courtesies that wait for it, and counts by kind.
+    the channel's rate now, courtesies that wait for it, messages that waited for what somebody wrote, and
+    counts by kind.
 
     `counts`: accepted, delivered, read, failed (not known before), repeated, stranger (of no attempt of
     ours), unreferenced, waiting (by a name that is nobody's yet), unreadable (bodies), contradicted.
@@ -56,6 +57,7 @@ class Drained:
     inbound: int = 0
     reckoned: int = 0
     courtesies: int = 0
+    woken: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
 
@@ -121,7 +123,7 @@ class Receiver:
         self._count(channel_id, drained)
         if drained.receipts or drained.reckoned:
             self._services.nudge("freed", f"{channel_id} {drained.reckoned}")
-        if drained.courtesies:
+        if drained.courtesies or drained.woken:
             self._services.nudge("due")
         if drained.failures:
             async with self._services.db.tenant(workspace_id) as connection:
@@ -140,6 +142,7 @@ class Receiver:
             whole.inbound += one.inbound
             whole.reckoned += one.reckoned
             whole.courtesies += one.courtesies
+            whole.woken += one.woken
             whole.counts += one.counts
             whole.failures += one.failures
         return whole
@@ -195,7 +198,7 @@ class Receiver:
             log.exception("a body of the inbox cannot be applied")
             batch.read = [(id, f"it cannot be applied: {type(error).__name__}") for id, _ in batch.read]
             drained.receipts, drained.inbound, drained.courtesies, drained.failures = 0, 0, 0, []
-            drained.reckoned = 0
+            drained.reckoned = drained.woken = 0
             drained.counts = Counter({"unreadable": 1})
 
     async def _apply(
@@ -240,6 +243,7 @@ class Receiver:
                 windowed=provider.has_window,
             )  # fmt: skip
             drained.inbound = len(heard)
+            drained.woken = await consequences.wake(connection, channel_id, provider, heard, now)
             if isinstance(provider, BothWays):
                 drained.reckoned = sum(now - one.at < JUST_NOW for one in heard)
             if self._services.listening.wants(workspace_id, {EventType.INBOUND_RECEIVED}):

@@ -70,6 +70,7 @@ lane = table(
     uuid("next_lane_id", null=True),
     Column("next_after", Integer),
     words("hours", null=True),
+    words("outside_window", null=True),
     one_of("state", "open", "paused", "cancelled", "closed"),
     UniqueConstraint("channel_id", "campaign_id", "priority"),
     Index("lane_campaign", "campaign_id"),
@@ -174,7 +175,9 @@ queue = table(
     Column("tries", SmallInteger, nullable=False, server_default=text("0")),
     document("variables", null=True),
     uuid("again", null=True),  # its lane, where it was put back
+    uuid("awaits", null=True),  # the address that must write before it goes
     Index("queue_again", "again", "due_at", "message_id", postgresql_where=text("again IS NOT NULL")),
+    Index("queue_awaits", "awaits", postgresql_where=text("awaits IS NOT NULL")),
     storage={"autovacuum_vacuum_scale_factor": 0.05, "autovacuum_vacuum_cost_delay": 0},
 )
 
