@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from clarion.cli import channel as channels
-from clarion.cli import options, place, rapidpro_push, terminal
+from clarion.cli import options, place, rapidpro_asking, rapidpro_push, terminal
 from clarion.cli.commands import group
 from clarion.cli.place import Place
 from clarion.flow.bring.counts import Counts, Listeners, Trouble
@@ -81,7 +81,7 @@ async def _brought(here: Place, named: str, everybody: bool, trouble: Callable[[
         found = await channels.find(connection, named)
     with terminal.Bar(f"bringing people over {found['name']}") as bar:
         listeners = Listeners(
-            lambda counts: bar.update(counts.read, _note(counts)), trouble, rapidpro_push.waiting
+            lambda counts: bar.update(counts.read, _note(counts)), trouble, rapidpro_asking.waiting
         )
         try:
             return await bring(here.services, here.id, found["id"], listeners, anew=everybody)

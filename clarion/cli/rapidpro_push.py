@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 
 from clarion.cli import channel as channels
-from clarion.cli import followed, options, place, terminal
+from clarion.cli import followed, options, place, rapidpro_slots, terminal
+from clarion.cli.rapidpro_asking import agreed, table, waiting
 from clarion.connectors.rapidpro.plan import Wanted
 from clarion.connectors.rapidpro.push import SETTLE, Pushed
 from clarion.connectors.rapidpro.shown import Change
+from clarion.connectors.rapidpro.slots import MOST_FIELDS
 from clarion.errors import Invalid
 from clarion.flow.bring.push import Pushing, Wish, pushing
-
-NOTICEABLE = 5.0  # seconds of a wait that somebody would wonder about
 
 
 def push(
@@ -28,6 +28,18 @@ def push(
     group: Annotated[
         str | None, typer.Option(metavar="NAME", help="For this group there; else the sequence's own.")
     ] = None,
+    slots: Annotated[
+        bool, typer.Option("--slots", help="Times differ by person: write each person's into fields there.")
+    ] = False,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="By slots: only what is due before that moment.")
+    ] = None,
+    join: Annotated[
+        bool, typer.Option("--join", help="By slots: put whoever is meant into the group there.")
+    ] = False,
+    most_fields: Annotated[
+        int, typer.Option(min=1, max=10_000, help="By slots: so many fields the workspace may have.")
+    ] = MOST_FIELDS,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
     yes: options.Yes = False,
     workspace: options.Workspace = None,
@@ -39,7 +51,15 @@ def push(
     of that campaign that the sequence does not have are taken away.
 
     [dim]$[/] clarion rapidpro push Welcome --channel rapid --group "New mothers" --dry-run
+
+    [dim]$[/] clarion rapidpro push Karma --channel rapid --group Karma --slots --join
     """
+    if slots:
+        how = rapidpro_slots.How(until, join, most_fields, dry_run, yes, json)
+        place.run(rapidpro_slots.push(which, channel, group, workspace, how))
+        return
+    if until or join:
+        raise Invalid("--until and --join are of a push by slots", hint="Say --slots too.")
     place.run(_push(which, channel, group, workspace, dry_run=dry_run, yes=yes, json=json))
 
 
@@ -63,10 +83,7 @@ async def _push(
 
 
 async def _done(ready: Pushing, number: int, *, yes: bool, json: bool) -> Pushed:
-    if not yes:
-        if json or not terminal.asks():
-            raise Invalid("nobody can be asked here", hint="Say --yes to do it, or --dry-run to see it.")
-        typer.confirm(f"Make {_count(number)} in RapidPro?", abort=True, err=True)
+    agreed(number, yes=yes, json=json)
     terminal.say(f"RapidPro's lists lag, so it is looked at again {SETTLE:.0f} seconds after each change.")
     try:
         return await ready.push()
@@ -80,14 +97,7 @@ def tell(wanted: Wanted, todo: list[Change]) -> None:
     if not todo:
         terminal.say(f"The campaign {wanted.name} is as it should be: {len(wanted.events):,} events.")
         return
-    terminal.table(
-        ("do", "what", "which", "says"),
-        (
-            (one.verb, one.what, one.which, f"{one.before} → {one.after}" if one.before and one.after
-             else one.after or one.before)
-            for one in todo
-        ),
-    )  # fmt: skip
+    table(todo)
     verbs = Counter(one.verb for one in todo)
     terminal.say(", ".join(f"{verb} {number:,}" for verb, number in verbs.items()))
     terminal.say("RapidPro reckons by its own workspace's time zone, for everybody.")
@@ -100,13 +110,3 @@ def plain(wanted: Wanted, todo: list[Change], pushed: Pushed) -> dict[str, objec
         "changes": [asdict(one) for one in todo],
         "created": pushed.created, "updated": pushed.updated, "deleted": pushed.deleted,
     }  # fmt: skip
-
-
-def _count(number: int) -> str:
-    return "one change" if number == 1 else f"these {number:,} changes"
-
-
-def waiting(seconds: float) -> None:
-    """Tell of a wait that RapidPro asks for."""
-    if seconds >= NOTICEABLE:
-        terminal.say(f"RapidPro asks us to wait for {seconds:,.0f} seconds")

@@ -22,6 +22,7 @@ _STEPS: tuple[LiteralString, ...] = (
     "DELETE FROM address WHERE contact_id = ANY (%(family)s)",
     "DELETE FROM invalid_address WHERE contact_id = ANY (%(family)s)",
     "DELETE FROM group_member WHERE contact_id = ANY (%(family)s)",
+    "DELETE FROM pushed_person WHERE contact_id = ANY (%(family)s)",  # it holds a date of theirs
     """UPDATE contact SET status = 'erased', external_id = NULL, name = '', folded_name = '',
          language = NULL, country = NULL, timezone = NULL, fields = '{}', channel_id = NULL,
          modified_at = %(now)s

@@ -77,7 +77,7 @@ async def upsert(
     if rows is None:
         rows = [said(pepper, person) for person in people]
     await take_turn(connection)
-    known = await _known(connection, [row.marks for row in rows])
+    known = await whose(connection, [row.marks for row in rows])
     found, claims = resolve((row.marks for row in rows), known, ascending7(now).__next__)
     fresh = {who.contact_id for who in found if who.fresh}
     merged, again = _combined(pepper, people, rows, found)
@@ -126,7 +126,7 @@ async def edit(
         unreadable=(),
     )
     mark = marks(pepper, after)
-    known = await _known(connection, [mark])
+    known = await whose(connection, [mark])
     if mark.id is not None and mark.id in known and known[mark.id].contact_id != contact_id:
         raise Conflict("another person has this external id", where="external_id", hint="merge the two?")
     claims = [Claim(key, PLACE, contact_id) for key in dict.fromkeys(mark.places) if key not in known]
@@ -192,7 +192,7 @@ def _outcomes(
     return results
 
 
-async def _known(connection: Connection, rows: Iterable[Marks]) -> dict[bytes, Known]:
+async def whose(connection: Connection, rows: Iterable[Marks]) -> dict[bytes, Known]:
     """Whose each of the rows' keys is, where it is anybody's."""
     keys = {key for row in rows for key in ((row.id, *row.places) if row.id else row.places)}
     cursor = await connection.execute(

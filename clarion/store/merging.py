@@ -20,6 +20,10 @@ _STEPS: tuple[LiteralString, ...] = (
     """UPDATE enrollment e SET subject_id = %(winner)s
        WHERE e.subject_id = %(loser)s AND NOT EXISTS (
          SELECT FROM enrollment w WHERE w.campaign_id = e.campaign_id AND w.subject_id = %(winner)s)""",
+    # The same where another system speaks to them.
+    """UPDATE pushed_person p SET contact_id = %(winner)s
+       WHERE p.contact_id = %(loser)s AND NOT EXISTS (
+         SELECT FROM pushed_person w WHERE w.campaign_id = p.campaign_id AND w.contact_id = %(winner)s)""",
     """INSERT INTO frozen_audience (workspace_id, campaign_id, contact_id)
        SELECT workspace_id, campaign_id, %(winner)s FROM frozen_audience WHERE contact_id = %(loser)s
        ON CONFLICT DO NOTHING""",

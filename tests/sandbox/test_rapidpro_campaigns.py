@@ -113,3 +113,25 @@ def test_an_event_that_is_being_scheduled_is_not_changed_until_it_is(there: Ther
         assert (busy.status, busy.body) == (400, {"non_field_errors": [BUSY]})
     there.sandbox.configure(rapidpro={"scheduling_for": 0})
     assert there.delete("campaign_events", uuid=event).status == 204
+
+
+def test_what_the_campaigns_say_is_told_of_the_groups_members_whose_date_is_to_come(there: There) -> None:
+    campaign = there.made("campaigns", name="Welcome", group="Nurses")["uuid"]
+    soon = {"relative_to": "joined", "offset": 0, "unit": "minutes", "delivery_hour": -1}
+    event = there.made("campaign_events", campaign=campaign, message="Hello", **soon)["uuid"]
+    cast = {
+        "Amina": (["Nurses"], "2040-01-01T09:00:20Z"), "Abebe": ([], "2040-01-01T09:00:00Z"),
+        "Rosa": (["Nurses"], "2020-01-01T09:00:00Z"), "John": (["Nurses"], None),
+    }  # fmt: skip
+    ids = {
+        name: there.made("contacts", name=name, groups=groups, fields={"joined": date})["uuid"]
+        for name, (groups, date) in cast.items()
+    }
+    fires = f"{there.sandbox.url}/rapidpro/fires"
+    (one,) = there.ask("GET", fires).body
+    assert (one["contact"], one["event"]) == (ids["Amina"], event)
+    assert one["at"] == "2040-01-01T09:01:00.000000Z"
+    earlier = there.ask("GET", f"{fires}?after=2019-01-01T00:00:00Z").body
+    assert [each["contact"] for each in earlier] == [ids["Rosa"], ids["Amina"]]
+    assert there.ask("GET", f"{fires}?after=2050-01-01T00:00:00Z").body == []
+    assert there.ask("GET", f"{fires}?after=soon").status == 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +33,8 @@ TYPES: Mapping[str, FieldType] = {
     "district": FieldType.TEXT,
     "ward": FieldType.TEXT,
 }
+SLOT = re.compile(r"clarion_[0-9a-f]{10}_\d+_\d+")
+"""Keys of fields that a push by slots made there: they hold moments of ours, and are not brought."""
 Row = Mapping[str, Any]
 
 
@@ -75,10 +78,10 @@ def external_id(uuid: str) -> str:
 
 
 def field_there(row: Row) -> tuple[str, Field] | None:
-    """A field's key there, and what it is here; None where that cannot be read. Keys that belong to the
-    contact itself here begin with `rapidpro_`."""
+    """A field's key there, and what it is here; None where that cannot be read, and for the slots that we
+    made there. Keys that belong to the contact itself here begin with `rapidpro_`."""
     key, kind = row.get("key"), TYPES.get(str(row.get("type") or row.get("value_type")), FieldType.TEXT)
-    if not isinstance(key, str) or not key:
+    if not isinstance(key, str) or not key or SLOT.fullmatch(key):
         return None
     ours = field_key(key)
     if not isinstance(ours, str):

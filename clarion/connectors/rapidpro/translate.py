@@ -32,7 +32,7 @@ from clarion.errors import Invalid, Problem
 MOST_EVENTS = 1_000
 CREATED = ("created_at", "created_on")
 _DAYS = {"day": 1, "week": 7}
-_HERE = "Say one time for everybody; or let Clarion send it, over this very channel."
+_HERE = "Push it with --slots: each person's moments go there. Or let Clarion send it, over this channel."
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,11 +75,13 @@ async def pushing(
     Invalid with everything that RapidPro cannot do."""
     async with opened(services, workspace_id, channel_id, wish.waiting, client) as (channel, asked):
         async with services.db.tenant(workspace_id) as connection:
-            wanted = await _wanted(connection, channel, wish)
-        yield Pushing(wanted, Pusher(asked, settle=wish.settle, told=wish.done))
+            definition, names = await wanted_names(connection, channel, wish)
+        yield Pushing(_translated(definition, names), Pusher(asked, settle=wish.settle, told=wish.done))
 
 
-async def _wanted(connection: Connection, channel: Channel, wish: Wish) -> Wanted:
+async def wanted_names(connection: Connection, channel: Channel, wish: Wish) -> tuple[Sequence, Names]:
+    """What is to be pushed, and what things are called there. Raises NotFound, Invalid, and Conflict where
+    people hear it from here."""
     row, definition = await sequence.read(connection, wish.campaign_id)
     if row["state"] in (State.RUNNING, State.PAUSED):
         raise Conflict(
@@ -89,10 +91,10 @@ async def _wanted(connection: Connection, channel: Channel, wish: Wish) -> Wante
         )
     name = wish.group or await _group(connection, definition.audience)
     options = channel.account.options
-    return _translated(definition, Names(
+    return definition, Names(
         str(row["name"]), name, await fields.declared(connection), options.get("flows", {}),
         str(options.get("language", LANGUAGE)),
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
 def _translated(definition: Sequence, names: Names) -> Wanted:

@@ -82,14 +82,10 @@ class Course:
         return now if since is None else min(now, since)
 
     def subject(self, one: Looked, generation: int, began_at: datetime, place: int) -> Subject:
-        """Whom their occurrences are computed for. Each generation draws anew."""
+        """Whom their occurrences are computed for."""
         if self.calendar is not None:
             began_at = self.calendar.launched_at
-        seed = str(self.id) if generation == 1 else f"{self.id}:{generation}"
-        return Subject(
-            str(one.contact_id), began_at, seed, one.zone, self.home,
-            dict(zip(self.keys, one.values, strict=True)), {}, place,
-        )  # fmt: skip
+        return subject(self.id, self.home, self.keys, one, generation, began_at, place)
 
     def ahead(
         self, subject: Subject, since: datetime, said: Collection[Key] = (),
@@ -105,6 +101,19 @@ class Course:
                 self.known.clear()
             self.known[alike] = upcoming(self.plan, subject, since, count=count)
         return self.known[alike]
+
+
+def subject(
+    campaign_id: UUID, home: str, keys: tuple[str, ...], one: Looked, generation: int, began_at: datetime,
+    place: int,
+) -> Subject:  # fmt: skip
+    """Whom somebody's occurrences in a campaign are computed for, wherever they are said. Each generation
+    draws anew."""
+    seed = str(campaign_id) if generation == 1 else f"{campaign_id}:{generation}"
+    return Subject(
+        str(one.contact_id), began_at, seed, one.zone, home, dict(zip(keys, one.values, strict=True)), {},
+        place,
+    )  # fmt: skip
 
 
 async def load(connection: Connection, row: Row, now: datetime) -> Course | None:

@@ -16,11 +16,12 @@ from clarion.sandbox.rapidpro.complaints import Complaint, not_found
 from clarion.sandbox.rapidpro.contacts import Contacts
 from clarion.sandbox.rapidpro.events import Events
 from clarion.sandbox.rapidpro.fields import Fields
+from clarion.sandbox.rapidpro.fires import fires
 from clarion.sandbox.rapidpro.groups import Groups
 from clarion.sandbox.rapidpro.lists import Query, Row, page
 from clarion.sandbox.rapidpro.settings import RapidProSettings
 from clarion.sandbox.rapidpro.throttle import Throttle
-from clarion.sandbox.rapidpro.workspace import ACTIVE, ARCHIVED, STOPPED, Workspace
+from clarion.sandbox.rapidpro.workspace import ACTIVE, ARCHIVED, STOPPED, Workspace, moment
 from clarion.sandbox.server import Exchange
 from clarion.sandbox.world import World
 
@@ -62,7 +63,10 @@ class Endpoints:
         return self._world.config.rapidpro
 
     def by_hand(self, head: Head) -> Handler | None:
-        """What people do there and no API does: `POST /rapidpro/stop/<uuid>`, archive, restore."""
+        """What people do there and no API does: `POST /rapidpro/stop/<uuid>`, archive, restore; and what its
+        campaigns say from now (or `?after=`) on, `GET /rapidpro/fires`."""
+        if (head.method, head.path) == ("GET", "/rapidpro/fires"):
+            return lambda _: self._fires(head.query.get("after", [""])[0])
         match = _BY_HAND.fullmatch(head.path) if head.method == "POST" else None
         return None if match is None else lambda _: self._set(match[2], _STATUSES[match[1]])
 
@@ -73,6 +77,14 @@ class Endpoints:
             return response(404, b"{}")
         self.workspace.set_status([found], status)
         return response(200, b"{}")
+
+    def _fires(self, after: str) -> bytes:
+        self._same_record()
+        try:
+            since = moment(after) if after else self.workspace.now()
+        except ValueError:
+            return response(400, orjson.dumps({"detail": f"{after} is no moment"}))
+        return response(200, orjson.dumps(fires(self.workspace, since)))
 
     def answer(self, exchange: Exchange, name: str) -> bytes:
         """The whole answer to one request of somebody whose token was good."""

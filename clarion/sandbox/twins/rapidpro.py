@@ -4,7 +4,7 @@ Its people and campaigns are in `sandbox.rapidpro`.
 Shapes follow the API's own documentation and RapidPro's public source. The workspace is the sending number
 `selam`; its token is one of the sandbox's. It calls nobody: what a status or a person's message changes is
 seen by who reads the lists. A broadcast's text is evaluated as there: `@@` is an @, and what looks like an
-expression says nothing here. One flow is known, `WELCOME`.
+expression says nothing here. Three flows are known, `FLOWS`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from clarion.sandbox.world import Inbound, Number, World
 
 WORKSPACE = "selam"
 WELCOME = "f5901b62-ba76-4003-9c62-72fdacc1b7b7"
+BOTS = ("0c5b8f1e-6d37-4c1a-9b57-31a9d7f3c001", "0c5b8f1e-6d37-4c1a-9b57-31a9d7f3c002")
+FLOWS = {WELCOME: "Welcome", BOTS[0]: "Bot 1", BOTS[1]: "Bot 2"}
 PAGE = 250
 _PATH = re.compile(rf"/api/v2/(broadcasts|flow_starts|messages|{'|'.join(NAMES)})\.json")
 _URN = re.compile(r"(tel:\+|whatsapp:)([0-9]{7,15})")
@@ -80,7 +82,7 @@ class RapidPro:
         self._world = world
         self._calls: Calls | None = None
         self._made: dict[str, Made] = {}  # by the record's name of it
-        self._endpoints = Endpoints(world, {WELCOME: "Welcome"})
+        self._endpoints = Endpoints(world, FLOWS)
 
     def serve(self, calls: Calls) -> None:
         """Take requests from now on."""
@@ -126,11 +128,11 @@ class RapidPro:
             params = dict(said.get("params", {}))
         except (ValueError, KeyError, TypeError):
             return calls.invalid(self, Refusal(_NO_TEXT), sender=number.sender)
-        if said.get("flow") != WELCOME:
+        if (flow := FLOWS.get(said.get("flow"))) is None:
             return calls.invalid(self, Refusal(_NO_FLOW), sender=number.sender)
         values = ", ".join(f"{name}: {value}" for name, value in params.items() if name != "clarion")
         return self._submit(
-            exchange, calls, number, said, urn, _START, f"Welcome {values}".strip(), params.get("clarion", "")
+            exchange, calls, number, said, urn, _START, f"{flow} {values}".strip(), params.get("clarion", "")
         )
 
     def _submit(
@@ -193,9 +195,10 @@ class RapidPro:
 
     def _start_row(self, name: str, entry: Entry | None) -> dict[str, Any]:
         made, at = self._made[name], self._at(entry)
+        flow = str(made.body["flow"])
         changed = at if made.changed is None else max(at, made.changed)
         return {
-            "uuid": uuid_of(name), "flow": {"uuid": WELCOME, "name": "Welcome"}, "groups": [],
+            "uuid": uuid_of(name), "flow": {"uuid": flow, "name": FLOWS[flow]}, "groups": [],
             "contacts": [{"uuid": uuid_of(made.urn), "name": "Amina"}],
             "status": _STARTED.get(STATUSES[made.status], "complete"), "params": made.body.get("params", {}),
             "created_on": spelled(at), "modified_on": spelled(changed), "restart_participants": True,

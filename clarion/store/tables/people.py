@@ -216,3 +216,15 @@ brought_contact = table(
     words("status"),
     words("schemes", default=""),
 )
+
+pushed_person = table(
+    "pushed_person",
+    owner(),
+    uuid("campaign_id", key=True),
+    uuid("contact_id", key=True),
+    count("generation"),
+    moment("began_at"),
+    words("basis"),
+    count("place"),
+    Index("pushed_person_contact", "contact_id"),
+)
