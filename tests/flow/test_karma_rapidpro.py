@@ -173,7 +173,9 @@ async def lived(clinic: Clinic, campaign_id: UUID) -> Heard:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("many", [15, pytest.param(60, marks=pytest.mark.nightly), pytest.param(500, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(
+    "many", [15, pytest.param(60, marks=pytest.mark.nightly), pytest.param(500, marks=pytest.mark.nightly)]
+)
 async def test_every_flow_begins_once_at_the_hours_that_cover_demands_from_here_and_from_there(
     clinic: Clinic, many: int
 ) -> None:
