@@ -23,6 +23,7 @@ ALL: dict[str, list[str]] = {
     "places": [],
     "occurrences": [],
     "following": [],
+    "rehearsal": [],
 }
 
 

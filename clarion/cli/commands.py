@@ -34,6 +34,7 @@ COMMANDS: tuple[Line, ...] = (
     Line("announcement", "announcement", "Announcements: list, show, edit, pause, cancel, results.", SAY),
     Line("sequence", "sequence", "Sequences: people followed from a date of their own.", SAY),
     Line("schedule", "schedule", "When a campaign would speak to somebody: preview.", SAY),
+    Line("rehearse", "rehearse", "What a campaign would do, and what does not fit; nothing is sent.", SAY),
     Line("import", "contacts", "Take people in from a file.", SAY),
     Line("rapidpro", "rapidpro", "RapidPro or TextIt: people come in, campaigns go out: import, push.", SAY),
     Line("serve", "running:serve_app", "Serve the API, with a worker inside.", RUN),

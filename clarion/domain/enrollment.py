@@ -8,6 +8,7 @@ twice, whatever is recalculated.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -144,11 +145,12 @@ def upcoming(
     said: Collection[Key] = (),
     moves: Mapping[Key, int] | None = None,
     count: int = AHEAD,
+    until: datetime | None = None,
 ) -> list[Occurrence]:
-    """The next occurrences of a generation in order, at most `count`: from `since` on, without what was
-    `said`, and what was moved at its own moment."""
+    """The next occurrences of a generation in order, at most `count`: from `since` on to before `until`,
+    without what was `said`, and what was moved at its own moment."""
     found: list[Occurrence] = []
-    for one in plan.occurrences(somebody, since):
+    for one in plan.occurrences(somebody, since, until):
         key = (one.iteration, one.step)
         if key in said or (moves and key in moves):
             continue
@@ -157,10 +159,10 @@ def upcoming(
             break
     if not moves:
         return found
-    first = seconds(since)
+    first, last = seconds(since), math.inf if until is None else seconds(until)
     moved = [
         Occurrence(due, *key) for key, due in moves.items()
-        if key not in said and due >= first and key[1] in plan.numbers
+        if key not in said and first <= due < last and key[1] in plan.numbers
     ]  # fmt: skip
     return sorted([*found, *moved])[:count]
 

@@ -55,17 +55,17 @@ async def costs(
     connection: Connection, over: Way, definition: Announcement, meant: Meant, taken: Taken
 ) -> list[Cost]:
     """By currency, of the channels that have a price table. None of them: an empty list."""
-    tables = await _tables(connection, over)
-    if not tables:
+    priced = await tables(connection, over)
+    if not priced:
         return []
     found = await sample.by_prefix(
-        connection, meant, over.schemes, {id: list(table.by_prefix) for id, table in tables.items()},
+        connection, meant, over.schemes, {id: list(table.by_prefix) for id, table in priced.items()},
         once_an_address=definition.one_per == "address", lead=over.lead, routes=over.routes(definition),
     )  # fmt: skip
     amounts: dict[str, Decimal] = defaultdict(Decimal)
     unpriced: dict[str, int] = defaultdict(int)
     for one in found:
-        if (table := tables.get(one["channel_id"])) is None:
+        if (table := priced.get(one["channel_id"])) is None:
             continue
         price = table.price(one["prefix"] or "")
         some = taken.get(one["channel_id"]) or [1]
@@ -74,13 +74,14 @@ async def costs(
     return [Cost(currency, amounts[currency].quantize(CENT), unpriced[currency]) for currency in amounts]
 
 
-async def _tables(connection: Connection, over: Way) -> dict[UUID, Prices]:
-    """A configuration that cannot be read is told where it is used; here it has no prices."""
-    tables: dict[UUID, Prices] = {}
+async def tables(connection: Connection, over: Way) -> dict[UUID, Prices]:
+    """The price tables there are, by channel. A configuration that cannot be read is told where it is used;
+    here it has no prices."""
+    found: dict[UUID, Prices] = {}
     for id in over.ids:
         config = (await channels.get(connection, id))["config"]
         if config.get("prices") is not None:
             prices = read_config({"prices": config["prices"]}, allow_private=True).prices
             assert prices is not None
-            tables[id] = prices
-    return tables
+            found[id] = prices
+    return found

@@ -26,6 +26,7 @@ from clarion.errors import Unavailable
 Connection = psycopg.AsyncConnection[TupleRow]
 Row = dict[str, Any]
 _OPENING = "BEGIN; SELECT set_config('clarion.workspace', {}, true)"
+_LOOKING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('clarion.workspace', {}, true)"
 Greeting = Callable[[Connection], Awaitable[None]]
 
 APP_ROLE = "clarion_app"
@@ -118,7 +119,19 @@ class Database:
 
         Begun and told its workspace in one round trip; `connection.transaction()` inside is a savepoint.
         """
-        opening = sql.SQL(_OPENING).format(sql.Literal(str(workspace_id)))
+        async with self._opened(_OPENING, workspace_id) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self, workspace_id: UUID) -> AsyncIterator[Connection]:
+        """A transaction that only reads one workspace's rows, all of it as they were at one moment. To be
+        ended soon: until then nothing that was changed since can be cleared away."""
+        async with self._opened(_LOOKING, workspace_id) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _opened(self, how: LiteralString, workspace_id: UUID) -> AsyncIterator[Connection]:
+        opening = sql.SQL(how).format(sql.Literal(str(workspace_id)))
         async with self.pool.connection() as connection:
             await connection.execute(opening, prepare=False)
             try:

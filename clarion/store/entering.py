@@ -51,14 +51,19 @@ _VALUES: LiteralString = """ARRAY(SELECT CASE k.key WHEN 'created_at' THEN c.cre
       ELSE c.fields->>k.key END FROM unnest(%(keys)s::text[]) WITH ORDINALITY k(key, n) ORDER BY k.n)"""
 
 
-def _look(meant: LiteralString, whom: LiteralString) -> LiteralString:
+def looking(
+    meant: LiteralString, whom: LiteralString, *, more: LiteralString = "", told: LiteralString = "",
+    joined: LiteralString = "",
+) -> LiteralString:  # fmt: skip
+    """The query of `Looked`. `more` columns may follow it, of what is `joined` to contact `c`, enrollment `e`
+    and address `a`, of which more columns are `told`."""
     return f"""SELECT c.id, w.meant, {reach.opted_out("a.consent_key")}, coalesce(c.timezone, ''), {_VALUES},
   e.id, e.generation, e.state, e.reason, e.cohort, coalesce(e.began_at, e.created_at), e.place,
-  coalesce(e.basis, ''), e.moves, e.next_due, e.ahead, e.revision
+  coalesce(e.basis, ''), e.moves, e.next_due, e.ahead, e.revision{more}
 FROM contact c CROSS JOIN LATERAL (SELECT ({meant}) AS meant) w
 LEFT JOIN LATERAL (
   SELECT * FROM enrollment WHERE campaign_id = %(campaign)s AND subject_id = c.id LIMIT 1) e ON true
-LEFT JOIN LATERAL ({reach.address("c.id")}) a ON true
+LEFT JOIN LATERAL ({reach.address("c.id", told)}) a ON true {joined}
 WHERE c.workspace_id = clarion_workspace() AND {whom}"""
 
 
@@ -92,7 +97,7 @@ async def look(
         "schemes": list(schemes),
     }  # fmt: skip
     async with connection.cursor(row_factory=args_row(Looked)) as cursor:
-        await cursor.execute(_look(meant.predicate, "c.id = ANY (%(ids)s)") + " ORDER BY c.id", params)
+        await cursor.execute(looking(meant.predicate, "c.id = ANY (%(ids)s)") + " ORDER BY c.id", params)
         return await cursor.fetchall()
 
 
@@ -114,7 +119,7 @@ async def newcomers(
         "keys": list(keys), "schemes": list(schemes), "limit": limit,
     }  # fmt: skip
     async with connection.cursor(row_factory=args_row(Looked)) as cursor:
-        await cursor.execute(_look(meant.predicate, whom) + " ORDER BY c.id LIMIT %(limit)s", params)
+        await cursor.execute(looking(meant.predicate, whom) + " ORDER BY c.id LIMIT %(limit)s", params)
         return await cursor.fetchall()
 
 

@@ -40,7 +40,7 @@ def content(text: str) -> dict[str, Any]:
 
 def definition(schedule: Mapping[str, Any] = DAILY, **more: Any) -> Sequence:
     """To everyone: `hello`, and `again`, where the schedule says both."""
-    named = {step.get("content") for step in schedule["steps"]} - {None} or {"hello"}
+    named = {step.get("content") for step in schedule.get("steps", ())} - {None} or {"hello"}
     return Sequence.model_validate(
         {
             "audience": {"include": {"everyone": True}},

@@ -16,9 +16,10 @@ from clarion.connectors.rapidpro.slots import Slot, minute_up
 from clarion.domain.enrollment import Status, Stop
 from clarion.domain.schedule.model import AtField
 from clarion.domain.schedule.plan import Plan
+from clarion.domain.schedule.subject import Subject
 from clarion.domain.sequence import Sequence as Definition
 from clarion.flow import whom
-from clarion.flow.enroll.course import subject
+from clarion.flow.enroll.course import seed
 from clarion.flow.services import Services
 from clarion.kit.db import Connection
 from clarion.store import campaign as campaigns
@@ -128,9 +129,9 @@ class Reckoning:
         return any(moment <= now for moment in there.values())
 
     def _moments(self, one: Looked, begun: Begun) -> dict[Slot, datetime]:
-        somebody = subject(
-            self.campaign_id, self._home, self._plan.fields, one, begun.generation, begun.began_at,
-            begun.place,
+        somebody = Subject(
+            str(one.contact_id), begun.began_at, seed(self.campaign_id, begun.generation), one.zone,
+            self._home, dict(zip(self._plan.fields, one.values, strict=True)), {}, begun.place,
         )  # fmt: skip
         return {
             Slot(each.iteration, each.step): minute_up(each.due_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from collections.abc import Sequence as Some
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -83,9 +84,16 @@ class Course:
 
     def subject(self, one: Looked, generation: int, began_at: datetime, place: int) -> Subject:
         """Whom their occurrences are computed for."""
+        return self.somebody(str(one.contact_id), one.zone, one.values, generation, began_at, place)
+
+    def somebody(
+        self, key: str, zone: str, values: Some[str | None], generation: int, began_at: datetime, place: int
+    ) -> Subject:
+        """A contact of whom this is known; `values` of the fields that matter."""
         if self.calendar is not None:
             began_at = self.calendar.launched_at
-        return subject(self.id, self.home, self.keys, one, generation, began_at, place)
+        fields = dict(zip(self.keys, values, strict=True))
+        return Subject(key, began_at, seed(self.id, generation), zone, self.home, fields, {}, place)
 
     def ahead(
         self, subject: Subject, since: datetime, said: Collection[Key] = (),
@@ -103,17 +111,9 @@ class Course:
         return self.known[alike]
 
 
-def subject(
-    campaign_id: UUID, home: str, keys: tuple[str, ...], one: Looked, generation: int, began_at: datetime,
-    place: int,
-) -> Subject:  # fmt: skip
-    """Whom somebody's occurrences in a campaign are computed for, wherever they are said. Each generation
-    draws anew."""
-    seed = str(campaign_id) if generation == 1 else f"{campaign_id}:{generation}"
-    return Subject(
-        str(one.contact_id), began_at, seed, one.zone, home, dict(zip(keys, one.values, strict=True)), {},
-        place,
-    )  # fmt: skip
+def seed(campaign_id: UUID, generation: int) -> str:
+    """What its random times are drawn by, wherever they are said. Each generation draws anew."""
+    return str(campaign_id) if generation == 1 else f"{campaign_id}:{generation}"
 
 
 async def load(connection: Connection, row: Row, now: datetime) -> Course | None:
@@ -123,7 +123,7 @@ async def load(connection: Connection, row: Row, now: datetime) -> Course | None
     if not doors:
         return None
     home = (await workspaces.get(connection))["timezone"]
-    definition, as_said, calendar = _read(row, home)
+    definition, as_said, calendar = read(row, home)
     over = await route.way(connection, row["channel_id"], as_said)
     routes = None
     if over.pooled:
@@ -141,7 +141,7 @@ async def load(connection: Connection, row: Row, now: datetime) -> Course | None
     return Course(row["id"], definition, Plan(definition.schedule), meant, home, terms, calendar)
 
 
-def _read(row: Row, home: str) -> tuple[Sequence, Announcement, Calendar | None]:
+def read(row: Row, home: str) -> tuple[Sequence, Announcement, Calendar | None]:
     """What it says to whom and when, as an announcement too; the calendar of one that recurs."""
     if row["kind"] != announced.KIND:
         definition = Sequence.read(row["definition"])
