@@ -32,7 +32,6 @@ from clarion.domain.scope import Scope
 from clarion.domain.sequence import KIND
 from clarion.flow import progress, sequence
 from clarion.flow.enroll import crowd, steer, would
-from clarion.flow.enroll.steer import Ask as Wish
 from clarion.kit.db import Connection
 from clarion.store import campaign as campaigns
 from clarion.store import enrollment as enrollments
@@ -162,9 +161,10 @@ async def person(
 
 @router.post("/{sequence_id}/enrollments", summary="Steer people in it", responses=responses(404, 409))
 async def steer_people(sequence_id: UUID, body: SteerBody, edge: Writer) -> SteeredAnswer:
-    """Pause, resume, restart or take people out; skip what comes next of them, or move it. The second time
-    there is nothing to do. Of a group, a thousand people are one transaction."""
-    wish = Wish(body.verb, body.moment)
+    """Pause, resume, restart or take people out; skip what comes next of them, or move it; set the time that
+    they choose, which their contacts keep. The second time there is nothing to do. Of a group, a thousand
+    people are one transaction."""
+    wish = body.wish()
     if body.group_id is not None:
         done = await crowd.steer_group(edge.apart, edge.workspace_id, sequence_id, body.group_id, wish)
         return SteeredAnswer.model_validate(done)

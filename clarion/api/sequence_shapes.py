@@ -18,12 +18,15 @@ from clarion.domain.content import Content
 from clarion.domain.enrollment import Reentry, Status, Verb, unpacked
 from clarion.domain.outside import Outside
 from clarion.domain.purpose import Purpose
+from clarion.domain.replies import Replies
 from clarion.domain.schedule import check
+from clarion.domain.schedule.clocktime import ClockTime
 from clarion.domain.schedule.model import Schedule
 from clarion.domain.schedule.sentence import describe
 from clarion.domain.schedule.zones import utc
 from clarion.domain.sequence import Name, Sequence
-from clarion.flow.enroll.steer import Ahead
+from clarion.flow.enroll.choose import Choice
+from clarion.flow.enroll.steer import Ahead, Ask
 
 _WELCOME: JsonDict = {
     "name": "Welcome",
@@ -43,6 +46,18 @@ _WELCOME: JsonDict = {
     },
     "launch": True,
 }
+_CHOSEN: JsonDict = {
+    **_WELCOME,
+    "name": "Reminders at your hour",
+    "schedule": {"time": {"field": "best_time", "otherwise": "12:00"}, "steps": [{"number": 1}]},
+    "contents": {"hello": {"variants": [{"content": {"kind": "text", "text": "Hello! At what time?"}}]}},
+    "replies": {"time": {"field": "best_time", "confirm": {"en": "{us}: you will hear from us at {time}."}}},
+    "launch": False,
+}
+_REPLIES = "what people set by writing back: a time that their schedule keeps in a field of theirs"
+_PLAIN = (
+    "audience", "contents", "reentry", "expires_after", "purpose", "weight", "pool_id", "replies",
+)  # fmt: skip
 _REENTRY = "who leaves the audience and comes back goes on, begins anew, or stays out"
 _CONTENTS = "what is said, by the names that the steps give; a step that names none says the only one"
 
@@ -55,7 +70,7 @@ def read_schedule(given: dict[str, Any]) -> Schedule:
 class SequenceBody(Body):
     """A sequence to be written."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_WELCOME]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_WELCOME, _CHOSEN]})
 
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
     channel_id: UUID | None = Field(default=None, description="absent, and no pool: the workspace's default")
@@ -71,6 +86,7 @@ class SequenceBody(Body):
         default=1, ge=1, le=100, description="its share of the channel beside other sequences"
     )
     fallback: list[Fallback] = Field(default_factory=list, max_length=5)
+    replies: Replies | None = Field(default=None, description=_REPLIES)
     launch: bool = Field(default=False, description="launch it at once")
 
     @model_validator(mode="after")
@@ -84,7 +100,7 @@ class SequenceBody(Body):
             audience=self.audience, schedule=read_schedule(self.schedule), contents=self.contents,
             reentry=self.reentry, expires_after=self.expires_after, purpose=self.purpose,
             weight=self.weight, fallback=tuple(self.fallback), pool_id=self.pool_id,
-            outside_window=self.outside_window,
+            outside_window=self.outside_window, replies=self.replies,
         )  # fmt: skip
 
 
@@ -105,14 +121,11 @@ class SequenceChange(Body):
     purpose: Purpose | None = None
     weight: int | None = Field(default=None, ge=1, le=100)
     fallback: list[Fallback] | None = Field(default=None, max_length=5)
+    replies: Replies | None = Field(default=None, description=_REPLIES + "; {} takes it away")
 
     def changes(self) -> dict[str, Any]:
         """Fields of the definition that were given; null means something for `outside_window` alone."""
-        given = {
-            key: getattr(self, key)
-            for key in ("audience", "contents", "reentry", "expires_after", "purpose", "weight", "pool_id")
-            if getattr(self, key) is not None
-        }
+        given = {key: getattr(self, key) for key in _PLAIN if getattr(self, key) is not None}
         if self.schedule is not None:
             given["schedule"] = read_schedule(self.schedule)
         if self.fallback is not None:
@@ -140,6 +153,7 @@ class SteerBody(Body):
             "examples": [
                 {"verb": "pause", "contacts": [GROUP]},
                 {"verb": "move", "contacts": [GROUP], "moment": "2026-03-02T18:00:00+03:00"},
+                {"verb": "choose", "contacts": [GROUP], "time": "18:30"},
             ]
         }
     )
@@ -148,12 +162,27 @@ class SteerBody(Body):
     contacts: list[UUID] | None = Field(default=None, min_length=1, max_length=1_000)
     group_id: UUID | None = None
     moment: AwareDatetime | None = Field(default=None, description="of a move: whither")
+    time: ClockTime | None = Field(
+        default=None, description='of choose: "18:30", by the clock of the schedule; null takes it away'
+    )
+    field: str | None = Field(
+        default=None, max_length=64, description="of choose: which chosen time, where there are several"
+    )
 
     @model_validator(mode="after")
     def _whom(self) -> SteerBody:
         if (self.contacts is None) == (self.group_id is None):
             raise ValueError("give either contacts or group_id")
+        given = self.model_fields_set & {"time", "field"}
+        if self.verb is Verb.CHOOSE and "time" not in given:
+            raise ValueError('give the time that is chosen, as "18:30", or null')
+        if self.verb is not Verb.CHOOSE and given:
+            raise ValueError(f"only choose has a {min(given)}")
         return self
+
+    def wish(self) -> Ask:
+        choice = Choice(self.time, self.field) if self.verb is Verb.CHOOSE else None
+        return Ask(self.verb, self.moment, choice)
 
 
 class SteeredAnswer(Answer):
@@ -193,6 +222,7 @@ class SequenceAnswer(SequenceInList):
     purpose: Purpose
     weight: int
     fallback: list[Fallback]
+    replies: Replies | None = Field(description=_REPLIES)
     people: dict[Status, int] = Field(description="how many are in it, by status")
 
 
@@ -219,6 +249,9 @@ class EnrollmentAnswer(Answer):
     began_at: datetime
     next_due: datetime | None
     next: list[OccurrenceAnswer] = Field(description="what comes next, as far as it is kept")
+    times: dict[str, str | None] | None = Field(
+        default=None, description="of one person: the times that they chose, by field; null: none"
+    )
 
 
 def in_list(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,7 +263,7 @@ def in_list(row: Mapping[str, Any]) -> dict[str, Any]:
 def answer(row: Mapping[str, Any], definition: Sequence, people: Mapping[str, int]) -> SequenceAnswer:
     """A campaign's row with its definition beside it."""
     own = {key: getattr(definition, key) for key in ("audience", "contents", "reentry", "expires_after",
-           "outside_window", "purpose", "weight", "fallback")}  # fmt: skip
+           "outside_window", "purpose", "weight", "fallback", "replies")}  # fmt: skip
     return SequenceAnswer.model_validate(
         {
             **in_list(row), **own, "people": people, "sentence": describe(definition.schedule),
@@ -260,4 +293,5 @@ def ahead(row: Mapping[str, Any], found: Ahead, definition: Sequence) -> Enrollm
             moved=list(one.moved), skip=None if one.skip is None else one.skip.value,
         ) for one in found.coming
     ]  # fmt: skip
-    return EnrollmentAnswer.model_validate({**row, "status": row["state"], "next": coming})
+    shown = {**row, "status": row["state"], "next": coming, "times": found.times}
+    return EnrollmentAnswer.model_validate(shown)

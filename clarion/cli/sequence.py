@@ -19,7 +19,6 @@ from clarion.cli.place import Place
 from clarion.domain.campaign import State
 from clarion.domain.enrollment import Status
 from clarion.domain.outside import Outside
-from clarion.domain.person import clean_group
 from clarion.domain.schedule.sentence import describe
 from clarion.domain.sequence import KIND, Sequence
 from clarion.errors import Invalid, NotFound, Problem
@@ -29,7 +28,6 @@ from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
 from clarion.store import enrollment
-from clarion.store import group as groups
 
 app = group(
     "Sequences: people of a live audience, each followed from a date of their own (docs/sequences.md).",
@@ -38,6 +36,7 @@ app = group(
         "clarion sequence people Welcome",
         "clarion sequence person Welcome E-1001",
         'clarion sequence steer move Welcome E-1001 --at "2026-03-04 18:00"',
+        "clarion sequence steer choose Welcome E-1001 --time 18:30",
     ],
 )
 
@@ -234,15 +233,7 @@ async def audience_of(connection: Connection, named: list[str], everyone: bool) 
     """Everyone, or whoever is in these groups. Raises NotFound."""
     if everyone:
         return {"include": {"everyone": True}}
-    there = await groups.page(connection, None, followed.SEARCHED)
-    known = {row["name"].casefold(): row["id"] for row in there}
-    ids = []
-    for one in named:
-        identifier = known.get(clean_group(one).casefold())
-        if identifier is None:
-            some = ", ".join(sorted(row["name"] for row in there)[:20]) or "none yet"
-            raise NotFound(f"there is no group {one!r}", where="--group", hint=f"There are: {some}.")
-        ids.append(str(identifier))
+    ids = [str(await followed.group_named(connection, one)) for one in named]
     return {"include": {"groups": ids}}
 
 

@@ -1,5 +1,5 @@
-"""Courtesies: what we answer to a word about consent. Each once, and the same for everybody who reads that
-language: nothing of a person is in it, so it can always be said.
+"""Courtesies: what we answer to a word about consent, and to a time that a sequence takes. Each once, and the
+same for everybody who reads that language: nothing of a person is in it, so it can always be said.
 
 A confirmation of an opt-out tells that it was heard and how to come back, and nothing else: more would be
 one more message to somebody who asked for none (47 CFR 64.1200(a)(12)).
@@ -21,6 +21,8 @@ PATIENCE = timedelta(minutes=5)
 AGAIN = timedelta(days=1)  # until an address is answered the same once more: programs answer us too
 STEPS: Mapping[Meaning, int] = MappingProxyType({Meaning.STOP: 1, Meaning.START: 2, Meaning.HELP: 3})
 """Which step of the channel's courtesies answers what; a number is never given to another."""
+TIME_STEP = 4
+"""The step of what confirms a time that somebody chose by reply (`domain.replies`)."""
 LONGEST_TEXT = 600
 
 _STOP: Mapping[str, str] = {

@@ -204,7 +204,8 @@ def unpacked(flat: list[int] | None) -> list[Coming]:
 
 
 class Verb(StrEnum):
-    """What may be done with somebody's enrollment. `SKIP` and `MOVE` are of what comes next of it."""
+    """What may be done with somebody's enrollment. `SKIP` and `MOVE` are of what comes next of it; `CHOOSE`
+    changes the person, at which time they hear, and the enrollment follows (`flow.enroll.choose`)."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -212,6 +213,7 @@ class Verb(StrEnum):
     TAKE_OUT = "take_out"
     SKIP = "skip"
     MOVE = "move"
+    CHOOSE = "choose"
 
 
 def steered(stand: Stand, seen: Seen, verb: Verb, now: datetime) -> Change | None:

@@ -96,7 +96,8 @@ class InboundFacts(Facts):
     cut: bool = Field(description="whether the text was longer")
     payload: str = Field(description="of a reply that they tapped, what it was given to bring back; or empty")
     meaning: str = Field(
-        description="what it says of consent: stop, start, help, yes (a start after an opt-out), or empty"
+        description="what it was taken for: stop, start, help, yes (a start after an opt-out), time (it set "
+        "the time that they chose), or empty"
     )
 
 

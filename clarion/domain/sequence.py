@@ -6,7 +6,7 @@ from the moment at which it was launched. Pure: judged against a workspace by `f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Annotated, Any
@@ -22,12 +22,14 @@ from clarion.domain.content import Content
 from clarion.domain.enrollment import Reentry
 from clarion.domain.outside import Outside
 from clarion.domain.purpose import Purpose
+from clarion.domain.replies import Replies
 from clarion.domain.schedule import check
 from clarion.domain.schedule.model import AtEnrollment, AtField, AtMoment, AtProperty, Chosen, Schedule
 from clarion.errors import Conflict, Invalid, Problem
 
 KIND = "sequence"
 PRIORITY = 40  # of its lanes: before announcements
+CHOOSE = '{"field": "best_time", "otherwise": "12:00"}'  # a time that people choose, as a schedule says it
 _SAID = "announcement"  # what the one content of a recurring announcement is called
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
 
@@ -39,7 +41,8 @@ class Sequence(BaseModel):
     leaves the audience and comes back goes on where the calendar is (`continue`), begins anew (`restart`),
     or stays out (`once`). `expires_after` are seconds after its moment in which something may still be sent;
     what is later than that is skipped. The hours of its schedule also hold where its channel is slow.
-    `outside_window`: what becomes of whom it finds outside the service window.
+    `outside_window`: what becomes of whom it finds outside the service window. `replies`: what people may set
+    by writing back.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +57,7 @@ class Sequence(BaseModel):
     fallback: tuple[Fallback, ...] = Field(default=(), max_length=5)
     pool_id: UUID | None = None
     outside_window: Outside | None = None
+    replies: Replies | None = None
 
     @field_validator("schedule", mode="before")
     @classmethod
@@ -118,7 +122,18 @@ class Sequence(BaseModel):
             found.append(
                 Problem("schedule.start", "contacts have fields, not properties", 'Say {"from": "field"}.')
             )
-        return found
+        return [*found, *self._heard()]
+
+    def _heard(self) -> Iterator[Problem]:
+        """A time by reply that the schedule would not read."""
+        heard = self.replies.time if self.replies else None
+        there = chosen_fields(self.schedule)
+        if heard is not None and heard.field not in there:
+            what = f"no time of the schedule is kept in {heard.field!r}"
+            known = (
+                f"There are: {', '.join(sorted(there))}." if there else f"Say {CHOOSE} for one of its times."
+            )
+            yield Problem("replies.time.field", what, known)
 
 
 # --- recurring announcements
@@ -140,7 +155,7 @@ def recurring(definition: Announcement, launched_at: datetime, home: str) -> Seq
         audience=definition.audience, schedule=schedule, contents={_SAID: definition.content},
         reentry="continue", expires_after=definition.expires_after, purpose=definition.purpose,
         weight=definition.weight, fallback=definition.fallback, pool_id=definition.pool_id,
-        outside_window=definition.outside_window,
+        outside_window=definition.outside_window, replies=None,
     )  # fmt: skip
 
 
@@ -199,10 +214,25 @@ def step_numbers(schedule: Schedule) -> set[int]:
 
 
 def chosen_fields(schedule: Schedule) -> set[str]:
-    """The fields in which people's chosen times are kept."""
+    """The fields of a contact in which people's chosen times are kept."""
     times = [schedule.time, *(step.time for step in schedule.steps)]
     times += [track.time for track in schedule.random_days.tracks] if schedule.random_days else []
     return {time.field for time in times if isinstance(time, Chosen) and time.field is not None}
+
+
+def chosen_field(schedule: Schedule, wanted: str | None) -> str:
+    """Which field a chosen time is set in: the wanted one, or the only one. Raises Invalid where the schedule
+    has none, has several and none is wanted, or does not read the wanted one."""
+    there = sorted(chosen_fields(schedule))
+    listed = f"There are: {', '.join(there)}."
+    if not there:
+        hint = f"Say {CHOOSE} for one of its times."
+        raise Invalid("no time of this sequence is chosen by its people", where="verb", hint=hint)
+    if wanted is None and len(there) > 1:
+        raise Invalid("it has several chosen times, and it is not said which", where="field", hint=listed)
+    if wanted is not None and wanted not in there:
+        raise Invalid(f"no time of this sequence is kept in {wanted!r}", where="field", hint=listed)
+    return wanted or there[0]
 
 
 def _contents_named(schedule: Schedule) -> list[tuple[int, str | None]]:

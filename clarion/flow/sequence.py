@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from clarion.domain.campaign import State, similarity_text
+from clarion.domain.consent_rules import Rules
+from clarion.domain.field import FieldType
 from clarion.domain.sequence import KIND, PRIORITY, Sequence, require
 from clarion.errors import Invalid, Problem
 from clarion.flow import campaign, catalogue, draft, follow, route
@@ -15,6 +17,8 @@ from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.kit.ids import uuid7
 from clarion.store import campaign as campaigns
+from clarion.store import field as fields
+from clarion.store import workspace as workspaces
 
 
 async def create(
@@ -54,7 +58,8 @@ async def check(
 ) -> Way:
     """Everything that could not be sent, at once. What it goes over where all is right. Raises Invalid."""
     missing = await follow.missing_fields(connection, definition.schedule)
-    found = {(one.where, one.what): one for one in (*definition.problems(), *missing)}
+    unheard = await _unheard(connection, definition)
+    found = {(one.where, one.what): one for one in (*definition.problems(), *missing, *unheard)}
     over: Way | None = None
     for name, content in definition.contents.items():
         as_said = definition.said_as(content)
@@ -76,6 +81,24 @@ async def freshen(
     is needed (`catalogue.freshen`)."""
     for content in definition.contents.values():
         await catalogue.freshen(services, workspace_id, channel_id, definition.said_as(content))
+
+
+async def _unheard(connection: Connection, definition: Sequence) -> list[Problem]:
+    """Where its times by reply could not be kept, or what confirms them would itself be heeded."""
+    takes = definition.replies.time if definition.replies else None
+    if takes is None:
+        return []
+    kept, home = (await fields.declared(connection)).get(takes.field), await workspaces.get(connection)
+    found = []
+    if kept is not None and kept.type is not FieldType.TEXT:
+        what = f"{takes.field} is kept as a {kept.type}, and a time is a text"
+        found.append(Problem("replies.time.field", what, "Declare a text field for it."))
+    words = Rules.of(home["settings"]).words(home["language"])
+    for tag, text in takes.confirm.items():
+        if words.understand(text) is not None:
+            what = "this text would itself be a word about consent, should it come back"
+            found.append(Problem(f"replies.time.confirm.{tag}", what))
+    return found
 
 
 def _where(where: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Courtesies in the ledger: messages that answer a person's word about consent.
+"""Courtesies in the ledger: messages that answer a person's word about consent, or a time that they chose.
 
 Each channel has one campaign of them, with one lane; both are named after the channel, so that they need
 not be looked for. They have no run: nobody plans them. Somebody's courtesies are generations of one
@@ -91,14 +91,16 @@ async def open_place(
 async def content(
     connection: Connection, campaign_id: UUID, step: int, body: Mapping[str, Any], now: datetime
 ) -> UUID:
-    """The version of a step that says this: its last one, or a new one."""
-    latest: LiteralString = """SELECT id, body FROM content_version
-      WHERE campaign_id = %s AND step_id = %s ORDER BY version DESC LIMIT 1"""
-    found = await row(connection, latest, (campaign_id, step))
-    if found is None or found["body"] != body:
+    """The version of a step that says this: the last that does, or a new one. Several may be in use at once:
+    two sequences confirm what they take in words of their own."""
+    same: LiteralString = """SELECT id FROM content_version
+      WHERE campaign_id = %s AND step_id = %s AND body = %s ORDER BY version DESC LIMIT 1"""
+    values = (campaign_id, step, Jsonb(dict(body)))
+    found = await row(connection, same, values)
+    if found is None:
         await campaigns.lock(connection, campaign_id)  # versions are counted: one at a time
-        found = await row(connection, latest, (campaign_id, step))
-    if found is None or found["body"] != body:
+        found = await row(connection, same, values)
+    if found is None:
         content_id = uuid7(now)
         await campaigns.add_content(connection, content_id, campaign_id, step, body, now)
         return content_id

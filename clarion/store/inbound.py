@@ -1,4 +1,4 @@
-"""What people write to us, once each, and what their words say about consent."""
+"""What people write to us, once each, and what their words are taken for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.rows import class_row, tuple_row
 
 from clarion.kit.db import Connection, Row, rows
-from clarion.kit.ids import uuid7
+from clarion.kit.ids import floor7, uuid7
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +147,23 @@ async def is_news(connection: Connection, consent_key: bytes, state: str, at: da
                 (at, consent_key, at),
             )
     return False
+
+
+async def is_outdated(connection: Connection, one: Heard, meaning: str) -> bool:
+    """Whether the same address has later said something else of this meaning, which was told sooner."""
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            """SELECT EXISTS (SELECT FROM inbound WHERE contact_id = %s AND id >= %s AND at > %s
+                 AND address = %s AND meaning = %s OFFSET 0)""",
+            (one.contact_id, floor7(one.at), one.at, one.urn, meaning),
+        )
+        found = await cursor.fetchone()
+        return bool(found and found[0])
+
+
+async def mean(connection: Connection, inbound_id: UUID, meaning: str) -> None:
+    """Keep what a message in was taken for."""
+    await connection.execute("UPDATE inbound SET meaning = %s WHERE id = %s", (meaning, inbound_id))
 
 
 async def page(

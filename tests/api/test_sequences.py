@@ -148,6 +148,82 @@ async def test_another_workspace_sees_none_of_it(selam: Api, nyota: Api, service
     assert (await nyota.get(PATH)).json["items"] == []
 
 
+CHOSEN: dict[str, Any] = {**DAILY, "time": {"field": "best_time", "otherwise": "12:00"}}
+TIME = {"name": "Best time", "type": "text"}
+
+
+async def choosing(api: Api, services: Services, **more: Any) -> tuple[str, str, str]:
+    """(the sequence, Abeba, Baraka), who may choose when they hear."""
+    abeba, baraka = await mothers(api, services)
+    assert (await api.post("/api/v1/fields", TIME)).status == 201
+    reply = await api.post(PATH, await body(api, schedule=CHOSEN, launch=True, **more))
+    assert reply.status == 201, reply.json
+    assert api.workspace_id is not None
+    await work(services, api.workspace_id, UUID(reply.json["id"]))
+    return str(reply.json["id"]), abeba, baraka
+
+
+async def test_the_time_of_one_person_is_set_and_taken_away(selam: Api, services: Services) -> None:
+    sequence_id, abeba, baraka = await choosing(selam, services)
+    where = f"{PATH}/{sequence_id}/enrollments"
+    shown = []
+    for time in ("18:30", "18:30", None):
+        reply = await selam.post(where, {"verb": "choose", "contacts": [abeba], "time": time})
+        assert reply.status == 200, reply.json
+        assert selam.workspace_id is not None
+        await work(services, selam.workspace_id, UUID(sequence_id))
+        one = (await selam.get(f"{where}/{abeba}")).json
+        shown.append((reply.json["done"], one["times"], one["next_due"][11:16]))
+    assert shown == [
+        (1, {"best_time": "18:30"}, "18:30"), (0, {"best_time": "18:30"}, "18:30"),
+        (1, {"best_time": None}, "12:00"),
+    ]  # fmt: skip
+    assert (await selam.get(f"{where}/{baraka}")).json["next_due"][11:16] == "12:00"
+
+
+async def test_the_time_of_a_whole_group_is_set(selam: Api, services: Services) -> None:
+    sequence_id, abeba, baraka = await choosing(selam, services)
+    group_id = (await selam.post("/api/v1/groups", {"name": "Early"})).json["id"]
+    added = await selam.post(f"/api/v1/groups/{group_id}/members", {"add": [abeba, baraka]})
+    assert added.status < 300, added.json
+    where = f"{PATH}/{sequence_id}/enrollments"
+    reply = await selam.post(where, {"verb": "choose", "group_id": group_id, "time": "06:00"})
+    assert reply.json == {"done": 2, "already": 0, "refused": {}}
+    fields = [(await selam.get(f"/api/v1/contacts/{one}")).json["fields"] for one in (abeba, baraka)]
+    assert [one["best_time"] for one in fields] == ["06:00", "06:00"]
+
+
+async def test_what_cannot_be_chosen_is_refused_with_its_place(selam: Api, services: Services) -> None:
+    plain, abeba, _ = await running(selam, services)
+    where = f"{PATH}/{plain}/enrollments"
+    for asked, status, words in (
+        ({"verb": "choose", "time": "18:30"}, 422, "no time of this sequence is chosen by its people"),
+        ({"verb": "choose"}, 422, "give the time that is chosen"),
+        ({"verb": "choose", "time": "6pm"}, 422, "write a time of day as 09:30"),
+        ({"verb": "pause", "time": "18:30"}, 422, "only choose has a time"),
+    ):
+        reply = await selam.post(where, {**asked, "contacts": [abeba]})
+        assert (reply.status, words in str(reply.json)) == (status, True), reply.json
+
+
+async def test_times_by_reply_are_declared_changed_and_taken_away(selam: Api, services: Services) -> None:
+    takes = {"time": {"field": "best_time", "confirm": {"swahili": "Saa {time}."}}}
+    sequence_id, *_ = await choosing(selam, services, replies=takes)
+    shown = (await selam.get(f"{PATH}/{sequence_id}")).json
+    assert shown["replies"] == {"time": {"field": "best_time", "confirm": {"sw": "Saa {time}."}}}
+    wrong = await selam.patch(f"{PATH}/{sequence_id}", {"replies": {"time": {"field": "hour"}}})
+    assert (wrong.status, "no time of the schedule is kept in 'hour'" in str(wrong.json)) == (422, True)
+    assert "replies.time.field" in str(wrong.json)
+    gone = await selam.patch(f"{PATH}/{sequence_id}", {"replies": {}})
+    assert gone.json["replies"] == {"time": None}
+
+
+async def test_a_schedule_is_not_edited_away_from_under_its_replies(selam: Api, services: Services) -> None:
+    sequence_id, *_ = await choosing(selam, services, replies={"time": {"field": "best_time"}})
+    reply = await selam.patch(f"{PATH}/{sequence_id}", {"schedule": DAILY})
+    assert (reply.status, "replies.time.field" in str(reply.json)) == (422, True)
+
+
 async def test_what_an_edit_would_do_is_told_and_not_done(selam: Api, services: Services) -> None:
     sequence_id, abeba, _ = await running(selam, services)
     before = (await selam.get(f"{PATH}/{sequence_id}/enrollments/{abeba}")).json

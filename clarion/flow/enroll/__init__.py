@@ -4,6 +4,7 @@ course   a campaign that follows people, ready for work
 door     who enters, who leaves, and what comes next of each
 due      what has fallen due becomes messages
 steer    pause, resume, skip, move, restart or take out a person
+choose   the time of day that a person chose
 crowd    the same with many at once
 fill     going through everybody, when it is launched and when its door has changed
 match    who was touched is brought in step

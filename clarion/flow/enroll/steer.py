@@ -1,5 +1,5 @@
 """Steering: somebody pauses, resumes, restarts or takes out people of a campaign that follows them, leaves
-out what comes next of them, or moves it."""
+out what comes next of them or moves it, or sets the time that they choose."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from uuid import UUID
 from clarion.domain.enrollment import Key, Seen, Stand, Verb, steered
 from clarion.domain.schedule.subject import Occurrence
 from clarion.domain.schedule.zones import seconds
-from clarion.domain.sequence import require
+from clarion.domain.sequence import chosen_fields, require
 from clarion.errors import Conflict, Invalid, NotFound
 from clarion.flow import sequence
-from clarion.flow.enroll import course, door
+from clarion.flow.enroll import choose, course, door
+from clarion.flow.enroll.choose import Choice
 from clarion.flow.enroll.course import Course, stand
 from clarion.flow.services import Services
 from clarion.kit.db import Connection
-from clarion.store import enrollment, entering, firing
+from clarion.store import enrollment, entering, firing, intake
 from clarion.store.entering import Looked
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is to be done. `moment`: of a move, whither."""
+    """What is to be done. `moment`: of a move, whither. `choice`: of a choosing, which time."""
 
     verb: Verb
     moment: datetime | None = None
+    choice: Choice | None = None
 
 
 @dataclass(slots=True)
@@ -41,11 +43,13 @@ class Steered:
 
 
 class Ahead(NamedTuple):
-    """Somebody's enrollment, and what comes next of them. `looked` is what there is of it in the database."""
+    """Somebody's enrollment, and what comes next of them. `looked` is what there is of it in the database,
+    `times` are those that they chose, by field."""
 
     looked: Looked
     zone: str
     coming: list[Occurrence]
+    times: dict[str, str | None]
 
 
 async def one(
@@ -64,6 +68,8 @@ async def several(
 ) -> Steered:
     """Do it for these people. Raises NotFound where one of them is not in it, Conflict, Invalid."""
     now = services.clock.now()
+    if ask.verb is Verb.CHOOSE:
+        return await _choose(connection, campaign_id, contact_ids, ask.choice, now)
     if ask.verb is Verb.MOVE and ask.moment is None:
         raise Invalid("it does not say whither it is moved", where="moment", hint="Give a moment to come.")
     if ask.verb is Verb.MOVE and ask.moment is not None and ask.moment <= now:
@@ -73,12 +79,7 @@ async def several(
     found = await entering.look(
         connection, campaign_id, ready.meant, contact_ids, keys=ready.keys, schemes=ready.terms.schemes
     )
-    missing = len(set(contact_ids)) - sum(one.id is not None for one in found)
-    if missing:
-        raise NotFound(
-            "this person is not in it" if len(contact_ids) == 1 else f"{missing} of them are not in it",
-            where="contact",
-        )
+    _require_inside(contact_ids, sum(one.id is not None for one in found))
     said = await entering.said(connection, [(o.id, o.cohort, o.generation) for o in found if o.id])
     done, work = Steered(), door.Work()
     for person in found:
@@ -92,6 +93,35 @@ async def several(
     done.done = len(work.changing)
     done.already = len(found) - done.done - len(done.refused)
     return done
+
+
+def _require_inside(contact_ids: Sequence[UUID], inside: int) -> None:
+    missing = len(set(contact_ids)) - inside
+    if missing:
+        raise NotFound(
+            "this person is not in it" if len(contact_ids) == 1 else f"{missing} of them are not in it",
+            where="contact",
+        )
+
+
+async def _choose(
+    connection: Connection,
+    campaign_id: UUID,
+    contact_ids: Sequence[UUID],
+    wish: Choice | None,
+    now: datetime,
+) -> Steered:
+    """Of whoever is in it, wherever they are: the time is the person's, and holds when they go on."""
+    if wish is None:
+        raise Invalid("it does not say which time", where="time", hint='Give one as "18:30", or null.')
+    await intake.take_turn(connection)
+    row, definition = await sequence.read(connection, campaign_id)
+    require(row["state"], "steer")
+    inside = await enrollment.enrolled(connection, campaign_id, contact_ids)
+    _require_inside(contact_ids, len(set(inside)))
+    done = await choose.choose(connection, definition.schedule, inside, wish, now)
+    already = len(set(inside)) - len(done.changed) - len(done.refused)
+    return Steered(len(done.changed), already, done.refused)
 
 
 async def _steer(
@@ -142,12 +172,14 @@ async def ahead(
     person = found[0]
     somebody = ready.subject(person, standing.generation, standing.began_at, person.place)
     zone = ready.plan.zone_of(somebody)
+    kept = chosen_fields(ready.definition.schedule)
+    times = {key: somebody.fields.get(key) for key in ready.keys if key in kept}
     if standing.next_due is None:
-        return Ahead(person, zone, [])
+        return Ahead(person, zone, [], times)
     said = await entering.said(connection, [(standing.id, person.cohort, person.generation)])
     since = min(now, standing.next_due)
     done = said.get(standing.id, set())
-    return Ahead(person, zone, ready.ahead(somebody, since, done, standing.moves, count))
+    return Ahead(person, zone, ready.ahead(somebody, since, done, standing.moves, count), times)
 
 
 async def _course(

@@ -15,10 +15,10 @@ from uuid import UUID
 from clarion.domain.address import address_from_urn
 from clarion.domain.consent_rules import Rules
 from clarion.domain.consent_words import Meaning, Understood
-from clarion.domain.courtesy import AGAIN, KIND, PATIENCE, PRIORITY, STEPS, content
+from clarion.domain.courtesy import AGAIN, STEPS, content
 from clarion.domain.identity import consent_hash
 from clarion.domain.language import choose_language
-from clarion.domain.message import cohort_of
+from clarion.flow.receive.answering import Answer, owe
 from clarion.kit.db import Connection, Row
 from clarion.providers.contract import Provider
 from clarion.store import consent, courtesy, inbound, workspace
@@ -96,17 +96,7 @@ class Heeding:
         to = await courtesy.writer(connection, one.id, self.provider.schemes)
         if to is None or not await courtesy.claim(connection, to.consent_key, meaning.value, now, AGAIN):
             return False
-        place = await courtesy.open_place(
-            connection, self.channel_id, kind=KIND, name="Answers to STOP, START and HELP",
-            priority=PRIORITY, now=now,
-        )  # fmt: skip
-        body = said.model_dump(mode="json", exclude_none=True)
-        version = await courtesy.content(connection, place.campaign_id, STEPS[meaning], body, now)
-        if meaning is Meaning.STOP:
-            await consent.let_pass(connection, to.consent_key, one.id)
         language = choose_language((to.language, self._taken[one.provider_id].language), how.texts)
-        return await courtesy.write(
-            connection, one.id, to, place, content_id=version, step=STEPS[meaning], cohort=cohort_of(now),
-            variables=None if language is None else {"language": language},
-            expires_at=one.at + PATIENCE, now=now,
-        )  # fmt: skip
+        values = {} if language is None else {"language": language}
+        answer = Answer(STEPS[meaning], said, values, farewell=meaning is Meaning.STOP)
+        return await owe(connection, self.channel_id, one, to, answer, now)

@@ -18,6 +18,7 @@ from clarion.domain.channel import ChannelConfig
 from clarion.domain.event import OF_RECEIPTS, EventType
 from clarion.flow.dispatch import account as accounts
 from clarion.flow.receive import consequences
+from clarion.flow.receive.choosing import Choosing
 from clarion.flow.receive.consequences import Failure
 from clarion.flow.receive.heeding import Heeding
 from clarion.flow.receive.reading import Batch
@@ -211,6 +212,7 @@ class Receiver:
         drained: Drained,
         now: datetime,
     ) -> None:
+        choosing = await Choosing.of(connection, channel_id, provider, batch.inbound)
         if batch.named or batch.unnamed:
             await self._name(connection, channel_id, batch, now)
         drained.counts += batch.counts
@@ -249,6 +251,7 @@ class Receiver:
             if self._services.listening.wants(workspace_id, {EventType.INBOUND_RECEIVED}):
                 await event.of_inbound(connection, [(one.id, one.at) for one in heard], now)
             drained.courtesies = await words.heed(connection, heard, now)
+            drained.courtesies += await choosing.choose(connection, heard, now)
         await consequences.heed_opt_outs(connection, batch.opt_outs)
 
     async def _name(self, connection: Connection, channel_id: UUID, batch: Batch, now: datetime) -> None:

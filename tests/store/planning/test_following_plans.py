@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 
 from clarion.kit.db import Connection, Database, rows
-from clarion.store import enrollment, entering, firing
+from clarion.store import choice, enrollment, entering, firing, intake
 from clarion.store.expansion import Meant
 from clarion.store.firing import Terms
 from tests.house import House
 from tests.store.planning.plans import heard
-from tests.store.planning.scene import BATCH, COHORT, NOW, PEOPLE, Scene, by_key
+from tests.store.planning.scene import BATCH, BIG, BY_KEY, COHORT, NOW, PEOPLE, SCANS, Scene, by_key
 
 EVERYBODY = Meant("c.status = 'active'", {})
 START = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
@@ -116,3 +116,29 @@ async def test_what_awaits_a_follower_is_one_row_of_each_campaign(plain: Databas
             by_key(plans, 1)
     assert len(scene.lanes) == 1
     assert PEOPLE > BATCH
+
+
+async def test_whose_a_time_is_that_somebody_wrote_is_found_by_key(plain: Database, scene: Scene) -> None:
+    async with plain.tenant(scene.workspace) as connection:
+        await scene.intend(connection, await scene.read(connection))
+        await connection.execute(
+            "UPDATE enrollment SET generation = 2"
+        )  # so that months before are looked at
+        told = await rows(
+            connection,
+            "SELECT d.consent_key, d.contact_id FROM attempt a JOIN address d ON d.id = a.address_id LIMIT 5",
+        )
+    async with plain.tenant(scene.workspace) as connection:
+        await intake.take_turn(connection)
+        since, until = NOW - timedelta(days=7), NOW + timedelta(seconds=1)
+        for one in told:  # from the third time on a plan may be kept
+            with heard(connection) as plans:
+                found = await choice.spoken(
+                    connection, scene.channel, [bytes(one["consent_key"])], ["whatsapp"], since, until
+                )
+                await connection.execute("SHOW server_version")
+            assert [each.contact_id for each in found] == [one["contact_id"]]
+            for node in [node for plan in plans for node in plan.of(*BIG) if node.kind in SCANS]:
+                assert node.kind in BY_KEY, node
+                assert node.condition, node
+                assert node.read <= 4, node
