@@ -188,13 +188,12 @@ async def over(connection: Connection, channel: str | None, pool: str | None) ->
     channel_id, pool_id = route.named_default((await workspaces.get(connection))["settings"])
     if pool is not None or (channel is None and pool_id is not None):
         found = await find(connection, pool or str(pool_id))
-        names = dict.fromkeys(one["provider"] for one in found["channels"])
         ids = tuple(one["channel_id"] for one in found["channels"])
-        return Over(None, found["id"], ids, tuple(registry.get(name) for name in names))
+        return Over(None, found["id"], ids, tuple(dict.fromkeys(map(registry.of, found["channels"]))))
     if channel is None and channel_id is not None:
         channel = str(channel_id)
     row = await channels.only(connection, channel)
-    return Over(row["id"], None, (row["id"],), (registry.get(row["provider"]),))
+    return Over(row["id"], None, (row["id"],), (registry.of(row),))
 
 
 async def named(connection: Connection, campaign: Row) -> tuple[str, str]:

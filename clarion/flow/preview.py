@@ -144,7 +144,7 @@ def _of_pool(
         Share(one["channel_id"], rows[one["channel_id"]]["name"], one["addresses" if once else "people"])
         for one in went
     ]
-    windowed = {id for id, row in rows.items() if registry.get(row["provider"]).has_window}
+    windowed = {id for id, row in rows.items() if registry.of(row).has_window}
     if windowed:
         inside = sum(one["in_window"] for one in went if one["channel_id"] in windowed)
         counts["in_window"] = inside
@@ -165,7 +165,7 @@ async def _composed(
     people = await sample.some(
         connection, meant, over.schemes, over.lead, SAMPLE, now, over.routes(definition)
     )
-    by_channel = {id: registry.get(row["provider"]) for id, row in zip(over.ids, over.channels, strict=True)}
+    by_channel = {id: registry.of(row) for id, row in zip(over.ids, over.channels, strict=True)}
     composer = Composer(services)
     await composer.rehearse(connection, over.lead, definition.content)
     made: list[Example] = []

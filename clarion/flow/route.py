@@ -50,7 +50,7 @@ class Way:
     @property
     def providers(self) -> tuple[Provider, ...]:
         """Each once, the lead's first."""
-        return tuple(registry.get(name) for name in dict.fromkeys(one["provider"] for one in self.channels))
+        return tuple(dict.fromkeys(registry.of(one) for one in self.channels))
 
     @property
     def schemes(self) -> tuple[str, ...]:
@@ -210,7 +210,7 @@ async def further(
             problems.append(Problem(where, "this channel comes before already", "Name each channel once."))
         named.add(other.channel_id)
         try:
-            found.append(registry.get((await channels.get(connection, other.channel_id))["provider"]))
+            found.append(registry.of(await channels.get(connection, other.channel_id)))
         except NotFound:
             problems.append(Problem(where, "no such channel", "GET /api/v1/channels lists them."))
     return found, problems

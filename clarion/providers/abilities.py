@@ -11,7 +11,7 @@ from clarion.domain.content import Form
 from clarion.domain.purpose import Purpose
 from clarion.domain.refusal import Refusal
 from clarion.kit.http import Http
-from clarion.providers.contract import Account, Call
+from clarion.providers.contract import Account, Call, Provider
 
 Hear = Callable[[Call], Awaitable[None]]  # it is durable then; raises Unavailable: it must be told again
 
@@ -46,6 +46,14 @@ class Purposeful(Protocol):
 
     def unfit(self, options: Mapping[str, Any], purpose: Purpose) -> Refusal | None:
         """What keeps a channel with these options from carrying something of this purpose; None: nothing."""
+
+
+@runtime_checkable
+class Optioned(Protocol):
+    """A provider that is another one by what a channel's options say."""
+
+    def by_options(self, options: Mapping[str, Any]) -> Provider:
+        """It, as channels with these options use it."""
 
 
 @runtime_checkable

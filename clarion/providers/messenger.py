@@ -153,6 +153,10 @@ class Messenger:
     def sender(self, account: Account, http: Http) -> Sender:
         return _Sender(account, http)
 
+    def by_options(self, options: Mapping[str, Any]) -> Messenger:
+        """With a tag a page may write at any time (of HUMAN_AGENT, for seven days; then Meta refuses it)."""
+        return _TAGGED if options.get("tag") else self
+
     def objection(self, form: Form) -> Refusal | None:
         return _NO_CAPTION if isinstance(form, MediaForm) and form.caption else None
 
@@ -208,4 +212,10 @@ def _moment(milliseconds: Any) -> datetime:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
 
 
-provider = Messenger()
+class _Tagged(Messenger):
+    """As channels with a tag use it: no window binds them."""
+
+    has_window: ClassVar[bool] = False
+
+
+provider, _TAGGED = Messenger(), _Tagged()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
+from typing import Any
 
 from clarion import providers
 from clarion.domain.content import Form
 from clarion.domain.refusal import Refusal
 from clarion.errors import Invalid
-from clarion.providers.abilities import Heard, Particular
+from clarion.providers.abilities import Heard, Optioned, Particular
 from clarion.providers.contract import Provider
 
 _OURS = {
@@ -45,6 +47,15 @@ def get(name: str) -> Provider:
         raise Invalid(
             f"there is no provider {name!r}", where="provider", hint="Known: " + ", ".join(sorted(known()))
         ) from None
+
+
+def of(row: Mapping[str, Any]) -> Provider:
+    """The provider of a channel's row, or of a pool member's, as the options have it. Raises Invalid."""
+    provider = get(row["provider"])
+    if not isinstance(provider, Optioned):
+        return provider
+    config = row.get("config") or row
+    return provider.by_options(config.get("options") or {})
 
 
 def byte_limit(provider: Provider) -> int | None:

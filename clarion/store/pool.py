@@ -1,7 +1,7 @@
 """Pools: channels that stand for one another.
 
 A row of a pool is {id, name, skip_paused, created_at, modified_at, channels}: these, the one that leads
-first, are {channel_id, name, provider, state, prefixes, weight}.
+first, are {channel_id, name, provider, options, state, prefixes, weight}.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from clarion.kit.db import Connection, Row, row, rows
 _NAME_TAKEN = "a pool of this name is there already"
 _SHOWN: LiteralString = """SELECT p.id, p.name, p.skip_paused, p.created_at, p.modified_at,
   ARRAY(SELECT jsonb_build_object('channel_id', m.channel_id, 'name', c.name, 'provider', c.provider,
-      'state', c.state, 'prefixes', m.prefixes, 'weight', m.weight)
+      'options', c.config->'options', 'state', c.state, 'prefixes', m.prefixes, 'weight', m.weight)
     FROM pool_channel m JOIN channel c ON c.id = m.channel_id
     WHERE m.pool_id = p.id ORDER BY m.place) AS channels
 FROM pool p WHERE p.workspace_id = clarion_workspace()"""

@@ -135,3 +135,19 @@ async def test_messenger_keeps_no_templates_and_that_is_said_when_it_is_written(
     (problem,) = refused.value.problems
     assert problem.where == "content.variants[0].outside"
     assert problem.hint == 'Nothing goes over messenger then: declare "wait" or "skip".'
+
+
+async def test_a_messenger_channel_with_a_tag_speaks_at_any_time(
+    alone: tuple[Services, UUID], sandbox: SandboxProcess
+) -> None:
+    sandbox.reset(config=True)
+    cast = [reached(name, "messenger", path) for name, path in PSIDS.items()]
+    tagged = {"options": {"tag": "CONFIRMED_EVENT_UPDATE"}}
+    async with windowed(*alone, sandbox, "messenger", cast, **tagged) as here:
+        campaign_id = await here.tell(content=saying_text("The clinic is open"))
+        await here.until(campaign_id, ("Abebe", "accepted", None), ("Amina", "accepted", None))
+        assert here.phones(*PSIDS.values()) == [1, 1]
+
+
+def saying_text(text: str) -> dict[str, object]:
+    return {"variants": [{"content": {"kind": "text", "text": text}}]}

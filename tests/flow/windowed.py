@@ -124,8 +124,9 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -
 
 @asynccontextmanager
 async def windowed(
-    services: Services, workspace: UUID, sandbox: SandboxProcess, provider: str, people: list[Person]
-) -> AsyncIterator[Windowed]:
+    services: Services, workspace: UUID, sandbox: SandboxProcess, provider: str, people: list[Person],
+    **config: Any,
+) -> AsyncIterator[Windowed]:  # fmt: skip
     """People, a channel, and a worker: it dispatches, and reads what comes to our hooks."""
     nudged: list[Dispatcher] = []
 
@@ -138,7 +139,7 @@ async def windowed(
     number = str(uuid7(services.clock.now()).int)[:20]
     stop, receiver = asyncio.Event(), Receiver(services)
     async with serving(create_app(services)) as hooks:
-        here = await _opened(services, workspace, sandbox, provider, number, people, hooks)
+        here = await _opened(services, workspace, sandbox, provider, number, people, hooks, config)
         async with dispatching(services) as dispatcher:
             nudged.append(dispatcher)
             reading = asyncio.create_task(receiver.run(stop))
@@ -152,12 +153,12 @@ async def windowed(
 
 async def _opened(
     services: Services, workspace: UUID, sandbox: SandboxProcess, provider: str, number: str,
-    people: list[Person], hooks: str,
+    people: list[Person], hooks: str, config: dict[str, Any],
 ) -> Windowed:  # fmt: skip
     async with services.db.tenant(workspace) as connection:
         channel_id = await configure.create_channel(
             connection, services, workspace, name=provider, provider=provider,
-            config={"base_url": sandbox.url, "sender": number},
+            config={"base_url": sandbox.url, "sender": number, **config},
             credentials={"token": "sandbox-token", "app_secret": "sandbox-secret", "verify_token": "v"},
         )  # fmt: skip
         await store(connection, people, services.clock.now())

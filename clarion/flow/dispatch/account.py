@@ -113,7 +113,7 @@ async def siblings(services: Services, workspace_id: UUID, account_id: UUID) -> 
 
 def _channel(services: Services, found: Row) -> Channel:
     config = _config(found)
-    provider = registry.get(found["provider"])
+    provider = registry.of(found)
     opened = open_credentials(services, found["workspace_id"], found["id"], found["credentials"])
     return Channel(
         id=found["id"],

@@ -112,7 +112,7 @@ async def read(connection: Connection, services: Services, play: Play) -> Scene:
 
 async def _carrier(connection: Connection, channel_id: UUID) -> Carrier:
     row = await channels.get(connection, channel_id)
-    provider, config = registry.get(row["provider"]), _config(row)
+    provider, config = registry.of(row), _config(row)
     leads = row["account_id"] is None
     leader = config if leads else _config(await channels.get(connection, row["account_id"]))
     return Carrier(
