@@ -12,8 +12,10 @@ from clarion.api.auth import needs
 from clarion.api.edge import Edge
 from clarion.api.model import Answer, Body
 from clarion.api.routers import new_router
+from clarion.domain.schedule.hours import Hours
 from clarion.domain.scope import Scope
 from clarion.flow import configure, pooling, route
+from clarion.flow.home_hours import home_hours, set_home_hours
 from clarion.kit.db import Connection
 from clarion.store import workspace as workspaces
 
@@ -32,6 +34,7 @@ class Workspace(Answer):
     operator_address: str | None = Field(examples=["mailto:it@selam.example"])
     default_channel_id: UUID | None = Field(description="what announcements go over that name nothing")
     default_pool_id: UUID | None = Field(description="the same, where it is a pool")
+    hours: Hours | None = Field(description="at which campaigns may speak to people, by their own clocks")
     created_at: datetime
 
 
@@ -51,6 +54,9 @@ class WorkspaceChange(Body):
     )
     default_channel_id: UUID | None = Field(default=None, description=DEFAULT)
     default_pool_id: UUID | None = Field(default=None, description=DEFAULT)
+    hours: Hours | None = Field(
+        default=None, description="at which campaigns may speak to people, by their own clocks; null: at any"
+    )
 
 
 @router.get("", summary="Show the workspace")
@@ -62,16 +68,19 @@ async def show(edge: Annotated[Edge, needs()]) -> Workspace:
 @router.patch("", summary="Change the workspace")
 async def change(body: WorkspaceChange, edge: Annotated[Edge, needs(Scope.ADMIN)]) -> Workspace:
     async with edge.transaction() as connection:
-        given = body.model_dump(exclude={"default_channel_id", "default_pool_id"})
+        given = body.model_dump(exclude={"default_channel_id", "default_pool_id", "hours"})
         await configure.change_workspace(connection, **given)
         if body.model_fields_set & {"default_channel_id", "default_pool_id"}:
             await pooling.set_default(
                 connection, channel_id=body.default_channel_id, pool_id=body.default_pool_id
             )
+        if "hours" in body.model_fields_set:
+            await set_home_hours(connection, edge.services, body.hours)
         return await _shown(connection)
 
 
 async def _shown(connection: Connection) -> Workspace:
     row = await workspaces.get(connection)
     channel_id, pool_id = route.named_default(row["settings"])
-    return Workspace.model_validate({**row, "default_channel_id": channel_id, "default_pool_id": pool_id})
+    own = {"default_channel_id": channel_id, "default_pool_id": pool_id}
+    return Workspace.model_validate({**row, **own, "hours": home_hours(row["settings"])})

@@ -9,7 +9,10 @@ import typer
 from clarion.cli import options, place, terminal
 from clarion.cli import pool as pools
 from clarion.cli.commands import group
+from clarion.cli.given import hours_of
+from clarion.domain.schedule.sentence import told_at
 from clarion.flow import configure
+from clarion.flow.home_hours import home_hours, set_home_hours
 from clarion.kit.db import Row
 from clarion.store import workspace as workspaces
 
@@ -97,25 +100,33 @@ def change(
         str | None, typer.Option(help="Announcements go over this channel where they name none.")
     ] = None,
     pool: Annotated[str | None, typer.Option(help="The same, over a pool.")] = None,
+    between: Annotated[
+        str | None, typer.Option(metavar="HOURS", help="Campaigns speak at these hours only: 08:00-20:00.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Change a workspace; what is not given stays. `--operator ""` takes the address away, `--channel ""` the
-    default channel or pool."""
-    place.run(_change(workspace, json, (channel, pool), name=name, country=country, language=language,
-                      timezone=timezone, operator_address=operator))  # fmt: skip
+    default channel or pool, `--between ""` the hours."""
+    place.run(_change(workspace, json, (channel, pool), between, name=name, country=country,
+                      language=language, timezone=timezone, operator_address=operator))  # fmt: skip
 
 
 async def _change(
-    workspace: str | None, json: bool, over: tuple[str | None, str | None], **changes: str | None
-) -> None:
+    workspace: str | None, json: bool, over: tuple[str | None, str | None], between: str | None,
+    **changes: str | None,
+) -> None:  # fmt: skip
     async with place.opened(workspace) as here, here.tenant() as connection:
         await configure.change_workspace(connection, **changes)
         if over != (None, None):
             await pools.set_default(connection, *over)
+        if between is not None:
+            await set_home_hours(connection, here.services, hours_of(between or None))
         row = await workspaces.get(connection)
         default = await pools.default_name(connection, row)
     if json:
         terminal.json({name: row[name] for name in SHOWN} | {"default": default})
     else:
         lines = [(name, row[name]) for name in SHOWN[:-1]]
-        terminal.pairs([*lines, ("default", default or "none")])
+        hours = home_hours(row["settings"])
+        told = [] if hours is None else [("hours", told_at(hours))]
+        terminal.pairs([*lines, ("default", default or "none"), *told])

@@ -13,6 +13,7 @@ from clarion.domain.schedule.model import Schedule
 from clarion.domain.schedule.plan import Plan
 from clarion.domain.schedule.sentence import describe
 from clarion.domain.schedule.subject import Subject
+from clarion.flow.home_hours import layers
 from clarion.kit.db import Connection
 from clarion.store import contact as contacts
 from clarion.store import workspace as workspaces
@@ -51,7 +52,8 @@ def nobody(wish: Wish) -> Subject:
 
 async def subject(connection: Connection, wish: Wish) -> Subject:
     """Whom it is foreseen for, enrolled at `now`. Raises NotFound for a contact that nobody knows."""
-    somebody = replace(nobody(wish), home=(await workspaces.get(connection))["timezone"])
+    home = await workspaces.get(connection)
+    somebody = replace(nobody(wish), home=home["timezone"], hours=layers(home["settings"]))
     if wish.contact_id is None:
         return somebody
     known = await contacts.get(connection, wish.contact_id)

@@ -39,6 +39,12 @@ class Lane:
     next_after: int | None = None  # seconds without delivery after which it goes on over the next lane
     hours: str | None = None  # at which its people may be told: `domain.schedule.hours.Hours` as JSON
     outside: str | None = None  # what becomes of who is outside the service window: `domain.outside.Outside`
+    home_hours: str | None = None  # those of the workspace, as `hours`
+
+    @property
+    def all_hours(self) -> tuple[str, ...]:
+        """All that hold."""
+        return tuple(one for one in (self.hours, self.home_hours) if one is not None)
 
 
 @dataclass(slots=True)
@@ -81,7 +87,7 @@ async def open_lanes(connection: Connection, channel_ids: Sequence[UUID]) -> dic
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
             """SELECT channel_id, id, campaign_id, priority, epoch, weight, next_after, hours,
-                 outside_window
+                 outside_window, home_hours
                FROM clarion_lanes(%s)""",
             (list(found),),
             prepare=True,

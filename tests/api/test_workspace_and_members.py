@@ -56,6 +56,18 @@ async def test_the_operators_address_is_set_and_taken_away(selam: Api) -> None:
     assert gone.json["operator_address"] is None
 
 
+async def test_the_hours_of_its_campaigns_are_set_and_taken_away(selam: Api) -> None:
+    by_day = {"allowed": [{"from": "08:00", "to": "20:00"}]}
+    set_ = await selam.patch("/api/v1/workspace", {"hours": by_day})
+    kept = await selam.patch("/api/v1/workspace", {"name": "Selam"})
+    assert set_.json["hours"]["allowed"][0]["from"] == "08:00"
+    assert kept.json["hours"] == set_.json["hours"]
+    gone = await selam.patch("/api/v1/workspace", {"hours": None})
+    assert gone.json["hours"] is None
+    never = {"quiet": [{"from": "00:00", "to": "00:00"}]}
+    assert (await selam.patch("/api/v1/workspace", {"hours": never})).status == 422
+
+
 async def test_a_workspace_that_makes_no_sense_is_not_made(services: Services) -> None:
     for change in ({"name": " "}, {"country": "??"}, {"timezone": "EST"}, {"operator_address": "x"}):
         with pytest.raises(Invalid):

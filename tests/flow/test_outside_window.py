@@ -142,8 +142,9 @@ async def test_a_messenger_channel_with_a_tag_speaks_at_any_time(
 ) -> None:
     sandbox.reset(config=True)
     cast = [reached(name, "messenger", path) for name, path in PSIDS.items()]
-    tagged = {"options": {"tag": "CONFIRMED_EVENT_UPDATE"}}
-    async with windowed(*alone, sandbox, "messenger", cast, **tagged) as here:
+    services, workspace = alone
+    tagged = {"tag": "CONFIRMED_EVENT_UPDATE"}
+    async with windowed(services, workspace, sandbox, "messenger", cast, options=tagged) as here:
         campaign_id = await here.tell(content=saying_text("The clinic is open"))
         await here.until(campaign_id, ("Abebe", "accepted", None), ("Amina", "accepted", None))
         assert here.phones(*PSIDS.values()) == [1, 1]

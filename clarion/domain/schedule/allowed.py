@@ -16,10 +16,10 @@ Span = tuple[datetime, datetime]
 
 
 class Allowed:
-    """The hours of a campaign, asked many times a second for people of few zones."""
+    """The hours of a campaign and of its workspace, asked many times a second for people of few zones."""
 
-    def __init__(self, hours: Hours) -> None:
-        self._hours, self._gate = hours, gate((hours,))
+    def __init__(self, *layers: Hours) -> None:
+        self._gate = gate(layers)
         self._spans: dict[tuple[int, str], Span | None] = {}
 
     def span(self, now: datetime, zone_name: str) -> Span:
@@ -39,7 +39,7 @@ class Allowed:
 
     def too_late(self, due_at: datetime, opens: datetime) -> bool:
         """Whether it would have waited for longer than it may."""
-        late = self._hours.late
+        late = self._gate.late
         return late is not None and opens - due_at > timedelta(minutes=late)
 
     def _find(self, moment: int, zone_name: str) -> Span | None:
@@ -67,6 +67,6 @@ def _zone(name: str) -> Zone:
 
 
 @lru_cache(maxsize=512)
-def allowed(text: str) -> Allowed:
-    """From `Hours` as JSON, made once. Raises ValidationError."""
-    return Allowed(Hours.model_validate_json(text))
+def allowed(*texts: str) -> Allowed:
+    """From `Hours` as JSON, made once: all of these hold. Raises ValidationError."""
+    return Allowed(*map(Hours.model_validate_json, texts))

@@ -20,8 +20,9 @@ from clarion.domain.schedule.subject import Subject
 from clarion.domain.sequence import Sequence as Definition
 from clarion.flow import whom
 from clarion.flow.enroll.course import seed
+from clarion.flow.home_hours import layers
 from clarion.flow.services import Services
-from clarion.kit.db import Connection
+from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
 from clarion.store import entering, pushed
 from clarion.store import workspace as workspaces
@@ -55,7 +56,7 @@ class Reckoning:
     schemes: Sequence[str]
     until: datetime | None = None
     _plan: Plan = field(init=False)
-    _home: str = field(init=False, default="UTC")
+    _home: Row = field(init=False)
     _place: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -80,7 +81,7 @@ class Reckoning:
             await campaigns.lock(connection, self.campaign_id)
         await entering.by_key(connection)
         meant = await whom.now_meant(connection, self.definition.audience, now)
-        self._home = (await workspaces.get(connection))["timezone"]
+        self._home = await workspaces.get(connection)
         looked = await entering.newcomers(
             connection, self.campaign_id, meant, (after, _LAST), CHUNK, keys=self._plan.fields,
             schemes=self.schemes,
@@ -131,7 +132,8 @@ class Reckoning:
     def _moments(self, one: Looked, begun: Begun) -> dict[Slot, datetime]:
         somebody = Subject(
             str(one.contact_id), begun.began_at, seed(self.campaign_id, begun.generation), one.zone,
-            self._home, dict(zip(self._plan.fields, one.values, strict=True)), {}, begun.place,
+            self._home["timezone"], dict(zip(self._plan.fields, one.values, strict=True)), {}, begun.place,
+            layers(self._home["settings"]),
         )  # fmt: skip
         return {
             Slot(each.iteration, each.step): minute_up(each.due_at)

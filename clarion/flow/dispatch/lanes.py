@@ -169,7 +169,7 @@ class Lanes:
     def hours(self, lane_id: UUID) -> Allowed | None:
         """At which hours a lane's people may be told; None: at any."""
         reader = self.readers.get(lane_id)
-        return None if reader is None or reader.lane.hours is None else allowed(reader.lane.hours)
+        return allowed(*layers) if reader and (layers := reader.lane.all_hours) else None
 
     def learn(self, lanes: Sequence[Lane], ticks: float) -> None:
         """Which lanes are open. One that was paused meanwhile is read anew."""

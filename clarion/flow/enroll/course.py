@@ -12,11 +12,13 @@ from clarion.domain import campaign as announced
 from clarion.domain.campaign import Announcement, State
 from clarion.domain.enrollment import AHEAD, Key, Stand, Status, upcoming
 from clarion.domain.schedule import starts
+from clarion.domain.schedule.hours import Hours
 from clarion.domain.schedule.model import AtField
 from clarion.domain.schedule.plan import Plan
 from clarion.domain.schedule.subject import Occurrence, Subject
 from clarion.domain.sequence import PRIORITY, Sequence, numbering, recurring
 from clarion.flow import route, whom
+from clarion.flow.home_hours import layers
 from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
 from clarion.store import run
@@ -41,8 +43,9 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A campaign's schedule with all that it asks for; `terms` are those of its messages. `calendar` is that
-    of an announcement that recurs: it is the same for everybody, whenever they came in."""
+    """A campaign's schedule with all that it asks for; `terms` are those of its messages, `home_hours` the
+    workspace's, where it has any. `calendar` is that of an announcement that recurs: it is the same for
+    everybody, whenever they came in."""
 
     id: UUID
     definition: Sequence
@@ -50,6 +53,7 @@ class Course:
     meant: Meant
     home: str
     terms: Terms
+    home_hours: tuple[Hours, ...] = ()
     calendar: Calendar | None = None
     known: dict[tuple[object, ...], list[Occurrence]] = field(default_factory=dict)
 
@@ -93,7 +97,9 @@ class Course:
         if self.calendar is not None:
             began_at = self.calendar.launched_at
         fields = dict(zip(self.keys, values, strict=True))
-        return Subject(key, began_at, seed(self.id, generation), zone, self.home, fields, {}, place)
+        return Subject(
+            key, began_at, seed(self.id, generation), zone, self.home, fields, {}, place, self.home_hours
+        )
 
     def ahead(
         self, subject: Subject, since: datetime, said: Collection[Key] = (),
@@ -122,7 +128,8 @@ async def load(connection: Connection, row: Row, now: datetime) -> Course | None
     doors = await run.of_campaign(connection, row["id"])
     if not doors:
         return None
-    home = (await workspaces.get(connection))["timezone"]
+    workspace = await workspaces.get(connection)
+    home = workspace["timezone"]
     definition, as_said, calendar = read(row, home)
     over = await route.way(connection, row["channel_id"], as_said)
     routes = None
@@ -138,7 +145,10 @@ async def load(connection: Connection, row: Row, now: datetime) -> Course | None
         definition.patience.total_seconds(), PRESSING, row["resumed_at"], routes, calendar is not None,
     )  # fmt: skip
     meant = await whom.meant(connection, row["id"], as_said, now)
-    return Course(row["id"], definition, Plan(definition.schedule), meant, home, terms, calendar)
+    return Course(
+        row["id"], definition, Plan(definition.schedule), meant, home, terms, layers(workspace["settings"]),
+        calendar,
+    )  # fmt: skip
 
 
 def read(row: Row, home: str) -> tuple[Sequence, Announcement, Calendar | None]:

@@ -125,7 +125,7 @@ def outcome(scene: Scene, reckoning: Reckoning) -> Outcome:
 
 def _lines(scene: Scene) -> dict[UUID, Line]:
     home = zone(scene.home)
-    hours = None if scene.definition.hours is None else Allowed(scene.definition.hours)
+    hours = Allowed(*scene.hours) if scene.hours else None
     accounts = {
         one.account_id: Meter(one.account, home) for one in scene.carriers.values() if one.account is not None
     }

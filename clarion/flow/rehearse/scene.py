@@ -15,8 +15,10 @@ from clarion.domain.content import Content
 from clarion.domain.limits import Limits
 from clarion.domain.price import Prices
 from clarion.domain.rehearsal.reckoning import Lot
+from clarion.domain.schedule.hours import Hours
 from clarion.errors import Misconfigured
 from clarion.flow import costing
+from clarion.flow.home_hours import layers
 from clarion.flow.rehearse.speech import Speech
 from clarion.flow.route import Way
 from clarion.flow.services import Services
@@ -61,6 +63,13 @@ class Scene:
     carriers: Mapping[UUID, Carrier]
     prices: Mapping[UUID, Prices]
     speech: Speech
+    home_hours: tuple[Hours, ...]
+
+    @property
+    def hours(self) -> tuple[Hours, ...]:
+        """All that hold: those of the workspace and of the campaign."""
+        own = self.definition.hours
+        return self.home_hours if own is None else (own, *self.home_hours)
 
     @property
     def cut(self) -> int:
@@ -71,7 +80,7 @@ class Scene:
         """With whom somebody is alike."""
         return Lot(
             channel_id or self.over.lead,
-            (zone or self.home) if self.definition.hours is not None else "",
+            (zone or self.home) if self.hours else "",
             language if self.speech.many_languages else "",
         )
 
@@ -106,7 +115,7 @@ async def read(connection: Connection, services: Services, play: Play) -> Scene:
     home = await workspaces.get(connection)
     return Scene(
         play.row, definition, home["timezone"], services.clock.now(), play.begin, over, routes, carriers,
-        await costing.tables(connection, over), speech,
+        await costing.tables(connection, over), speech, layers(home["settings"]),
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from clarion.flow import draft, whom
 from clarion.flow import sequence as sequences
 from clarion.flow.enroll import course as courses
 from clarion.flow.enroll.course import PRESSING, Course, stand
+from clarion.flow.home_hours import layers
 from clarion.flow.rehearse import scene as scenes
 from clarion.flow.rehearse.everybody import Alike, Everybody, Particular
 from clarion.flow.rehearse.scene import Play, Scene
@@ -62,7 +63,8 @@ class Copied:
 async def play(connection: Connection, services: Services, row: Row, begin: datetime) -> tuple[Scene, Course]:
     """What follows people (a sequence, or an announcement that recurs) and begins at a moment, or goes on
     then. Raises Invalid, NotFound, Misconfigured."""
-    home = (await workspaces.get(connection))["timezone"]
+    workspace = await workspaces.get(connection)
+    home = workspace["timezone"]
     definition, said_as, calendar = courses.read({**row, "launched_at": row["launched_at"] or begin}, home)
     if calendar is None:
         over = await sequences.check(connection, services, row["channel_id"], definition)
@@ -82,7 +84,10 @@ async def play(connection: Connection, services: Services, row: Row, begin: date
         row["id"], _NOBODY, _NOBODY, row["revision"], {}, over.schemes, definition.patience.total_seconds(),
         PRESSING, resumed, scene.routes,
     )  # fmt: skip
-    return scene, Course(row["id"], definition, Plan(definition.schedule), meant, home, terms, calendar)
+    return scene, Course(
+        row["id"], definition, Plan(definition.schedule), meant, home, terms, layers(workspace["settings"]),
+        calendar,
+    )  # fmt: skip
 
 
 async def copy(

@@ -16,13 +16,16 @@ depends_on = None
 _DOOR = """
 CREATE FUNCTION clarion_lanes(channels uuid[])
 RETURNS TABLE (channel_id uuid, id uuid, campaign_id uuid, priority smallint, epoch integer, weight smallint,
-  next_after integer, hours text, outside_window text)
+  next_after integer, hours text, outside_window text, home_hours text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
   SELECT l.channel_id, l.id, l.campaign_id, l.priority, l.epoch, l.weight, l.next_after, l.hours,
-    l.outside_window
+    l.outside_window,
+    -- a workspace's hours hold for what campaigns say, and neither for answers nor for tests
+    CASE WHEN l.priority > 10 THEN nullif(w.settings->>'hours', '{}') END
   FROM unnest(channels) AS c(id) CROSS JOIN LATERAL (
     SELECT t.* FROM lane t WHERE t.channel_id = c.id AND t.state = 'open' OFFSET 0) l
+  JOIN workspace w ON w.id = l.workspace_id
   ORDER BY l.channel_id, l.priority, l.id;
 $$;
 """
