@@ -92,7 +92,7 @@ def answer(row: Mapping[str, Any], warnings: Sequence[str] = ()) -> Announcement
             **row,
             **own,
             "schedule": None if schedule is None else schedule.stored(),
-            "sentence": None if schedule is None else describe(schedule),
+            "sentence": None if schedule is None else describe(schedule, announced=True),
             **_over(row),
             "send_at": row["send_at"] or definition.send_at,
             "warnings": list(warnings),

@@ -106,7 +106,7 @@ def recurs(definition: Announcement, next_at: datetime | None, zone: ZoneInfo) -
     if definition.schedule is None:
         return []
     soon = [("next", terminal.moment(next_at, zone))] if next_at else []
-    return [("schedule", describe(definition.schedule)), *soon]
+    return [("schedule", describe(definition.schedule, announced=True)), *soon]
 
 
 _OUTSIDE = {

@@ -90,13 +90,15 @@ async def _create(
     workspace: str | None, json: bool, name: str, provider: str, config: dict[str, object],
     secrets: dict[str, str], rate: float | None, leader: str | None,
 ) -> None:  # fmt: skip
-    async with place.opened(workspace) as here, here.tenant() as connection:
-        account_id = (await find(connection, leader))["id"] if leader else None
-        channel_id = await configure.create_channel(
-            connection, here.services, here.id, name=name, provider=provider, config=config,
-            credentials=secrets or None, rate=rate, account_id=account_id,
-        )  # fmt: skip
-        _show(here, await channels.get(connection, channel_id), json)
+    async with place.opened(workspace) as here:
+        async with here.tenant() as connection:
+            account_id = (await find(connection, leader))["id"] if leader else None
+            channel_id = await configure.create_channel(
+                connection, here.services, here.id, name=name, provider=provider, config=config,
+                credentials=secrets or None, rate=rate, account_id=account_id,
+            )  # fmt: skip
+            row = await channels.get(connection, channel_id)
+        _show(here, row, json)  # when it is there: whoever reads may have gone
 
 
 @app.command("list")
@@ -150,15 +152,17 @@ async def _change(
     name: str, workspace: str | None, json: bool, rename: str | None, config: dict[str, object],
     secrets: dict[str, str], rate: float | None,
 ) -> None:  # fmt: skip
-    async with place.opened(workspace) as here, here.tenant() as connection:
-        found = await find(connection, name)
-        if rename is not None or config or rate is not None:
-            await configure.change_channel(
-                connection, here.services, found["id"], name=rename, config=config or None, rate=rate
-            )
-        if secrets:
-            await _set_credentials(here, connection, found["id"], secrets)
-        _show(here, await channels.get(connection, found["id"]), json)
+    async with place.opened(workspace) as here:
+        async with here.tenant() as connection:
+            found = await find(connection, name)
+            if rename is not None or config or rate is not None:
+                await configure.change_channel(
+                    connection, here.services, found["id"], name=rename, config=config or None, rate=rate
+                )
+            if secrets:
+                await _set_credentials(here, connection, found["id"], secrets)
+            row = await channels.get(connection, found["id"])
+        _show(here, row, json)
 
 
 async def _set_credentials(

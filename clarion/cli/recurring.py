@@ -162,7 +162,7 @@ async def _create(
     when = terminal.moment(row["send_at"], here.zone) or "not launched"
     terminal.pairs([("id", made), ("name", row["name"]), ("state", row["state"]), ("first", when)])
     if schedule is not None:
-        terminal.say(describe(schedule))
+        terminal.say(describe(schedule, announced=True))
 
 
 def occasions(

@@ -11,11 +11,13 @@ from datetime import datetime
 from uuid import UUID
 
 from clarion.domain.campaign import KIND, PRIORITY, Announcement, State, require
+from clarion.domain.schedule.hours import Hours
 from clarion.domain.schedule.plan import Plan
 from clarion.domain.schedule.subject import Subject
 from clarion.domain.sequence import recurring, recurring_problems
 from clarion.errors import Conflict, Invalid, NotFound, Problem
 from clarion.flow import follow, progress
+from clarion.flow.home_hours import layers
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
@@ -43,7 +45,8 @@ async def first(
     """When it speaks next, by the clocks of the workspace. Raises Invalid where nothing of its schedule is to
     come."""
     home = await _home(connection)
-    found = _next(definition, launched_at, now, home, home)
+    hours = layers((await workspaces.get(connection))["settings"])
+    found = _next(definition, launched_at, now, home, home, hours)
     if found is None:
         raise Invalid(
             "nothing of its schedule is to come",
@@ -160,9 +163,10 @@ async def _home(connection: Connection) -> str:
 
 
 def _next(
-    definition: Announcement, launched_at: datetime, now: datetime, home: str, zone: str
-) -> datetime | None:
+    definition: Announcement, launched_at: datetime, now: datetime, home: str, zone: str,
+    hours: tuple[Hours, ...] = (),
+) -> datetime | None:  # fmt: skip
     """When somebody hears it next who is in this zone."""
     plan = Plan(recurring(definition, launched_at, home).schedule)
-    somebody = Subject("", launched_at, zone=zone, home=home)
+    somebody = Subject("", launched_at, zone=zone, home=home, hours=hours)
     return next((one.due_at for one in plan.occurrences(somebody, now) if one.skip is None), None)

@@ -44,7 +44,7 @@ def test_a_clerk_reads_what_a_sequence_would_do(selam: Terminal) -> None:
 
 def test_an_endless_one_is_rehearsed_for_as_long_as_is_asked(selam: Terminal) -> None:
     _welcome(selam, "For ever", repeat={"every": 7})
-    found = selam.ok("rehearse", "For ever", "--days", "16", "--json").json
+    found = selam.ok("rehearse", "For ever", "--days", "15", "--json").json
     assert (found["messages"], found["beyond"]) == (8, True)
     assert "more come after that" in selam.ok("rehearse", "For ever").out
 

@@ -82,6 +82,7 @@ def sandbox(bare: Terminal, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         end(process)
 
 
+@pytest.mark.nightly  # it waits for the next minute; what leads to it is in tests/flow/test_times_by_reply.py
 def test_somebody_writes_a_time_back_and_hears_the_next_message_then(
     bare: Terminal, sandbox: SandboxProcess
 ) -> None:

@@ -11,10 +11,12 @@ from uuid import UUID
 import pytest
 
 from clarion.domain.schedule.hours import Hours
+from clarion.flow import announce
 from clarion.flow.home_hours import home_hours, set_home_hours
 from clarion.flow.rehearse.rehearse import Wish, rehearse
 from clarion.flow.services import Services
 from clarion.store import workspace as workspaces
+from tests.flow import announcing as announced
 from tests.flow import desks
 from tests.flow.desks import Process
 from tests.flow.following import DAILY, definition, of, people, running, until, work, written
@@ -67,6 +69,20 @@ async def test_a_sequence_speaks_at_the_workspaces_hours(services: Services, wor
     await until(services, workspace, campaign_id, EIGHT)
     assert [one[4] for one in await written(services, workspace, campaign_id)] == [EIGHT]
     assert told.reckoning.by_minute()[int(EIGHT.timestamp())] == 1
+
+
+async def test_an_announcement_that_recurs_says_when_it_is_first_heard_by_the_workspaces_hours(
+    services: Services, workspace: UUID
+) -> None:
+    await people(services, workspace, ("Amina", AMINA, None))
+    await hold(services, workspace, BY_DAY)
+    daily = {"time": "05:00", "steps": [{"number": 1}], "repeat": {"every": 1}}
+    campaign_id = await announced.written(
+        services, workspace, await announced.channel(services, workspace), schedule=daily
+    )
+    async with services.db.tenant(workspace) as connection:
+        launched = await announce.launch(connection, services, campaign_id)
+    assert launched.send_at == EIGHT
 
 
 async def test_other_hours_move_what_is_to_come_and_none_give_it_back(

@@ -30,12 +30,14 @@ _DAYS = {
     Weekday.FRI: "Friday", Weekday.SAT: "Saturday", Weekday.SUN: "Sunday",
 }  # fmt: skip
 
+_CODES = {day.value[:2].upper(): name for day, name in _DAYS.items()}  # as RFC 5545 has them
+
 MOST_STEPS = 24
 
 
-def describe(schedule: Schedule) -> str:
-    """The whole schedule in some sentences."""
-    said = [_start(schedule.start), *_rounds(schedule)]
+def describe(schedule: Schedule, *, announced: bool = False) -> str:
+    """The whole schedule in some sentences; `announced`: of an announcement, which has one start for all."""
+    said = [_start(schedule.start, announced=announced), *_rounds(schedule)]
     if schedule.time is not None:
         said.append(f"{'Each is' if schedule.steps else 'They are'} sent {_time(schedule.time)}.")
     if schedule.until is not None:
@@ -62,9 +64,9 @@ def _open(one: Open) -> str:
     return f"from {shown(one.opens)} to {shown(one.closes)}{days}"
 
 
-def _start(start: Start) -> str:
+def _start(start: Start, *, announced: bool) -> str:
     if isinstance(start, AtEnrollment):
-        begins = "when somebody is enrolled"
+        begins = "when it is launched" if announced else "when somebody is enrolled"
     elif isinstance(start, AtMoment):
         begins = f"at {start.moment}" if "T" in start.moment or " " in start.moment else f"on {start.moment}"
     else:
@@ -100,12 +102,27 @@ def _often(repeat: Repeat | None) -> str:
         return "Once"
     iterations = "for ever" if repeat.count is None else _count(repeat.count, "time")
     if isinstance(repeat, Rule):
-        return f"By the rule {repeat.rrule}, {iterations}"
+        return f"{_ruled(repeat.rrule)}, {iterations}"
     assert isinstance(repeat, Every)
     if isinstance(repeat.every, tuple):
         return f"Every {repeat.every[0]} to {repeat.every[1]} days, at random, {iterations}"
     every = repeat.unit if repeat.every == 1 else f"{repeat.every} {repeat.unit}s"
     return f"Every {every}, {iterations}"
+
+
+def _ruled(rrule: str) -> str:
+    """The rules that most people write, in words; any other as it stands."""
+    parts = dict(part.partition("=")[::2] for part in rrule.upper().split(";"))
+    kind, days = parts.pop("FREQ", ""), parts.pop("BYDAY", "")
+    named = [_CODES[day] for day in days.split(",") if day in _CODES]
+    if (kind, days, parts) == ("DAILY", "", {}):
+        return "Every day"
+    if kind == "WEEKLY" and not parts and named and len(named) == len(days.split(",")):
+        return f"Every {_listed(named)}"
+    day = parts.pop("BYMONTHDAY", "")
+    if kind == "MONTHLY" and not days and not parts and (day == "-1" or day.isdigit()):
+        return "On the last day of every month" if day == "-1" else f"On day {day} of every month"
+    return f"By the rule {rrule}"
 
 
 def _steps(steps: Sequence[Step]) -> str:

@@ -72,6 +72,23 @@ def test_a_schedule_is_told_in_words(document: dict[str, Any], said: str) -> Non
     assert describe(read(document)) == said
 
 
+@pytest.mark.parametrize(
+    ("rrule", "said"),
+    [
+        ("FREQ=DAILY", "Every day, for ever"),
+        ("FREQ=WEEKLY;BYDAY=MO,TH", "Every Monday and Thursday, for ever"),
+        ("FREQ=MONTHLY;BYMONTHDAY=15", "On day 15 of every month, for ever"),
+        ("FREQ=MONTHLY;BYMONTHDAY=-1", "On the last day of every month, for ever"),
+        ("FREQ=MONTHLY;BYMONTHDAY=-3", "By the rule FREQ=MONTHLY;BYMONTHDAY=-3, for ever"),
+        ("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO", "By the rule FREQ=WEEKLY;INTERVAL=2;BYDAY=MO, for ever"),
+    ],
+)
+def test_the_rules_that_most_people_write_are_told_in_words(rrule: str, said: str) -> None:
+    schedule = read({"steps": [{"number": 1, "time": "09:00"}], "repeat": {"rrule": rrule}})
+    assert f" {said}: step 1" in describe(schedule)
+    assert describe(schedule, announced=True).startswith("It begins when it is launched.")
+
+
 def test_the_example_is_told_in_words() -> None:
     assert describe(read(json.loads(KARMA.read_text()))) == (
         "It begins on the contact's registration_date. Every 12 days, 4 times: bot 1 on the first "
