@@ -42,7 +42,8 @@ def there(bare: Terminal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 fields={"joined_on": JOINED},
             )  # fmt: skip
         bare.ok("rapidpro", "import", "--channel", "rapid")
-        for name, schedule in (("Welcome", {"every": 1, "unit": "week", "count": 2}), ("Ever", {"every": 1})):
+        twice = {"every": 1, "unit": "week", "count": 2}
+        for name, schedule in (("Welcome", twice), ("Shown", twice), ("Ever", {"every": 1})):
             bare.write("sequence.json", json.dumps(document(schedule)))
             bare.ok("sequence", "create", "sequence.json", "--name", name, "--everyone", "--channel", "rapid")
         yield there
@@ -65,15 +66,17 @@ def filled(there: There) -> int:
 
 
 def test_it_is_shown_first_and_nothing_is_done_without_a_yes(bare: Terminal, there: There) -> None:
-    shown = bare.ok(*PUSH, "--dry-run")
+    push = [word.replace("Welcome", "Shown") for word in PUSH]  # which nobody has pushed
+    before = [row["key"] for row in there.listed("fields")]
+    shown = bare.ok(*push, "--dry-run")
     assert f"2 fields, 2 events and {PEOPLE} people would change." in shown.out
     assert f"and {PEOPLE - 20} more" in shown.out
-    told = bare.run(*PUSH)
+    told = bare.run(*push)
     assert (told.code, "--yes" in told.err) == (65, True)
-    asked = bare.answer("n", *PUSH)
+    asked = bare.answer("n", *push)
     assert asked.code != 0
     assert f"Make these {PEOPLE + 5} changes in RapidPro?" in asked.out
-    assert [row["key"] for row in there.listed("fields")] == ["joined_on"]
+    assert [row["key"] for row in there.listed("fields")] == before
 
 
 def test_killed_in_the_middle_it_goes_on_and_again_it_changes_nothing(bare: Terminal, there: There) -> None:
