@@ -51,16 +51,21 @@ _VALUES: LiteralString = """ARRAY(SELECT CASE k.key WHEN 'created_at' THEN c.cre
       ELSE c.fields->>k.key END FROM unnest(%(keys)s::text[]) WITH ORDINALITY k(key, n) ORDER BY k.n)"""
 
 
+# These contacts and no others, each by its key: of `id = ANY` PostgreSQL 15 may read the whole workspace.
+_THESE: LiteralString = """unnest(%(ids)s::uuid[]) AS k(id)
+CROSS JOIN LATERAL (SELECT * FROM contact WHERE contact.id = k.id LIMIT 1) c"""
+
+
 def looking(
     meant: LiteralString, whom: LiteralString, *, more: LiteralString = "", told: LiteralString = "",
-    joined: LiteralString = "",
+    joined: LiteralString = "", among: LiteralString = "contact c",
 ) -> LiteralString:  # fmt: skip
     """The query of `Looked`. `more` columns may follow it, of what is `joined` to contact `c`, enrollment `e`
-    and address `a`, of which more columns are `told`."""
+    and address `a`, of which more columns are `told`; `among` are the contacts that are looked at."""
     return f"""SELECT c.id, w.meant, {reach.opted_out("a.consent_key")}, coalesce(c.timezone, ''), {_VALUES},
   e.id, e.generation, e.state, e.reason, e.cohort, coalesce(e.began_at, e.created_at), e.place,
   coalesce(e.basis, ''), e.moves, e.next_due, e.ahead, e.revision{more}
-FROM contact c CROSS JOIN LATERAL (SELECT ({meant}) AS meant) w
+FROM {among} CROSS JOIN LATERAL (SELECT ({meant}) AS meant) w
 LEFT JOIN LATERAL (
   SELECT * FROM enrollment WHERE campaign_id = %(campaign)s AND subject_id = c.id LIMIT 1) e ON true
 LEFT JOIN LATERAL ({reach.address("c.id", told)}) a ON true {joined}
@@ -93,11 +98,11 @@ async def look(
         (array(one.hex for one in sorted(contact_ids)), campaign_id),
     )
     params = {
-        **meant.params, "campaign": campaign_id, "ids": list(contact_ids), "keys": list(keys),
+        **meant.params, "campaign": campaign_id, "ids": sorted(set(contact_ids)), "keys": list(keys),
         "schemes": list(schemes),
     }  # fmt: skip
     async with connection.cursor(row_factory=args_row(Looked)) as cursor:
-        await cursor.execute(looking(meant.predicate, "c.id = ANY (%(ids)s)") + " ORDER BY c.id", params)
+        await cursor.execute(looking(meant.predicate, "true", among=_THESE) + " ORDER BY c.id", params)
         return await cursor.fetchall()
 
 

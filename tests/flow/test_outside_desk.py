@@ -66,7 +66,9 @@ async def states(process: Process, sent: Sent) -> dict[str, int]:
 
 async def until(process: Process, sent: Sent, **expected: int) -> None:
     async with asyncio.timeout(60):
-        while await states(process, sent) != expected:  # noqa: ASYNC110
+        while True:
+            if await states(process, sent) == expected:
+                return
             await asyncio.sleep(0.05)
 
 
