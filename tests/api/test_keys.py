@@ -54,7 +54,7 @@ async def test_a_key_is_shown_once_and_stored_as_a_hash(selam: Api, services: Se
     assert selam.workspace_id
     async with services.db.tenant(selam.workspace_id) as connection:
         stored = await (await connection.execute("SELECT k::text FROM api_key k")).fetchall()
-    secret = made.json["key"].rpartition("_")[2]
+    secret = made.json["key"].split("_", 2)[2]  # it may have such a sign of its own
     assert stored
     assert all(secret not in text for (text,) in stored)
 

@@ -15,7 +15,6 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import dict_row
 
 from clarion.domain.message import cohort_of
 from clarion.flow import configure
@@ -30,6 +29,7 @@ from clarion.settings import Settings
 from clarion.store import campaign, expansion, run, workspace
 from tests.faults.hooks import Hooks
 from tests.faults.judge import VANISHED, judge
+from tests.faults.looking import Looking
 from tests.house import House
 
 SECRET = "a-long-word-that-only-the-tests-of-faults-know"
@@ -80,9 +80,13 @@ class Scene:
     workspace_id: UUID = field(init=False)
     campaign_id: UUID = field(init=False)
     run_id: UUID = field(init=False)
+    looking: Looking = field(init=False)
     away: bool = field(init=False, default=False)  # the database, so that nobody can look
     channel_id: UUID = field(init=False)
     second_id: UUID | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.looking = Looking(self.superuser_url)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -191,8 +195,7 @@ class Scene:
 
     def query(self, sql: str, *params: object) -> list[dict[str, Any]]:
         """Look at the ledger from outside."""
-        with psycopg.connect(self.superuser_url, row_factory=dict_row, autocommit=True) as connection:
-            return connection.execute(sql.encode(), params).fetchall()
+        return self.looking.rows(sql, params)
 
     def waiting(self, *, unknown_too: bool = False) -> int:
         """Messages that still wait or are in flight, with `unknown_too` also those of which nobody knows."""

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.conftest import World, play_all
 from tests.faults.story import Story, tell
 
-CHUNK = 20
+CHUNK = 40
 FEW, MANY = 200, 2_000
 FEWER = 40  # once more on another server, which shows that one dialect holds; the rest is shown on our own
 _only = os.environ.get("CLARION_FAULT_SEED")
