@@ -12,10 +12,12 @@ from clarion.api.auth import needs
 from clarion.api.edge import Edge
 from clarion.api.model import Answer, Body
 from clarion.api.routers import new_router
+from clarion.domain.caps import Caps, caps_of
 from clarion.domain.schedule.hours import Hours
 from clarion.domain.scope import Scope
 from clarion.flow import configure, pooling, route
-from clarion.flow.home_hours import home_hours, set_home_hours
+from clarion.flow.caps import set_caps
+from clarion.flow.home_hours import home_hours, hours_field, set_home_hours, set_hours_field
 from clarion.kit.db import Connection
 from clarion.store import workspace as workspaces
 
@@ -35,6 +37,8 @@ class Workspace(Answer):
     default_channel_id: UUID | None = Field(description="what announcements go over that name nothing")
     default_pool_id: UUID | None = Field(description="the same, where it is a pool")
     hours: Hours | None = Field(description="at which campaigns may speak to people, by their own clocks")
+    hours_field: str | None = Field(description="the contacts' field in which people have hours of their own")
+    caps: Caps | None = Field(description="how much one person hears of all campaigns together")
     created_at: datetime
 
 
@@ -57,6 +61,15 @@ class WorkspaceChange(Body):
     hours: Hours | None = Field(
         default=None, description="at which campaigns may speak to people, by their own clocks; null: at any"
     )
+    hours_field: str | None = Field(
+        default=None,
+        max_length=63,
+        description="in this field people have hours of their own; null: none has",
+    )
+    caps: Caps | None = Field(
+        default=None,
+        description="how much one person hears of all campaigns, from now on; null: as much as comes",
+    )
 
 
 @router.get("", summary="Show the workspace")
@@ -68,7 +81,9 @@ async def show(edge: Annotated[Edge, needs()]) -> Workspace:
 @router.patch("", summary="Change the workspace")
 async def change(body: WorkspaceChange, edge: Annotated[Edge, needs(Scope.ADMIN)]) -> Workspace:
     async with edge.transaction() as connection:
-        given = body.model_dump(exclude={"default_channel_id", "default_pool_id", "hours"})
+        given = body.model_dump(
+            exclude={"default_channel_id", "default_pool_id", "hours", "hours_field", "caps"}
+        )
         await configure.change_workspace(connection, **given)
         if body.model_fields_set & {"default_channel_id", "default_pool_id"}:
             await pooling.set_default(
@@ -76,11 +91,17 @@ async def change(body: WorkspaceChange, edge: Annotated[Edge, needs(Scope.ADMIN)
             )
         if "hours" in body.model_fields_set:
             await set_home_hours(connection, edge.services, body.hours)
+        if "hours_field" in body.model_fields_set:
+            await set_hours_field(connection, edge.services, body.hours_field or "")
+        if "caps" in body.model_fields_set:
+            await set_caps(connection, body.caps)
         return await _shown(connection)
 
 
 async def _shown(connection: Connection) -> Workspace:
     row = await workspaces.get(connection)
     channel_id, pool_id = route.named_default(row["settings"])
-    own = {"default_channel_id": channel_id, "default_pool_id": pool_id}
-    return Workspace.model_validate({**row, **own, "hours": home_hours(row["settings"])})
+    own: dict[str, object] = {"default_channel_id": channel_id, "default_pool_id": pool_id}
+    settings = row["settings"]
+    own |= {"hours": home_hours(settings), "hours_field": hours_field(settings) or None}
+    return Workspace.model_validate({**row, **own, "caps": caps_of(settings)})

@@ -9,22 +9,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clarion.domain.channel import ChannelConfig
-from clarion.domain.schedule.clocktime import minutes_of
-from clarion.domain.schedule.hours import Hours, Open
+from clarion.domain.refusal import Refusal
+from clarion.domain.schedule.hours import Hours
+from clarion.domain.schedule.written_hours import read_hours
 from clarion.errors import Invalid, NotFound
 
 _TEXTS = ("base_url", "sender", "api_version")
 
 
 def hours_of(given: str | None) -> Hours | None:
-    """ "08:00-20:00" as hours. Raises Invalid."""
+    """ "08:00-20:00" or "mon-fri 08:00-20:00; sat 10:00-12:00" as hours. Raises Invalid."""
     if given is None:
         return None
-    opens, dash, closes = (part.strip() for part in given.replace("–", "-").partition("-"))
-    begins, ends = minutes_of(opens), minutes_of(closes)
-    if not dash or begins is None or ends is None:
-        raise Invalid("no hours of a day", where="--between", hint="Write 08:00-20:00.")
-    return Hours(allowed=(Open(opens=begins, closes=ends),))
+    found = read_hours(given)
+    if isinstance(found, Refusal):
+        raise found.error("--between")
+    return found
 
 
 def pairs_from(given: Sequence[str], option: str) -> dict[str, str]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
-from clarion.cli import options, place, terminal
+from clarion.cli import caps, options, place, terminal
 from clarion.cli import pool as pools
 from clarion.cli.commands import group
 from clarion.cli.given import hours_of
+from clarion.domain.caps import caps_of
 from clarion.domain.schedule.sentence import told_at
 from clarion.flow import configure
-from clarion.flow.home_hours import home_hours, set_home_hours
+from clarion.flow.caps import set_caps
+from clarion.flow.home_hours import home_hours, set_home_hours, set_hours_field, unreadable
+from clarion.flow.home_hours import hours_field as field_of
 from clarion.kit.db import Row
 from clarion.store import workspace as workspaces
 
@@ -103,30 +107,59 @@ def change(
     between: Annotated[
         str | None, typer.Option(metavar="HOURS", help="Campaigns speak at these hours only: 08:00-20:00.")
     ] = None,
+    hours_field: Annotated[
+        str | None, typer.Option(metavar="FIELD", help="In this field people have hours of their own.")
+    ] = None,
+    gap: caps.Gap = None,
+    per_day: caps.PerDay = None,
+    per_week: caps.PerWeek = None,
     json: options.Json = False,
 ) -> None:
     """Change a workspace; what is not given stays. `--operator ""` takes the address away, `--channel ""` the
-    default channel or pool, `--between ""` the hours."""
-    place.run(_change(workspace, json, (channel, pool), between, name=name, country=country,
-                      language=language, timezone=timezone, operator_address=operator))  # fmt: skip
+    default channel or pool, `--between ""` the hours, and `--per-day ""` that cap."""
+    limits = (gap or (), per_day or (), per_week or ())
+    place.run(_change(workspace, json, (channel, pool), (between, hours_field), limits, name=name,
+                      country=country, language=language, timezone=timezone,
+                      operator_address=operator))  # fmt: skip
 
 
 async def _change(
-    workspace: str | None, json: bool, over: tuple[str | None, str | None], between: str | None,
-    **changes: str | None,
+    workspace: str | None, json: bool, over: tuple[str | None, str | None],
+    hours: tuple[str | None, str | None],
+    limits: tuple[Sequence[str], Sequence[str], Sequence[str]], **changes: str | None,
 ) -> None:  # fmt: skip
+    wrong, such = 0, ""
     async with place.opened(workspace) as here, here.tenant() as connection:
         await configure.change_workspace(connection, **changes)
         if over != (None, None):
             await pools.set_default(connection, *over)
+        between, own = hours
         if between is not None:
             await set_home_hours(connection, here.services, hours_of(between or None))
+        if own is not None:
+            await set_hours_field(connection, here.services, own)
+            wrong, such = await unreadable(connection, own)
+        if any(limits):
+            before = caps_of((await workspaces.get(connection))["settings"])
+            await set_caps(connection, caps.changed(before, *limits))
         row = await workspaces.get(connection)
         default = await pools.default_name(connection, row)
+    if wrong:
+        terminal.say(
+            f"Of {wrong:,} people the hours cannot be read, such as {such!r}: these are told at any. "
+            "Write them as mon-fri 17:00-21:00; sat 10:00-12:00."
+        )
     if json:
         terminal.json({name: row[name] for name in SHOWN} | {"default": default})
     else:
         lines = [(name, row[name]) for name in SHOWN[:-1]]
-        hours = home_hours(row["settings"])
-        told = [] if hours is None else [("hours", told_at(hours))]
+        told = _told(row["settings"])
         terminal.pairs([*lines, ("default", default or "none"), *told])
+
+
+def _told(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """When and how much its people hear, as far as it says so."""
+    hours, field, most = home_hours(settings), field_of(settings), caps_of(settings)
+    told = [] if hours is None else [("hours", told_at(hours))]
+    told += [("of each person", f"as written in {field}")] if field else []
+    return told + ([] if most is None else [("caps", caps.told(most))])

@@ -71,7 +71,10 @@ class Skip(StrEnum):
     NO_ADDRESS = "no_address"
     INVALID_NUMBER = "invalid_number"
     ERASED = "erased"
-    QUIET_HOURS = "quiet_hours"  # outside the campaign's hours, and not to wait for the next
+    QUIET_HOURS = "quiet_hours"  # outside the hours at which they are told: it waits for the next, or not
+    MINIMUM_GAP = "minimum_gap"  # they heard something else just now (`domain.caps`); it waits, or not
+    ENOUGH_TODAY = "enough_today"  # the same of a day
+    ENOUGH_THIS_WEEK = "enough_this_week"  # and of seven days in a row
     NO_ROUTE = "no_route"  # no channel of the pool takes this number
     SUPERSEDED = "superseded"  # a confirmation that was overtaken by what the person said next
     NO_CONTENT = "no_content"  # no variant for this person's language, channel or service window

@@ -13,7 +13,7 @@ from clarion.domain.schedule.model import Schedule
 from clarion.domain.schedule.plan import Plan
 from clarion.domain.schedule.sentence import describe
 from clarion.domain.schedule.subject import Subject
-from clarion.flow.home_hours import layers
+from clarion.flow.home_hours import HomeHours
 from clarion.kit.db import Connection
 from clarion.store import contact as contacts
 from clarion.store import workspace as workspaces
@@ -53,16 +53,18 @@ def nobody(wish: Wish) -> Subject:
 async def subject(connection: Connection, wish: Wish) -> Subject:
     """Whom it is foreseen for, enrolled at `now`. Raises NotFound for a contact that nobody knows."""
     home = await workspaces.get(connection)
-    somebody = replace(nobody(wish), home=home["timezone"], hours=layers(home["settings"]))
+    hours, somebody = HomeHours.read(home["settings"]), replace(nobody(wish), home=home["timezone"])
     if wish.contact_id is None:
-        return somebody
+        return replace(somebody, hours=hours.of(somebody.fields))
     known = await contacts.get(connection, wish.contact_id)
     own = {**known["fields"], "created_at": known["created_at"]}
+    values = {**own, **somebody.fields}
     return replace(
         somebody,
         key=str(known["id"]),
         zone=wish.zone or known["timezone"] or "",
-        fields={**own, **somebody.fields},
+        fields=values,
+        hours=hours.of(values),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from clarion.domain import outside
 from clarion.domain.campaign import State
 from clarion.flow import waits
 from clarion.kit.db import Connection, Row
@@ -51,11 +52,12 @@ async def progress(connection: Connection, campaign_id: UUID, now: datetime) -> 
     lanes = await campaigns.lane_ids(connection, campaign_id)
     counts, reasons = await counted(connection, runs)
     ready = counts.pop("ready", 0)
-    if "ready" in reasons:  # they wait for somebody to write, and are due when they expire
-        reasons["scheduled"] = reasons.pop("ready")
-    if ready:
-        awaited = sum(reasons.get("scheduled", {}).values())
+    held = reasons.pop("ready", {})
+    if ready:  # those who must write first are due when they expire
+        awaited = held.get(outside.REASON, 0)
         counts.update(await _waiting(connection, lanes, ready, awaited, now))
+    if held and counts["scheduled"]:
+        reasons["scheduled"] = held
     total = counts.total()
     rate = await _rate(connection, runs, lanes, now) if ready else 0.0
     over = await campaigns.waiting_channels(connection, campaign_id) if counts["ready"] else []

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from clarion.domain.caps import OF_CAPS
+from clarion.domain.message import Skip
 from clarion.domain.outside import REASON
 from clarion.kit.db import Row
 
@@ -34,8 +36,17 @@ def of_channel(channel: Row, now: datetime) -> str:
 
 def of_people(reasons: Mapping[str, Mapping[str, int]]) -> str:
     """Whom a campaign waits for, by its reasons of each word (`progress`)."""
-    n = reasons.get("scheduled", {}).get(REASON, 0)
-    return f"waits: {n:,} until their person writes (the service window)" if n else ""
+    held = reasons.get("scheduled", {})
+    told = [
+        f"{n:,} until {until}"
+        for until, n in (
+            ("their person writes (the service window)", held.get(REASON, 0)),
+            ("an hour at which they are told", held.get(Skip.QUIET_HOURS.value, 0)),
+            ("their person has heard less (the caps)", sum(held.get(one.value, 0) for one in OF_CAPS)),
+        )
+        if n
+    ]
+    return "waits: " + ", ".join(told) if told else ""
 
 
 def used_up(sight: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from clarion.errors import NotFound
 from clarion.kit.db import Connection
-from clarion.store import intake, withdraw
+from clarion.store import intake, spoken, withdraw
 
 _STEPS: tuple[LiteralString, ...] = (
     # What was said to them is rendered from these; how often and when stays in the ledger.
@@ -47,6 +47,7 @@ async def erase(connection: Connection, contact_id: UUID, now: datetime) -> int:
     family = [found[0] for found in await cursor.fetchall()]
     if not family:
         raise NotFound("there is no such contact", where="contact")
+    await spoken.forget(connection, family)  # before their queue, as an intent does
     withdrawn = await withdraw.withdraw(connection, family, "skipped", "erased", now)
     for step in _STEPS:
         await connection.execute(step, {"family": family, "now": now})

@@ -32,6 +32,16 @@ async def declare_texts(connection: Connection, fields: Mapping[str, str]) -> No
     await _add(connection, fields, FieldType.TEXT)
 
 
+async def values(connection: Connection, key: str) -> dict[str, int]:
+    """What the contacts have in this field, and how many of them have each."""
+    cursor = await connection.execute(
+        """SELECT fields->>%(key)s, count(*) FROM contact
+           WHERE status = 'active' AND fields->>%(key)s IS NOT NULL GROUP BY 1""",
+        {"key": key},
+    )
+    return {value: int(n) for value, n in await cursor.fetchall()}
+
+
 async def _add(connection: Connection, fields: Mapping[str, str], kind: FieldType) -> None:
     await connection.execute(
         """INSERT INTO contact_field (workspace_id, key, type, label)

@@ -16,6 +16,7 @@ from uuid import UUID
 import orjson
 from psycopg.rows import tuple_row
 
+from clarion.domain.caps import Cap
 from clarion.kit.db import Connection, array, texts
 from clarion.store.queue import Waiting
 
@@ -29,6 +30,9 @@ class Intended:
     attempt_id: UUID
     variables: dict[str, Any] | None
     units: int = 1  # of the channel's limits
+    counted: bool = False  # whether its person hears so much at most (`domain.caps`)
+    cap: Cap | None = None  # how much, where it may be held for that
+    zone: str = "UTC"  # whose days are theirs
 
 
 @dataclass(slots=True)
@@ -95,6 +99,8 @@ async def intend(
     """
     owners = sorted({(intent.channel_id, intent.epoch) for intent in intents})
     tries = [(intent, one) for intent in intents for one in intent.tries]
+    if not tries:
+        return set()
     # In the order in which a pause locks them.
     lanes = sorted({_lane(intent, one) for intent, one in tries})
     places = {lane: str(nth) for nth, lane in enumerate(lanes, 1)}

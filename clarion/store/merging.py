@@ -8,7 +8,7 @@ from uuid import UUID
 
 from clarion.errors import Conflict, NotFound
 from clarion.kit.db import Connection, rows
-from clarion.store import intake, withdraw
+from clarion.store import intake, spoken, withdraw
 
 # In this order: what finds messages by their enrollment comes before enrollments move.
 _STEPS: tuple[LiteralString, ...] = (
@@ -77,6 +77,7 @@ async def merge(connection: Connection, winner: UUID, loser: UUID, now: datetime
     if winner == loser:
         raise Conflict("a contact cannot be merged with itself", where="contact")
     await intake.take_turn(connection)
+    await spoken.merge(connection, winner, loser)  # first, as an intent does
     found = await rows(
         connection,
         "SELECT id, status, external_id FROM contact WHERE id = ANY (%s) ORDER BY id FOR UPDATE",

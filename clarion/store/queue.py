@@ -27,6 +27,10 @@ PLANNER = (
 )
 
 
+Place = tuple[UUID, datetime, UUID, date]
+"""Of a waiting message: lane, due moment, message, cohort."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """A campaign × priority on a channel, as the owner reads it."""
@@ -40,6 +44,8 @@ class Lane:
     hours: str | None = None  # at which its people may be told: `domain.schedule.hours.Hours` as JSON
     outside: str | None = None  # what becomes of who is outside the service window: `domain.outside.Outside`
     home_hours: str | None = None  # those of the workspace, as `hours`
+    hours_field: str | None = None  # in which people have hours of their own
+    caps: str | None = None  # how much its people hear at most: `domain.caps.Caps` as JSON
 
     @property
     def all_hours(self) -> tuple[str, ...]:
@@ -87,7 +93,7 @@ async def open_lanes(connection: Connection, channel_ids: Sequence[UUID]) -> dic
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
             """SELECT channel_id, id, campaign_id, priority, epoch, weight, next_after, hours,
-                 outside_window, home_hours
+                 outside_window, home_hours, hours_field, caps
                FROM clarion_lanes(%s)""",
             (list(found),),
             prepare=True,
@@ -182,7 +188,7 @@ _END = (
 
 async def end(
     connection: Connection,
-    rows: Sequence[tuple[UUID, datetime, UUID, date]],
+    rows: Sequence[Place],
     state: str,
     reason: str | None,
     now: datetime,
@@ -205,33 +211,7 @@ async def end(
     return ended
 
 
-_PUT_OFF = (
-    _WAITING
-    + """, gone AS (
-  DELETE FROM queue USING waiting w WHERE queue.ctid = w.queued RETURNING w.kept, queue.*
-), moved AS (
-  UPDATE {message} m SET due_at = %(later)s FROM gone WHERE m.ctid = gone.kept
-)
-INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id, consent_key,
-  content_version_id, expires_at, tries, variables, again)
-SELECT lane_id, %(later)s, message_id, cohort, workspace_id, contact_id, address_id, consent_key,
-  content_version_id, expires_at, tries, variables, again
-FROM gone"""
-)
-
-
-async def put_off(
-    connection: Connection, rows: Sequence[tuple[UUID, datetime, UUID, date]], later: datetime
-) -> None:
-    """Let waiting messages `(lane_id, due_at, message_id, cohort)` be due later; no try is counted. One that
-    somebody withdrew or began meanwhile is left as it is."""
-    for cohort in sorted({found[3] for found in rows}):
-        params = {**places([found for found in rows if found[3] == cohort], cohort), "later": later}
-        await connection.execute(within(LOCK, cohort), params)
-        await connection.execute(within(_PUT_OFF, cohort), params)
-
-
-def places(some: Sequence[tuple[UUID, datetime, UUID, date]], cohort: date) -> dict[str, Any]:
+def places(some: Sequence[Place], cohort: date) -> dict[str, Any]:
     """Waiting messages of one cohort as parameters of a statement."""
     return {
         "lane": array(found[0].hex for found in some),

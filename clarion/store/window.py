@@ -21,10 +21,7 @@ from clarion.domain.outside import REASON
 from clarion.kit.db import Connection, array
 from clarion.store import tally
 from clarion.store.cohort import within
-from clarion.store.queue import LOCK, places
-
-Place = tuple[UUID, datetime, UUID, date]
-"""Of a waiting message: lane, due moment, message, cohort."""
+from clarion.store.queue import LOCK, Place, places
 
 # In the order of the addresses' values: so they are changed for those who write.
 _KEEP = """

@@ -138,3 +138,29 @@ def test_a_superuser_makes_roles_and_schema_once_and_again_changes_nothing(
     assert "clarion_app" in first.err
     assert "nothing was changed" in second.err
     assert house_works.code == 0
+
+
+def test_how_much_one_person_hears_is_said_changed_and_taken_away(bare: Terminal) -> None:
+    bare.ok("workspace", "create", "Caps")
+
+    def change(*words: str) -> str:
+        told = bare.ok("workspace", "set", "--workspace", "Caps", *words).out
+        return next((line.split(None, 1)[1] for line in told.splitlines() if line.startswith("caps")), "")
+
+    assert change("--per-day", "3", "--gap", "90m") == "3 a day, 90 minutes between two"
+    assert change("--per-day", "announcement=1", "--per-day", "sequence=") == (
+        "3 a day, 90 minutes between two; announcements: 1 a day; sequences: as many as come"
+    )
+    assert change("--per-week", "10", "--gap", "2h").startswith(
+        "3 a day, 10 in seven days, 2 hours between two"
+    )
+    for wrong, why in (
+        (("--gap", "soon"), "no length of time"),
+        (("--per-day", "many"), "no number of messages"),
+        (("--per-day", "anouncement=1"), "there is no kind of campaign 'anouncement'"),
+        (("--per-week", "2"), "3 a day never come about where 2 are enough in a week"),
+    ):
+        refused = bare.run("workspace", "set", "--workspace", "Caps", *wrong)
+        assert (refused.code, why in refused.err) == (65, True), refused.err
+    gone = ("--per-day", "", "--per-week", "", "--gap", "", "--per-day", "announcement=")
+    assert change(*gone) == ""

@@ -68,6 +68,19 @@ async def test_the_hours_of_its_campaigns_are_set_and_taken_away(selam: Api) -> 
     assert (await selam.patch("/api/v1/workspace", {"hours": never})).status == 422
 
 
+async def test_how_much_one_person_hears_is_set_and_taken_away(selam: Api) -> None:
+    caps = {"gap": 120, "day": 3, "kinds": {"announcement": {"day": 1}, "sequence": {}}}
+    set_ = await selam.patch("/api/v1/workspace", {"caps": caps})
+    kept = await selam.patch("/api/v1/workspace", {"name": "Selam"})
+    assert (set_.json["caps"]["gap"], set_.json["caps"]["kinds"]["announcement"]["day"]) == (120, 1)
+    assert set(set_.json["caps"]["kinds"]) == {"announcement", "sequence"}
+    assert kept.json["caps"] == set_.json["caps"]
+    gone = await selam.patch("/api/v1/workspace", {"caps": None})
+    assert gone.json["caps"] is None
+    wrong = await selam.patch("/api/v1/workspace", {"caps": {"day": 3, "week": 2}})
+    assert (wrong.status, "3 a day never come about" in wrong.body.decode()) == (422, True)
+
+
 async def test_a_workspace_that_makes_no_sense_is_not_made(services: Services) -> None:
     for change in ({"name": " "}, {"country": "??"}, {"timezone": "EST"}, {"operator_address": "x"}):
         with pytest.raises(Invalid):

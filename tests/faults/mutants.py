@@ -10,7 +10,7 @@ from typing import Any
 
 def _late_commit() -> None:
     """The call is made first, its intent is committed a moment later."""
-    from clarion.flow.dispatch import intents
+    from clarion.flow.dispatch import committer, intents
     from clarion.store import intent
 
     async def intend(self: Any, calls: Any, now: Any) -> Any:
@@ -28,7 +28,7 @@ def _late_commit() -> None:
                 )  # fmt: skip
 
         _kept.append(asyncio.create_task(commit()))
-        return {call.attempt_id for call in calls}
+        return committer.Decided({call.attempt_id for call in calls})
 
     intents.Intents.intend = intend  # type: ignore[method-assign]
 

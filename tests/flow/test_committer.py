@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from clarion.flow.dispatch.committer import Decided
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, rows
 from clarion.kit.ids import uuid7
@@ -47,10 +48,11 @@ async def nothing_else(_: Connection, __: set[UUID]) -> None:
 
 
 async def ask(process: Process, intents: list[Intent]) -> list[set[UUID] | BaseException]:
-    """All at once; what each desk is told."""
+    """All at once; what each desk is told to be its own."""
     committer = process.shared.committer
     asked = (committer.intend(process.workspace, intent, nothing_else) for intent in intents)
-    return await asyncio.gather(*asked, return_exceptions=True)
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    return [one if isinstance(one, BaseException) else one.granted for one in told]
 
 
 async def test_desks_that_come_at_once_are_committed_together(process: Process) -> None:
@@ -108,4 +110,4 @@ async def test_a_desk_that_gave_up_waiting_keeps_nobody_else_from_being_told(pro
         )
     assert len(found) == len(intents[0].tries), "it was decided by then: nothing comes after who looks"
     told = await asyncio.gather(*asked, return_exceptions=True)
-    assert all(isinstance(granted, set) for granted in told[1:])
+    assert all(isinstance(one, Decided) for one in told[1:])

@@ -13,7 +13,7 @@ from clarion.flow.compose import WINDOW
 from clarion.flow.services import Services
 from clarion.kit.db import Connection
 from clarion.store import campaign, queue, window, withdraw
-from clarion.store.window import Place
+from clarion.store.queue import Place
 from tests.flow.announcing import channel
 from tests.flow.receiving import Receiving
 from tests.store.people import ABEBE, AMINA, person, store

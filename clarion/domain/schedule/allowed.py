@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfoNotFoundError
 
 from clarion.domain.schedule.holds import Closed, gate
 from clarion.domain.schedule.hours import Hours
-from clarion.domain.schedule.zones import Zone, seconds, utc, zone
+from clarion.domain.schedule.zones import seconds, utc, zone_or_utc
 
 AGAIN = 8 * 24 * 60  # minutes that an opening is followed for: what is open for a week has no end
 _MOST = 4_096
@@ -43,7 +42,7 @@ class Allowed:
         return late is not None and opens - due_at > timedelta(minutes=late)
 
     def _find(self, moment: int, zone_name: str) -> Span | None:
-        where = _zone(zone_name)
+        where = zone_or_utc(zone_name)
         shown = where.wall(moment)
         day, minute = shown.day, shown.second // 60
         opens = moment
@@ -57,13 +56,6 @@ class Allowed:
             day, minute = shown.day, shown.second // 60  # an opening may lie in a gap
         day, minute = self._gate.closing(day, minute, AGAIN)
         return utc(opens), utc(where.moment(day, minute * 60)[0])
-
-
-def _zone(name: str) -> Zone:
-    try:
-        return zone(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return zone("UTC")
 
 
 @lru_cache(maxsize=512)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAY = 86_400
 EPOCH = date(1970, 1, 1).toordinal()
@@ -106,6 +106,14 @@ class Zone:
 def zone(name: str, gap: str = "forward", overlap: str = "first") -> Zone:
     """The zone of this name by these rules, made once. Raises ZoneInfoNotFoundError."""
     return Zone(name, gap, overlap)
+
+
+def zone_or_utc(name: str) -> Zone:
+    """The zone of this name, and UTC where nobody knows it."""
+    try:
+        return zone(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return zone("UTC")
 
 
 def seconds(moment: datetime) -> int:

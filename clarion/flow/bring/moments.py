@@ -20,7 +20,7 @@ from clarion.domain.schedule.subject import Subject
 from clarion.domain.sequence import Sequence as Definition
 from clarion.flow import whom
 from clarion.flow.enroll.course import seed
-from clarion.flow.home_hours import layers
+from clarion.flow.home_hours import HomeHours
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
@@ -82,8 +82,10 @@ class Reckoning:
         await entering.by_key(connection)
         meant = await whom.now_meant(connection, self.definition.audience, now)
         self._home = await workspaces.get(connection)
+        self._hours = HomeHours.read(self._home["settings"])
+        self._keys = self._hours.keys(self._plan.fields)
         looked = await entering.newcomers(
-            connection, self.campaign_id, meant, (after, _LAST), CHUNK, keys=self._plan.fields,
+            connection, self.campaign_id, meant, (after, _LAST), CHUNK, keys=self._keys,
             schemes=self.schemes,
         )  # fmt: skip
         some = {one.contact_id: one for one in looked if _follows(one)}
@@ -130,10 +132,10 @@ class Reckoning:
         return any(moment <= now for moment in there.values())
 
     def _moments(self, one: Looked, begun: Begun) -> dict[Slot, datetime]:
+        values = dict(zip(self._keys, one.values, strict=True))
         somebody = Subject(
             str(one.contact_id), begun.began_at, seed(self.campaign_id, begun.generation), one.zone,
-            self._home["timezone"], dict(zip(self._plan.fields, one.values, strict=True)), {}, begun.place,
-            layers(self._home["settings"]),
+            self._home["timezone"], values, {}, begun.place, self._hours.of(values),
         )  # fmt: skip
         return {
             Slot(each.iteration, each.step): minute_up(each.due_at)

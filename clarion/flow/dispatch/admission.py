@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from clarion.domain.limits import Limit, Obstacle
 from clarion.domain.message import Skip, State, reference
 from clarion.domain.outside import Outside
+from clarion.domain.schedule.allowed import Allowed, allowed
 from clarion.domain.schedule.holds import Closed
+from clarion.domain.schedule.written_hours import hours_text
 from clarion.domain.segment import segments
 from clarion.flow.compose import WINDOW, Unsayable, window_open
 from clarion.flow.dispatch.account import Channel
@@ -27,15 +30,23 @@ Ends = dict[tuple[State, str], list[Waiting]]
 """Who leaves the queue without a try, by state and reason."""
 
 
+class Later(NamedTuple):
+    """Somebody who waits for a later moment, and why."""
+
+    waiting: Waiting
+    moment: datetime
+    reason: Skip
+
+
 @dataclass(slots=True)
 class Admitted:
-    """What goes now, reserved; who ends instead, by state and reason; who waits for their next allowed hour,
-    by its moment; who is outside the service window and is not told there, by what is declared; how many were
+    """What goes now, reserved; who ends instead, by state and reason; who waits for their next allowed hour;
+    who is outside the service window and is not told there, by what is declared; how many were
     put aside."""
 
     calls: list[Call] = field(default_factory=list)
     ends: Ends = field(default_factory=dict)
-    later: dict[datetime, list[Waiting]] = field(default_factory=dict)
+    later: list[Later] = field(default_factory=list)
     outside: dict[Outside, list[Waiting]] = field(default_factory=dict)
     parked: int = 0
 
@@ -137,7 +148,7 @@ class Admission:
 
     def _until(self, waiting: Waiting, now: datetime, admitted: Admitted) -> datetime | None:
         """Until when a call to this person may begin, or None: by the campaign's hours not now."""
-        hours = self.lanes.hours(waiting.lane_id)
+        hours = self._hours(waiting)
         if hours is None:
             return waiting.expires_at
         try:
@@ -152,8 +163,18 @@ class Admission:
         elif opens >= waiting.expires_at:
             admitted.end(waiting, State.EXPIRED, "expired")
         else:
-            admitted.later.setdefault(opens, []).append(waiting)
+            admitted.later.append(Later(waiting, opens, Skip.QUIET_HOURS))
         return None
+
+    def _hours(self, waiting: Waiting) -> Allowed | None:
+        """At which hours this person may be told; None: at any."""
+        reader = self.lanes.readers.get(waiting.lane_id)
+        if reader is None:
+            return None
+        found = reader.lane.all_hours
+        if own := waiting.fields.get(reader.lane.hours_field or ""):
+            found += hours_text(str(own))
+        return allowed(*found) if found else None
 
     def open_until(self, waiting: Waiting, now: datetime) -> datetime | None:
         """The same of somebody who was told already, or may have been; None also while their lane is not

@@ -7,10 +7,12 @@ transaction. A desk that is alone waits for nobody.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from clarion.domain.caps import Held
+from clarion.flow.dispatch import capping
 from clarion.kit.clock import Clock
 from clarion.kit.crash import crash_point
 from clarion.kit.db import AWAY, Connection, Database
@@ -24,10 +26,20 @@ Noted = Callable[[Connection, set[UUID]], Awaitable[None]]
 
 
 @dataclass(slots=True)
+class Decided:
+    """Of the tries of a statement, by attempt: those that are ours now; whose person has heard enough, and
+    until when; and those to be asked about once more."""
+
+    granted: set[UUID]
+    held: Mapping[UUID, Held] = field(default_factory=dict)
+    again: Collection[UUID] = ()
+
+
+@dataclass(slots=True)
 class _Ask:
     intent: Intent
     noted: Noted
-    granted: asyncio.Future[set[UUID]]
+    decided: asyncio.Future[Decided]
 
 
 @dataclass(slots=True)
@@ -40,17 +52,17 @@ class Committer:
     _waiting: dict[UUID, list[_Ask]] = field(default_factory=dict)  # by workspace
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def intend(self, workspace_id: UUID, wanted: Intent, noted: Noted) -> set[UUID]:
-        """Commit to a desk's tries; those that are ours now. Whoever is cancelled here, or told that the
+    async def intend(self, workspace_id: UUID, wanted: Intent, noted: Noted) -> Decided:
+        """Commit to a desk's tries. Whoever is cancelled here, or told that the
         database is away, does not know whether they were committed to; but that is decided by then, so that
         it can be found out."""
         ask = _Ask(wanted, noted, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(workspace_id, []).append(ask)
         self._begin()
         try:
-            return await asyncio.shield(ask.granted)
+            return await asyncio.shield(ask.decided)
         except asyncio.CancelledError:
-            await asyncio.wait({ask.granted})
+            await asyncio.wait({ask.decided})
             raise
 
     def _begin(self) -> None:
@@ -78,7 +90,7 @@ class Committer:
 
     async def _commit(self, workspace_id: UUID, asks: list[_Ask]) -> None:
         try:
-            granted = await self._write(workspace_id, asks)
+            decided = await self._write(workspace_id, asks)
         except (*AWAY, asyncio.CancelledError) as error:
             _tell(asks, error)
         except Exception as error:  # one desk's row must not keep the others from sending
@@ -89,20 +101,24 @@ class Committer:
                 await self._commit(workspace_id, [ask])
         else:
             for ask in asks:
-                if not ask.granted.done():
-                    ask.granted.set_result(granted)
+                if not ask.decided.done():
+                    ask.decided.set_result(decided)
 
-    async def _write(self, workspace_id: UUID, asks: list[_Ask]) -> set[UUID]:
+    async def _write(self, workspace_id: UUID, asks: list[_Ask]) -> Decided:
         async with self.db.tenant(workspace_id) as connection:
-            intents, now = [ask.intent for ask in asks], self.clock.now()
-            granted = await intent.intend(connection, worker_id=self.worker_id, intents=intents, now=now)
+            now = self.clock.now()
+            capped = await capping.hold(connection, [ask.intent for ask in asks], now)
+            granted = await intent.intend(
+                connection, worker_id=self.worker_id, intents=capped.intents, now=now
+            )
+            await capping.note(connection, capped, granted, now)
             for ask in asks:
                 await ask.noted(connection, granted)
             crash_point("intent.before_commit")
-        return granted
+        return Decided(granted, capped.held, capped.again)
 
 
 def _tell(asks: list[_Ask], error: BaseException) -> None:
     for ask in asks:
-        if not ask.granted.done():
-            ask.granted.set_exception(error)
+        if not ask.decided.done():
+            ask.decided.set_exception(error)

@@ -17,7 +17,6 @@ from datetime import UTC, date, datetime, timedelta
 from heapq import heapify, heappop, heappush
 from uuid import UUID
 
-from clarion.domain.schedule.allowed import Allowed, allowed
 from clarion.domain.turns import Claim, Turns
 from clarion.kit.clock import Clock
 from clarion.kit.crash import crash_point
@@ -165,11 +164,6 @@ class Lanes:
         self.readers: dict[UUID, LaneReader] = {}
         self._turns: Turns[UUID] = Turns()
         self._parked_until = math.inf
-
-    def hours(self, lane_id: UUID) -> Allowed | None:
-        """At which hours a lane's people may be told; None: at any."""
-        reader = self.readers.get(lane_id)
-        return allowed(*layers) if reader and (layers := reader.lane.all_hours) else None
 
     def learn(self, lanes: Sequence[Lane], ticks: float) -> None:
         """Which lanes are open. One that was paused meanwhile is read anew."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 from clarion.domain.event import OF_ENDS
 from clarion.domain.message import State
-from clarion.flow.dispatch.admission import Ends
+from clarion.flow.dispatch.admission import Ends, Later
 from clarion.flow.dispatch.lanes import Lanes
 from clarion.flow.dispatch.shared import Shared
 from clarion.kit.crash import crash_point
 from clarion.kit.db import AWAY
-from clarion.store import event, queue
+from clarion.store import event, holding, queue
+from clarion.store.holding import Hold
 from clarion.store.queue import Waiting
 
 
@@ -37,17 +38,20 @@ class Leavers:
             self.read_again(itertools.chain(*ends.values(), others))
             raise
 
-    async def put_off(
-        self, later: Mapping[datetime, list[Waiting]], *, others: Iterable[Waiting] = ()
-    ) -> None:
-        """Let them be due at their next allowed hour. Where the database is away, as with `end`."""
+    async def hold(self, later: Sequence[Later], *, others: Iterable[Waiting] = ()) -> None:
+        """Let them be due later, with the reason. Where the database is away, as with `end`."""
+        if not later:
+            return
+        some = [one.waiting for one in later]
+        holds = [
+            Hold(place, one.moment, one.reason.value) for place, one in zip(places(some), later, strict=True)
+        ]
         try:
-            for moment, some in later.items():
-                async with self.shared.db.tenant(self.workspace_id) as connection:
-                    await queue.put_off(connection, places(some), moment)
-                self.forget(some)
+            async with self.shared.db.tenant(self.workspace_id) as connection:
+                await holding.hold(connection, holds)
+            self.forget(some)
         except AWAY:
-            self.read_again(itertools.chain(*later.values(), others))
+            self.read_again(itertools.chain(some, others))
             raise
 
     async def end_late(self, now: datetime) -> None:

@@ -12,13 +12,12 @@ from clarion.domain import campaign as announced
 from clarion.domain.campaign import Announcement, State
 from clarion.domain.enrollment import AHEAD, Key, Stand, Status, upcoming
 from clarion.domain.schedule import starts
-from clarion.domain.schedule.hours import Hours
 from clarion.domain.schedule.model import AtField
 from clarion.domain.schedule.plan import Plan
 from clarion.domain.schedule.subject import Occurrence, Subject
 from clarion.domain.sequence import PRIORITY, Sequence, numbering, recurring
 from clarion.flow import route, whom
-from clarion.flow.home_hours import layers
+from clarion.flow.home_hours import HomeHours
 from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
 from clarion.store import run
@@ -53,14 +52,14 @@ class Course:
     meant: Meant
     home: str
     terms: Terms
-    home_hours: tuple[Hours, ...] = ()
+    home_hours: HomeHours = field(default_factory=HomeHours)
     calendar: Calendar | None = None
     known: dict[tuple[object, ...], list[Occurrence]] = field(default_factory=dict)
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The fields of a contact that matter."""
-        return self.plan.fields
+        return self.home_hours.keys(self.plan.fields)
 
     def basis(self, one: Looked) -> str:
         """What day 0 is counted from, of this person; of a calendar, how its occasions are numbered."""
@@ -97,9 +96,8 @@ class Course:
         if self.calendar is not None:
             began_at = self.calendar.launched_at
         fields = dict(zip(self.keys, values, strict=True))
-        return Subject(
-            key, began_at, seed(self.id, generation), zone, self.home, fields, {}, place, self.home_hours
-        )
+        hours = self.home_hours.of(fields)
+        return Subject(key, began_at, seed(self.id, generation), zone, self.home, fields, {}, place, hours)
 
     def ahead(
         self, subject: Subject, since: datetime, said: Collection[Key] = (),
@@ -146,8 +144,8 @@ async def load(connection: Connection, row: Row, now: datetime) -> Course | None
     )  # fmt: skip
     meant = await whom.meant(connection, row["id"], as_said, now)
     return Course(
-        row["id"], definition, Plan(definition.schedule), meant, home, terms, layers(workspace["settings"]),
-        calendar,
+        row["id"], definition, Plan(definition.schedule), meant, home, terms,
+        HomeHours.read(workspace["settings"]), calendar,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from clarion.flow import draft, whom
 from clarion.flow import sequence as sequences
 from clarion.flow.enroll import course as courses
 from clarion.flow.enroll.course import PRESSING, Course, stand
-from clarion.flow.home_hours import layers
+from clarion.flow.home_hours import HomeHours
 from clarion.flow.rehearse import scene as scenes
 from clarion.flow.rehearse.everybody import Alike, Everybody, Particular
 from clarion.flow.rehearse.scene import Play, Scene
@@ -85,8 +85,8 @@ async def play(connection: Connection, services: Services, row: Row, begin: date
         PRESSING, resumed, scene.routes,
     )  # fmt: skip
     return scene, Course(
-        row["id"], definition, Plan(definition.schedule), meant, home, terms, layers(workspace["settings"]),
-        calendar,
+        row["id"], definition, Plan(definition.schedule), meant, home, terms,
+        HomeHours.read(workspace["settings"]), calendar,
     )  # fmt: skip
 
 

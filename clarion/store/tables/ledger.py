@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    TIMESTAMP,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -14,9 +15,10 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     UniqueConstraint,
+    Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.dialects.postgresql import ARRAY, ENUM
 
 from clarion.store.tables.base import (
     count,
@@ -192,6 +194,16 @@ fallback = table(
     Index("fallback_due", "workspace_id", "due_at", "message_id"),
     Index("fallback_known", "lane_id", postgresql_where=text("NOT late")),
     storage={"autovacuum_vacuum_scale_factor": 0.05, "autovacuum_vacuum_cost_delay": 0},
+)
+
+spoken = table(
+    "spoken",
+    uuid("contact_id", key=True),
+    owner(checked=False),
+    Column("message_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    Column("cohorts", ARRAY(Date), nullable=False, server_default=text("'{}'")),
+    Column("at", ARRAY(TIMESTAMP(timezone=True)), nullable=False, server_default=text("'{}'")),
+    storage={"fillfactor": 50},
 )
 
 attempt = table(

@@ -332,17 +332,18 @@ class Model:
 
         def apply() -> None:
             for owed in waiting:
-                owed.state, owed.reason, owed.queued = state, reason, None
+                waited_for = owed.reason if state is State.EXPIRED else None
+                owed.state, owed.reason, owed.queued = state, waited_for or reason, None
 
         return apply
 
-    def put_off(self, some: Iterable[Owed], later: datetime) -> Effect:
-        """Those of them that wait now are due later."""
+    def hold(self, some: Iterable[Owed], later: datetime, reason: str) -> Effect:
+        """Those of them that wait now are due later, and say why."""
         waiting = [owed for owed in some if owed.queued]
 
         def apply() -> None:
             for owed in waiting:
-                owed.queued = later
+                owed.queued, owed.reason = later, reason
 
         return apply
 

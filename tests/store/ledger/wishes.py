@@ -12,7 +12,8 @@ from hypothesis.stateful import precondition, rule
 
 from clarion.domain.message import State
 from clarion.kit.db import Connection
-from clarion.store import campaign, channel, consent, erasure, fallback, moving, queue, run, tally
+from clarion.store import campaign, channel, consent, erasure, fallback, holding, moving, queue, run, tally
+from clarion.store.holding import Hold
 from clarion.store.queue import Waiting
 from clarion.store.reopen import reopen_chunk
 from tests.store.ledger.base import AGAIN, SLOW, WHICH, Base, gives_way
@@ -204,8 +205,10 @@ class Wishes(Base):
         later = self.clock.now() + timedelta(seconds=seconds)
         places = list({(w.lane_id, w.due_at, w.message_id, w.cohort) for w in rows})
         due = {(w.message_id, w.due_at) for w in rows}
-        effect = self.model.put_off([o for o in self.model.owed.values() if (o.id, o.queued) in due], later)
-        self.do(lambda c: queue.put_off(c, places, later), lambda _: effect(), slow=slow, again=again)
+        some = [o for o in self.model.owed.values() if (o.id, o.queued) in due]
+        effect = self.model.hold(some, later, "quiet_hours")
+        holds = [Hold(place, later, "quiet_hours") for place in places]
+        self.do(lambda c: holding.hold(c, holds), lambda _: effect(), slow=slow, again=again)
 
     def end_some(
         self, rows: Sequence[Waiting], state: State, reason: str, now: datetime, *, slow: bool, again: bool

@@ -35,6 +35,7 @@ PEOPLE = 1200
 BATCH = 100
 BIG = (
     "contact", "address", "consent", "queue", "message", "attempt", "receipt", "enrollment", "alias", "inbox",
+    "spoken",
 )  # fmt: skip
 TABLES = [*BIG, *(f"{table}_{COHORT:%Y%m}" for table in ("message", "attempt", "receipt"))]
 BY_KEY = {"Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Tid Scan"}
