@@ -54,7 +54,7 @@ FIXED = {
 }  # fmt: skip
 
 
-async def _launched(scene: Scene, services: Services, schedule: dict[str, Any]) -> tuple[UUID, float]:
+async def launched(scene: Scene, services: Services, schedule: dict[str, Any]) -> tuple[UUID, float]:
     """A sequence, with everybody enrolled; how many seconds that took."""
     definition = Sequence.model_validate(
         {"audience": {"include": {"everyone": True}}, "schedule": schedule, "contents": {"all": CONTENT}}
@@ -82,7 +82,7 @@ def _floor(scene: Scene) -> float:
     return seconds
 
 
-async def _fired(scene: Scene, services: Services, campaign_id: UUID, moment: datetime) -> float:
+async def fired(scene: Scene, services: Services, campaign_id: UUID, moment: datetime) -> float:
     """Seconds from a moment until all that is due then is ready."""
     services = replace(services, clock=FakeClock(moment))
     began = time.perf_counter()
@@ -90,7 +90,7 @@ async def _fired(scene: Scene, services: Services, campaign_id: UUID, moment: da
     return time.perf_counter() - began
 
 
-def _dates(scene: Scene, some: list[tuple[datetime, int]]) -> None:
+def dates(scene: Scene, some: list[tuple[datetime, int]]) -> None:
     """Registration dates: so many people on each of these days, in the order of their ids, the rest later."""
     with psycopg.connect(scene.superuser_url, autocommit=True) as connection:
         first = 0
@@ -111,10 +111,10 @@ async def _measure(scene: Scene, people: int, crowded: int, few: int) -> dict[st
         services = Services(db, FakeClock(BEGIN), chosen, SecretBox([SECRET]))
         async with db.tenant(scene.workspace_id) as connection:
             await field.declare(connection, Field("registration_date", "Date", FieldType.DATE))
-        _, random = await _launched(scene, services, COVER)
+        _, random = await launched(scene, services, COVER)
         memory = machine.peak_memory(os.getpid())
         floor = await asyncio.to_thread(_floor, scene)
-        campaign_id, fixed = await _launched(scene, services, FIXED)
+        campaign_id, fixed = await launched(scene, services, FIXED)
         first = datetime(2026, 6, 10, 9, 0, tzinfo=UTC)
         found: dict[str, Any] = {
             "enrolling": {
@@ -123,15 +123,15 @@ async def _measure(scene: Scene, people: int, crowded: int, few: int) -> dict[st
                 "peak_memory_mb": round(memory / 1e6),
             },
             f"firing_{few}": [
-                round(await _fired(scene, services, campaign_id, first + timedelta(days=day)), 3)
+                round(await fired(scene, services, campaign_id, first + timedelta(days=day)), 3)
                 for day in range(3)
             ],
         }  # fmt: skip
         with psycopg.connect(scene.superuser_url) as old:
             old.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             old.execute("SELECT count(*) FROM enrollment WHERE next_due IS NULL")
-            seconds = await _fired(scene, services, campaign_id, first + timedelta(days=30))
-            again = await _fired(scene, services, campaign_id, first + timedelta(days=30))
+            seconds = await fired(scene, services, campaign_id, first + timedelta(days=30))
+            again = await fired(scene, services, campaign_id, first + timedelta(days=30))
         found[f"firing_{crowded}"] = {"seconds": round(seconds, 2), "rate": round(crowded / seconds),
                                       "reckoned_again_seconds": round(again, 2)}  # fmt: skip
         return found
@@ -151,7 +151,7 @@ def main() -> None:
     scene.set_up(launch=False)
     crowd(scene, given.people)
     day = datetime(2026, 6, 10, tzinfo=UTC)
-    _dates(
+    dates(
         scene,
         [*((day + timedelta(days=n), given.few) for n in range(3)), (day + timedelta(days=30), given.crowd)],
     )

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+import psycopg
 from procrastinate import App
-from sqlalchemy.exc import OperationalError as DatabaseAway
 
 from clarion.errors import Misconfigured, Unavailable
 from clarion.flow.dispatch.dispatcher import Dispatcher
@@ -29,7 +29,7 @@ from clarion.kit.nudge import Nudges
 from clarion.kit.postgres import EmbeddedServer
 from clarion.kit.secrets import SecretBox
 from clarion.settings import Settings
-from clarion.store import migrate
+from clarion.store import schema
 from clarion.store.failover import Greeter
 from clarion.store.queue import PLANNER
 
@@ -64,16 +64,16 @@ async def database(settings: Settings, progress: Progress = _quiet) -> AsyncIter
     """
     if settings.database_url is not None:
         try:
-            reached = await asyncio.to_thread(migrate.current, settings.database_url)
-        except DatabaseAway as error:
+            reached = await asyncio.to_thread(schema.current, settings.database_url)
+        except psycopg.OperationalError as error:
             raise Unavailable(
                 "the database cannot be reached",
                 where="CLARION_DATABASE_URL",
                 hint="`clarion doctor` says what is wrong with it; a supervisor may try again.",
             ) from error
-        if reached != migrate.head():
+        if reached != schema.head():
             raise Misconfigured(
-                f"the database has schema {reached or 'none'}, this version needs {migrate.head()}",
+                f"the database has schema {reached or 'none'}, this version needs {schema.head()}",
                 hint="Run `clarion migrate` once; it is safe beside running workers.",
             )
         yield settings.database_url
@@ -81,13 +81,20 @@ async def database(settings: Settings, progress: Progress = _quiet) -> AsyncIter
     server, done = embedded(settings), threading.Event()
     info = await asyncio.to_thread(server.start, progress)
     try:
-        await asyncio.to_thread(migrate.upgrade, info.owner_url, progress)
+        await asyncio.to_thread(_migrate, info.owner_url, progress)
         # A server that was killed is started again by whichever process of the house sees it first.
         threading.Thread(target=server.keep_running, args=(done,), daemon=True).start()
         yield info.app_url
     finally:
         done.set()
         await asyncio.to_thread(server.release)
+
+
+def _migrate(url: str, progress: Progress) -> None:
+    if schema.current(url) != schema.head():
+        from clarion.store import migrate  # slow to load, and seldom needed
+
+        migrate.upgrade(url, progress)
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import cache
 from typing import Literal
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -17,11 +16,11 @@ from clarion.flow.measure import Measurer
 from clarion.flow.services import Services
 from clarion.kit.db import AWAY
 from clarion.kit.metrics import CONTENT_TYPE
-from clarion.store import health, migrate
+from clarion.store import health
+from clarion.store.schema import head
 
 router = APIRouter(tags=["health"])
 _PATIENCE = 3.0
-_head = cache(migrate.head)
 
 
 class Alive(BaseModel):
@@ -96,7 +95,7 @@ async def _checks(services: Services) -> dict[str, str]:
     except (*AWAY, TimeoutError) as error:
         return {"database": f"away ({type(error).__name__})"}
     apart = (services.clock.now() - theirs).total_seconds()
-    schema = "ok" if revision == _head() else f"is {revision}, needs {_head()}: run `clarion migrate`"
+    schema = "ok" if revision == head() else f"is {revision}, needs {head()}: run `clarion migrate`"
     trusted = abs(apart) <= services.settings.clock_tolerance
     clock = "ok" if trusted else f"{apart:+.1f} s from the database's: synchronise it"
     return {"database": "ok", "schema": schema, "clock": clock}

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from clarion.domain.caps import Cap, Caps
+from clarion.domain.caps import Caps
 from clarion.errors import Invalid
 
 Gap = Annotated[
@@ -61,25 +61,3 @@ def _count(text: str, option: str) -> int:
     if not text.strip().isdecimal() or len(text.strip()) > 4:
         raise Invalid("no number of messages", where=option, hint="Write 3, or announcement=1.")
     return int(text)
-
-
-def told(caps: Caps) -> str:
-    """In words."""
-    parts = [_told(caps)] if caps.limits else []
-    parts += [f"{kind}s: {_told(one) or 'as many as come'}" for kind, one in sorted(caps.kinds.items())]
-    return "; ".join(parts)
-
-
-def _told(cap: Cap) -> str:
-    parts = [f"{cap.day} a day"] if cap.day is not None else []
-    parts += [f"{cap.week} in seven days"] if cap.week is not None else []
-    parts += [f"{_long(cap.gap)} between two"] if cap.gap is not None else []
-    return ", ".join(parts)
-
-
-def _long(minutes: int) -> str:
-    for many, word in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
-        if minutes % many == 0:
-            n = minutes // many
-            return f"{n} {word}" + ("s" if n > 1 else "")
-    raise AssertionError("a minute divides every number of them")

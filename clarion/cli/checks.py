@@ -19,7 +19,7 @@ from clarion.kit.clock import Clock
 from clarion.kit.db import APP_ROLE, Database
 from clarion.kit.secrets import SecretBox
 from clarion.settings import Settings
-from clarion.store import checkup, health, migrate
+from clarion.store import checkup, health, schema
 
 LITTLE, TOO_LITTLE = 2 * 1024**3, 200 * 1024**2  # bytes of free disk
 LONG = timedelta(minutes=5)
@@ -119,7 +119,7 @@ async def database(db: Database, settings: Settings, clock: Clock) -> list[Findi
 
 
 def _schema(revision: str | None) -> Finding:
-    needed = migrate.head()
+    needed = schema.head()
     if revision == needed:
         return Finding("schema", Level.OK, f"revision {revision}")
     has = f"it is {revision}" if revision else "Clarion was never here"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from rich.text import Text
-from sqlalchemy.exc import OperationalError
 
 from clarion.cli import terminal
 from clarion.errors import ClarionError, Invalid, Misconfigured, Problem, Unavailable
@@ -49,7 +48,7 @@ def _state_dir() -> Path:
 def _as_ours(error: Exception) -> ClarionError | None:
     if isinstance(error, ClarionError):
         return error
-    if isinstance(error, (*AWAY, OperationalError)):
+    if isinstance(error, AWAY):
         log.warning("the database went away", exc_info=error)
         return Unavailable(
             f"the database is away: {type(error).__name__}",

@@ -11,7 +11,6 @@ import psycopg
 import typer
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy.exc import ProgrammingError
 
 from clarion import wiring
 from clarion.cli import place, terminal
@@ -21,7 +20,7 @@ from clarion.kit import log, postgres
 from clarion.kit.clock import Clock
 from clarion.kit.postgres.client import connect
 from clarion.store import migrate as migrations
-from clarion.store import restored
+from clarion.store import restored, schema
 
 migrate_app = single()
 backup_app = single()
@@ -55,7 +54,7 @@ def migrate(database_url: Url = None) -> None:
             if superuser:
                 postgres.ensure_roles(connection)
                 postgres.ensure_database_rights(connection)
-        before = migrations.current(url)
+        before = schema.current(url)
         after = _upgrade(_as_owner(url) if superuser else url)
     if before == after:
         terminal.say(f"The schema is {after} already; nothing was changed.")
@@ -137,14 +136,12 @@ def _as_owner(url: str) -> str:
 def _upgrade(url: str) -> str:
     try:
         return migrations.upgrade(url, terminal.say)
-    except ProgrammingError as error:
-        if isinstance(error.orig, pg.InsufficientPrivilege | pg.UndefinedObject):
-            raise Misconfigured(
-                f"this login cannot make the schema: {error.orig.diag.message_primary}",
-                where="--database-url",
-                hint="Run it once with a superuser's URL, which makes the roles; then as clarion_owner.",
-            ) from error
-        raise
+    except (pg.InsufficientPrivilege, pg.UndefinedObject) as error:
+        raise Misconfigured(
+            f"this login cannot make the schema: {error.diag.message_primary}",
+            where="--database-url",
+            hint="Run it once with a superuser's URL, which makes the roles; then as clarion_owner.",
+        ) from error
 
 
 def _logged() -> None:

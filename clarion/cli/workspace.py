@@ -11,7 +11,7 @@ from clarion.cli import caps, options, place, terminal
 from clarion.cli import pool as pools
 from clarion.cli.commands import group
 from clarion.cli.given import hours_of
-from clarion.domain.caps import caps_of
+from clarion.domain.caps import caps_of, told_of
 from clarion.domain.schedule.sentence import told_at
 from clarion.flow import configure
 from clarion.flow.caps import set_caps
@@ -162,4 +162,4 @@ def _told(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     hours, field, most = home_hours(settings), field_of(settings), caps_of(settings)
     told = [] if hours is None else [("hours", told_at(hours))]
     told += [("of each person", f"as written in {field}")] if field else []
-    return told + ([] if most is None else [("caps", caps.told(most))])
+    return told + ([] if most is None else [("caps", told_of(most))])

@@ -149,3 +149,26 @@ def cap_of(text: str, priority: int) -> Cap | None:
     except ValidationError:
         return None
     return found if found.limits else None
+
+
+def told_of(caps: Caps) -> str:
+    """All of them in words."""
+    parts = [told(caps)] if caps.limits else []
+    parts += [f"{kind}s: {told(one) or 'as many as come'}" for kind, one in sorted(caps.kinds.items())]
+    return "; ".join(parts)
+
+
+def told(cap: Cap) -> str:
+    """In words; nothing where it limits nothing."""
+    parts = [f"{cap.day} a day"] if cap.day is not None else []
+    parts += [f"{cap.week} in seven days"] if cap.week is not None else []
+    parts += [f"{_long(cap.gap)} between two"] if cap.gap is not None else []
+    return ", ".join(parts)
+
+
+def _long(minutes: int) -> str:
+    for many, word in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
+        if minutes % many == 0:
+            n = minutes // many
+            return f"{n} {word}" + ("s" if n > 1 else "")
+    raise AssertionError("a minute divides every number of them")

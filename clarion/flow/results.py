@@ -17,9 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-
 from clarion.domain.message import State, shown
 from clarion.domain.wording import why
 from clarion.errors import Invalid
@@ -226,6 +223,8 @@ class _Book:
     """A workbook that is written row by row; what it holds lies in temporary files."""
 
     def __init__(self) -> None:
+        from openpyxl import Workbook  # slow to load, and for who wants a workbook
+
         self._book = Workbook(write_only=True)
         self._left = 0
         self._turn()
@@ -249,6 +248,8 @@ class _Book:
         value = _NOT_IN_XML.sub("", value)
         if not value.startswith("="):
             return value
+        from openpyxl.cell import WriteOnlyCell
+
         cell = WriteOnlyCell(self._sheet, value=value)
         cell.data_type = "s"  # text, whatever it looks like
         return cell

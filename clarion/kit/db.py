@@ -17,9 +17,6 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow, dict_row
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.engine import Dialect
-from sqlalchemy.sql import ClauseElement
 
 from clarion.errors import Unavailable
 
@@ -35,7 +32,6 @@ APP_ROLE = "clarion_app"
 # knows neither the tenant's size nor the limit (measured: an expansion fell from 40,000 to 1,800 rows/s).
 # A process that was stopped inside a transaction must not hold its locks for ever.
 _SESSION = "-c timezone=UTC -c plan_cache_mode=force_custom_plan -c idle_in_transaction_session_timeout=60000"
-_dialect: Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 # What the database says when it is away rather than displeased: wait and try again.
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
@@ -164,12 +160,6 @@ class Database:
                 f"the database cannot be reached: {type(error).__name__}",
                 hint="`clarion doctor` says what is wrong with it.",
             ) from error
-
-
-def compiled(statement: ClauseElement) -> tuple[LiteralString, Mapping[str, Any]]:
-    """A SQLAlchemy statement as text and parameters for psycopg (values stay parameters)."""
-    result = statement.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
-    return result.string, result.params
 
 
 async def rows(

@@ -9,14 +9,13 @@ from contextlib import contextmanager
 import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from psycopg import errors as pg
 from sqlalchemy import Connection, create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from clarion.errors import Unavailable
+from clarion.store.schema import head
 
 _ONE_AT_A_TIME = 7_201_403_001  # advisory lock: two `migrate` at once wait for each other
 
@@ -35,22 +34,12 @@ def _connected(url: str) -> Iterator[Connection]:
         yield connection
 
 
-def head() -> str:
-    """The revision that this version of Clarion needs."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
-
-
-def current(url: str) -> str | None:
-    """The database's revision, or None where Clarion has never been."""
-    with _connected(url) as connection:
-        return MigrationContext.configure(connection).get_current_revision()
-
-
 def upgrade(url: str, progress: Callable[[str], None] | None = None, tries: int = 5) -> str:
     """Apply what is missing, as the schema's owner; returns the revision reached.
 
     Raises Unavailable when a lock could not be had in `tries` attempts of three seconds: nothing
-    was changed then by the step that waited, and running it again goes on from there.
+    was changed then by the step that waited, and running it again goes on from there. What else the database
+    says is raised as psycopg has it.
     """
     for attempt in range(1, tries + 1):
         try:
@@ -61,10 +50,12 @@ def upgrade(url: str, progress: Callable[[str], None] | None = None, tries: int 
             return head()
         except OperationalError as error:
             if not isinstance(error.orig, pg.LockNotAvailable):
-                raise
+                raise error.orig or error from error
             if progress:
                 progress(f"a table is busy; trying again ({attempt} of {tries})")
             time.sleep(min(2.0**attempt, 10.0))
+        except DBAPIError as error:
+            raise error.orig or error from error
     raise Unavailable(
         "a table stayed locked, so the migration gave way",
         hint="Find the long transaction with `clarion doctor`, then run `clarion migrate` again.",

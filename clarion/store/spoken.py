@@ -60,21 +60,21 @@ async def lock(
 
 
 _EFFECTIVE = """
-SELECT w.id FROM unnest(%(message)s::uuid[]) AS w(id) CROSS JOIN LATERAL (
-  SELECT a.message_id FROM {attempt} a WHERE a.message_id = w.id AND a.effective LIMIT 1) a
+SELECT w.id, a.state <> 'in_flight' FROM unnest(%(message)s::uuid[]) AS w(id) CROSS JOIN LATERAL (
+  SELECT a.state FROM {attempt} a WHERE a.message_id = w.id AND a.effective LIMIT 1) a
 """
 
 
-async def effective(connection: Connection, words: Iterable[Word]) -> set[UUID]:
-    """Which of these messages were heard, or may have been."""
-    found: set[UUID] = set()
+async def effective(connection: Connection, words: Iterable[Word]) -> dict[UUID, bool]:
+    """Which of these messages were heard or may have been, and whether that is decided: the call is over."""
+    found: dict[UUID, bool] = {}
     by_cohort: dict[date, list[UUID]] = {}
     for one in words:
         by_cohort.setdefault(one.cohort, []).append(one.message_id)
     for cohort, some in by_cohort.items():
         async with connection.cursor(row_factory=tuple_row) as cursor:
             await cursor.execute(within(_EFFECTIVE, cohort), {"message": array(one.hex for one in some)})
-            found.update(one[0] for one in await cursor.fetchall())
+            found.update(await cursor.fetchall())
     return found
 
 

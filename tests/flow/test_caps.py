@@ -16,10 +16,12 @@ from clarion.domain.caps import Cap, Caps
 from clarion.flow.caps import set_caps
 from clarion.flow.erase import erase_contact
 from clarion.flow.merge import merge_contacts
+from clarion.flow.rehearse.rehearse import Wish, rehearse
 from clarion.flow.services import Services
 from clarion.kit.db import rows
 from tests.flow import desks
 from tests.flow.desks import Process, numbers
+from tests.flow.following import DAILY, definition, people, running
 from tests.flow.test_hours import of_abebe as of
 from tests.store.people import ABEBE, AMINA
 from tests.store.sent import Sent
@@ -184,3 +186,12 @@ async def test_of_who_is_erased_nothing_is_kept(process: Process) -> None:
     await erase_contact(services.db, services.clock, process.workspace, await person_of(process, AMINA))
     async with services.db.tenant(process.workspace) as connection:
         assert await rows(connection, "SELECT * FROM spoken") == []
+
+
+async def test_a_rehearsal_says_that_it_leaves_them_out(services: Services, workspace: UUID) -> None:
+    await people(services, workspace, ("Amina", AMINA, "2026-03-03"))
+    campaign_id = await running(services, workspace, definition(DAILY))
+    async with services.db.tenant(workspace) as connection:
+        await set_caps(connection, Caps(kinds={"sequence": Cap(day=2), "announcement": Cap(day=1)}))
+    told = await rehearse(services, workspace, campaign_id, Wish(days=2))
+    assert "One person hears at most 2 a day." in told.warnings[-1]

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.schema import SchemaItem
 
+from clarion.store import schema
 from clarion.store.tables import metadata
 from tests.house import House
 from tests.store.catalog import catalog
@@ -71,3 +74,14 @@ def test_a_model_that_drifts_is_noticed(house: House, migrated: Catalog) -> None
     drifted = catalog(house.superuser(name))
     house.drop(name)
     assert [aspect for aspect in ASPECTS if drifted[aspect] != migrated[aspect]] == ["columns", "indexes"]
+
+
+def test_the_revision_that_is_needed_is_the_last_migration_and_the_one_that_is_reached(house: House) -> None:
+    config = Config()
+    config.set_main_option("script_location", "clarion.store:migrations")
+    assert schema.head() == ScriptDirectory.from_config(config).get_current_head()
+    assert schema.current(house.url(house.template)) == schema.head()
+
+
+def test_a_database_in_which_clarion_never_was_has_no_revision(house: House) -> None:
+    assert schema.current(house.superuser_url) is None

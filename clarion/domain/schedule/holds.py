@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
-
-import holidays as public
+from types import ModuleType
 
 from clarion.domain.schedule.clocktime import MINUTES
 from clarion.domain.schedule.hours import Hours, meet, opening
@@ -49,15 +48,22 @@ class PublicHolidays:
         return found
 
 
+def _public() -> ModuleType:
+    """The library of holidays: slow to load, and for schedules that ask for it."""
+    import holidays
+
+    return holidays
+
+
 @lru_cache(maxsize=2_048)
 def _of_year(country: str, subdivision: str | None, year: int) -> frozenset[int]:
-    found = public.country_holidays(country, subdiv=subdivision, years=year)
+    found = _public().country_holidays(country, subdiv=subdivision, years=year)
     return frozenset(day.toordinal() for day in found)
 
 
 def known(country: str, subdivision: str | None) -> bool:
     """Whether anybody knows the holidays of such a place."""
-    supported = public.list_supported_countries()
+    supported = _public().list_supported_countries()
     return country in supported and (subdivision is None or subdivision in supported[country])
 
 

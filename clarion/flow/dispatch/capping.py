@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from clarion.domain.caps import Held, next_room
@@ -15,6 +15,7 @@ from clarion.store import spoken
 from clarion.store.intent import Intended, Intent
 from clarion.store.spoken import Word
 
+SOON = timedelta(seconds=15)  # what is under way may be refused yet, and then it held nobody
 Heard = dict[UUID, list[Word]]
 """By contact, in order."""
 
@@ -38,9 +39,11 @@ async def hold(connection: Connection, intents: Sequence[Intent], now: datetime)
     heard = await spoken.lock(connection, {one.waiting.contact_id for one in counted}, now)
     full = [one for one in counted if _held(one, heard[one.waiting.contact_id], now)]
     doubted = {word for one in full for word in heard[one.waiting.contact_id]}
-    unsaid = doubted and {one.message_id for one in doubted} - await spoken.effective(connection, doubted)
+    said = await spoken.effective(connection, doubted) if doubted else {}
+    unsaid = {one.message_id for one in doubted} - said.keys()
+    under_way = {message_id for message_id, decided in said.items() if not decided}
     capped = Capped(intents, heard=heard)
-    _decide(capped, counted, unsaid or set(), now)
+    _decide(capped, counted, unsaid, under_way, now)
     apart = capped.held.keys() | capped.again
     if apart:
         capped.intents = [
@@ -50,13 +53,17 @@ async def hold(connection: Connection, intents: Sequence[Intent], now: datetime)
     return capped
 
 
-def _decide(capped: Capped, counted: Sequence[Intended], unsaid: set[UUID], now: datetime) -> None:
+def _decide(
+    capped: Capped, counted: Sequence[Intended], unsaid: set[UUID], under_way: set[UUID], now: datetime
+) -> None:
     going: dict[UUID, list[Word]] = {}
     for one in counted:
         contact_id = one.waiting.contact_id
         words = [word for word in capped.heard[contact_id] if word.message_id not in unsaid]
         if held := _held(one, words, now):
-            capped.held[one.attempt_id] = held
+            settled = [word for word in words if word.message_id not in under_way]
+            for_good = _held(one, settled, now) is not None
+            capped.held[one.attempt_id] = held if for_good else Held(now + SOON, held.reason)
         elif _held(one, [*words, *going.get(contact_id, ())], now):
             capped.again.add(one.attempt_id)
         else:

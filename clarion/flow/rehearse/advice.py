@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from clarion.domain.caps import told
 from clarion.domain.wording import why
 from clarion.flow.rehearse.outcome import Outcome, OverChannel
 from clarion.flow.rehearse.scene import Carrier, Scene
@@ -26,6 +27,11 @@ def warnings(scene: Scene, outcome: Outcome, apart: Mapping[str, int], *, coarse
     ]
     if count := apart.get("no_start"):
         found.append(f"For {_people(count)} nothing says from when on: they wait for their date.")
+    if scene.cap is not None:
+        found.append(
+            f"One person hears at most {told(scene.cap)}. What that would hold is left out: it depends on "
+            "what else they hear."
+        )
     if coarse > 1:
         found.append(f"There are so many moments that they are counted by {coarse // 60} minutes.")
     return found

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from clarion.domain.campaign import Announcement
+from clarion.domain.caps import Cap, caps_of
 from clarion.domain.channel import ChannelConfig, limits
 from clarion.domain.content import Content
 from clarion.domain.limits import Limits
@@ -18,6 +19,7 @@ from clarion.domain.rehearsal.reckoning import Lot
 from clarion.domain.schedule.hours import Hours
 from clarion.errors import Misconfigured
 from clarion.flow import costing
+from clarion.flow.enroll.course import priority_of
 from clarion.flow.home_hours import layers
 from clarion.flow.rehearse.speech import Speech
 from clarion.flow.route import Way
@@ -64,6 +66,7 @@ class Scene:
     prices: Mapping[UUID, Prices]
     speech: Speech
     home_hours: tuple[Hours, ...]
+    cap: Cap | None = None  # how much its people hear at most, where that is limited
 
     @property
     def hours(self) -> tuple[Hours, ...]:
@@ -113,9 +116,12 @@ async def read(connection: Connection, services: Services, play: Play) -> Scene:
         {one.id: one.provider for one in carriers.values()}, people, play.begin,
     )  # fmt: skip
     home = await workspaces.get(connection)
+    caps = caps_of(home["settings"])
+    cap = None if caps is None else caps.of(priority_of(play.row))
     return Scene(
         play.row, definition, home["timezone"], services.clock.now(), play.begin, over, routes, carriers,
         await costing.tables(connection, over), speech, layers(home["settings"]),
+        cap if cap is not None and cap.limits else None,
     )  # fmt: skip
 
 

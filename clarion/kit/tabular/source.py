@@ -11,7 +11,6 @@ from clarion.errors import Invalid, NotFound, TooLarge
 from clarion.kit.tabular.delimited import DelimitedReader
 from clarion.kit.tabular.json_rows import JsonReader
 from clarion.kit.tabular.model import Limits, Reader, Table
-from clarion.kit.tabular.workbook import WorkbookReader
 
 Kind = Literal["csv", "xlsx", "json"]
 
@@ -111,6 +110,8 @@ def _reader(
             raise Invalid(
                 "an old or password-protected Excel file", hint="save it as .xlsx without a password"
             )
+        from clarion.kit.tabular.workbook import WorkbookReader  # openpyxl is slow to load
+
         return WorkbookReader(file, total, limits, sheet)
     if sheet is not None:
         raise Invalid(
