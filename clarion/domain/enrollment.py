@@ -134,6 +134,16 @@ def _overdue(stand: Stand, now: datetime) -> datetime:
     return now if stand.next_due is None else min(now, stand.next_due)
 
 
+def stands(change: Change, *, coming: bool, begins: bool, said: bool = False) -> tuple[Status, str]:
+    """Where a change leaves somebody, and why: by whether anything comes next, whether day 0 is known, and
+    whether anything was `said`."""
+    if change.since is None or coming:
+        return change.status, change.reason
+    if not begins:
+        return change.status, Wait.NO_START
+    return Status.FINISHED if said else Status.LAPSED, change.reason
+
+
 # --- what comes next
 
 

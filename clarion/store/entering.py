@@ -47,7 +47,7 @@ class Looked:
     revision: int
 
 
-_VALUES: LiteralString = """ARRAY(SELECT CASE k.key WHEN 'created_at' THEN c.created_at::text
+VALUES: LiteralString = """ARRAY(SELECT CASE k.key WHEN 'created_at' THEN c.created_at::text
       ELSE c.fields->>k.key END FROM unnest(%(keys)s::text[]) WITH ORDINALITY k(key, n) ORDER BY k.n)"""
 
 
@@ -62,7 +62,7 @@ def looking(
 ) -> LiteralString:  # fmt: skip
     """The query of `Looked`. `more` columns may follow it, of what is `joined` to contact `c`, enrollment `e`
     and address `a`, of which more columns are `told`; `among` are the contacts that are looked at."""
-    return f"""SELECT c.id, w.meant, {reach.opted_out("a.consent_key")}, coalesce(c.timezone, ''), {_VALUES},
+    return f"""SELECT c.id, w.meant, {reach.opted_out("a.consent_key")}, coalesce(c.timezone, ''), {VALUES},
   e.id, e.generation, e.state, e.reason, e.cohort, coalesce(e.began_at, e.created_at), e.place,
   coalesce(e.basis, ''), e.moves, e.next_due, e.ahead, e.revision{more}
 FROM {among} CROSS JOIN LATERAL (SELECT ({meant}) AS meant) w

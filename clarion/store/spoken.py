@@ -33,7 +33,8 @@ class Word:
 _NEW = """
 INSERT INTO spoken (contact_id, workspace_id)
 SELECT w.id, clarion_workspace() FROM unnest(%(contact)s::uuid[]) AS w(id)
-WHERE NOT EXISTS (SELECT FROM spoken s WHERE s.contact_id = w.id)
+LEFT JOIN LATERAL (SELECT true AS there FROM spoken WHERE spoken.contact_id = w.id LIMIT 1) s ON true
+WHERE s.there IS NULL
 ORDER BY w.id ON CONFLICT DO NOTHING
 """
 _LOCK = """

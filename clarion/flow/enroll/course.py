@@ -61,14 +61,15 @@ class Course:
         """The fields of a contact that matter."""
         return self.home_hours.keys(self.plan.fields)
 
-    def basis(self, one: Looked) -> str:
-        """What day 0 is counted from, of this person; of a calendar, how its occasions are numbered."""
+    def basis(self, values: Some[str | None]) -> str:
+        """What day 0 is counted from, of somebody with these values of the fields that matter; of a calendar,
+        how its occasions are numbered."""
         if self.calendar is not None:
             return self.calendar.numbering
         start = self.definition.schedule.start
         if not isinstance(start, AtField):
             return ""
-        return one.values[self.keys.index(start.key)] or ""
+        return values[self.keys.index(start.key)] or ""
 
     def begins(self, basis: str) -> bool:
         """Whether anything says where day 0 is."""

@@ -12,25 +12,24 @@ from datetime import datetime
 from uuid import UUID
 
 from clarion.domain.enrollment import (
-    AHEAD,
-    FIRST,
     WIDTH,
     Change,
     Key,
     Seen,
     Stand,
     Status,
-    Wait,
     changed,
     entered,
     packed,
+    stands,
 )
 from clarion.domain.message import cohort_of
 from clarion.domain.schedule.subject import Occurrence
+from clarion.flow.enroll import lots
 from clarion.flow.enroll.course import Course, stand
 from clarion.kit.db import Connection
 from clarion.kit.ids import ascending7
-from clarion.store import entering, withdraw
+from clarion.store import alike, entering, withdraw
 from clarion.store.entering import Looked, Written
 
 
@@ -67,7 +66,7 @@ async def settle(
     found = await entering.look(
         connection, course.id, course.meant, contact_ids, keys=course.keys, schemes=course.terms.schemes
     )
-    return await _settle(connection, course, found, now, AHEAD)
+    return await _settle(connection, course, found, now)
 
 
 async def enter(
@@ -85,23 +84,20 @@ async def enter(
     whose turn came late.
     """
     await entering.by_key(connection)
-    found = await entering.newcomers(
+    course = course.open_since(since)
+    found = await alike.look(
         connection, course.id, course.meant, between, limit, keys=course.keys, schemes=course.terms.schemes
     )
-    course = course.open_since(since)
-    done = await _settle(connection, course, [one for one in found if one.id is None], now, FIRST)
-    known = [one.contact_id for one in found if one.id is not None]
-    done.add(await settle(connection, course, known, now))
-    return done, len(found), found[-1].contact_id if found else None
+    done = Settled(await lots.enter(connection, course, found, now))
+    done.add(await settle(connection, course, found.known, now))
+    return done, found.people, found.last
 
 
-async def _settle(
-    connection: Connection, course: Course, found: Sequence[Looked], now: datetime, count: int
-) -> Settled:
+async def _settle(connection: Connection, course: Course, found: Sequence[Looked], now: datetime) -> Settled:
     known = [(one.id, one.cohort, one.generation) for one in found if one.id is not None]
     said = await entering.said(connection, known) if known else {}
     places = await _places(connection, course, found)
-    return await write(connection, course, gather(course, found, said, places, now, count), now)
+    return await write(connection, course, gather(course, found, said, places, now), now)
 
 
 def gather(
@@ -110,7 +106,6 @@ def gather(
     said: Mapping[UUID, set[Key]],
     places: Iterator[int],
     now: datetime,
-    count: int = AHEAD,
 ) -> Work:
     """What is to become of these people. `said` is what was said to those of them who are enrolled, in the
     generation that they are in."""
@@ -118,7 +113,7 @@ def gather(
     for one in found:
         standing = stand(one)
         if standing is None:
-            _enter(course, one, next(ids), next(places), now, count, work)
+            _enter(course, one, next(ids), next(places), now, work)
         else:
             _change(course, one, standing, said.get(standing.id, set()), now, work)
     return work
@@ -145,22 +140,20 @@ async def _places(connection: Connection, course: Course, found: Sequence[Looked
     return iter(range(first, first + new))
 
 
-def _enter(
-    course: Course, one: Looked, identifier: UUID, place: int, now: datetime, count: int, work: Work
-) -> None:
-    basis = course.basis(one)
+def _enter(course: Course, one: Looked, identifier: UUID, place: int, now: datetime, work: Work) -> None:
+    basis = course.basis(one.values)
     change = entered(Seen(one.meant, one.opted_out, basis), now)
     if change is None:
         return
     place = place if course.plan.spread else 0
     coming: list[Occurrence] = []
     if change.since is not None:
-        coming = course.ahead(course.subject(one, 1, now, place), course.first_since(now), count=count)
+        coming = course.ahead(course.subject(one, 1, now, place), course.first_since(now))
     work.entering.append(_written(course, one, identifier, change, 1, now, basis, coming, place=place))
 
 
 def _change(course: Course, one: Looked, standing: Stand, said: set[Key], now: datetime, work: Work) -> None:
-    seen = Seen(one.meant, one.opted_out, course.basis(one))
+    seen = Seen(one.meant, one.opted_out, course.basis(one.values))
     change = changed(standing, seen, course.definition.reentry, now, written=bool(said))
     if change is not None:
         put(course, one, standing, change, said, now, work)
@@ -173,7 +166,9 @@ def put(
     some = coming(course, one, standing, change, said, now)
     generation = standing.generation + change.anew
     began_at = now if change.anew else standing.began_at
-    basis = standing.basis if change.since is None else course.basis(one)  # who is stopped may come back
+    basis = (
+        standing.basis if change.since is None else course.basis(one.values)
+    )  # who is stopped may come back
     after = _written(
         course, one, standing.id, change, generation, began_at, basis, some,
         said=bool(said) and not change.anew,
@@ -224,12 +219,7 @@ def _written(
     said: bool = False,
     place: int = 0,
 ) -> Written:
-    status, reason = change.status, change.reason
-    if change.since is not None and not coming:
-        if not course.begins(basis):
-            reason = Wait.NO_START
-        else:
-            status = Status.FINISHED if said else Status.LAPSED
+    status, reason = stands(change, coming=bool(coming), begins=course.begins(basis), said=said)
     return Written(
         identifier, one.contact_id, status.value, reason, generation,
         cohort_of(began_at) if change.anew or one.id is None else one.cohort, began_at, basis,

@@ -134,7 +134,7 @@ async def _steer(
     now: datetime,
     work: door.Work,
 ) -> None:
-    seen = Seen(person.meant, person.opted_out, ready.basis(person))
+    seen = Seen(person.meant, person.opted_out, ready.basis(person.values))
     change = steered(standing, seen, ask.verb, now)
     if change is None:
         return

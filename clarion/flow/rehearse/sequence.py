@@ -133,7 +133,7 @@ def _take(
 ) -> None:
     """Somebody as they would be enrolled, or as what they are makes of their enrollment."""
     everybody.people += 1
-    seen = Seen(one.meant, one.opted_out, course.basis(one))
+    seen = Seen(one.meant, one.opted_out, course.basis(one.values))
     stands = _stands(scene, course, one, seen, place, said)
     change = stands.change
     if change is None or change.since is None:

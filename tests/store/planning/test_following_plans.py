@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from clarion.kit.db import Connection, Database, rows
-from clarion.store import choice, enrollment, entering, firing, intake
+from clarion.kit.ids import uuid7
+from clarion.store import alike, choice, enrollment, entering, firing, intake
 from clarion.store.expansion import Meant
 from clarion.store.firing import Terms
 from tests.house import House
@@ -102,6 +103,29 @@ async def test_everybody_is_gone_through_by_key(plain: Database, scene: Scene) -
             assert len(found) == BATCH
             by_key(plans, BATCH)
             after = found[-1].contact_id
+
+
+async def test_who_enters_alike_is_looked_at_and_written_by_key(plain: Database, scene: Scene) -> None:
+    async with plain.tenant(scene.workspace) as connection:
+        campaign_id, after, entered = uuid7(NOW), UUID(int=0), 0
+        for turn in range(4):
+            await entering.by_key(connection)
+            between = (after, UUID(int=(1 << 128) - 1))
+            with heard(connection) as plans:
+                found = await alike.look(connection, campaign_id, EVERYBODY, between, BATCH, **LOOKING)
+                lines = [alike.line(one.number, "active", "", [1, 1, 1, 0]) for one in found.lots]
+                bases = {one.number: "" for one in found.lots}
+                if turn % 2:
+                    people = await alike.people(connection)
+                    lines = [alike.each_line(who, 0, lot, "active", "", [1, 1, 1, 0]) for who, lot in people]
+                    entered += await alike.enter_each(connection, campaign_id, 1, bases, lines, NOW)
+                else:
+                    entered += await alike.enter(connection, campaign_id, 1, bases, lines, NOW)
+                await connection.execute("SHOW server_version")
+            assert (found.people, found.known, entered) == (BATCH, [], (turn + 1) * BATCH)
+            by_key(plans, BATCH)
+            assert found.last is not None
+            after = found.last
 
 
 async def test_what_awaits_a_follower_is_one_row_of_each_campaign(plain: Database, scene: Scene) -> None:
