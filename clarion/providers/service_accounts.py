@@ -11,10 +11,9 @@ import asyncio
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
-from google.auth import crypt, jwt
 from yarl import URL
 
 from clarion.errors import Misconfigured
@@ -22,6 +21,9 @@ from clarion.kit.clock import Clock
 from clarion.kit.http import Answer, Http, prepared
 from clarion.providers.calling import FORM, asked, encoded, retry_after
 from clarion.providers.contract import Account, Answered, Fault, Told
+
+if TYPE_CHECKING:  # slow to load, and for who has such a channel only
+    from google.auth import crypt
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTED = timedelta(minutes=60)  # the longest that Google takes
@@ -44,6 +46,8 @@ class ServiceAccount:
 
 def service_account(text: str) -> ServiceAccount:
     """Raises Misconfigured, which repeats nothing of it."""
+    from google.auth import crypt
+
     try:
         said: dict[str, Any] = orjson.loads(text)
         email, token_uri = str(said["client_email"]), str(said["token_uri"])
@@ -105,6 +109,8 @@ class Tokens:
             "iss": self.who.email, "scope": self.scope, "aud": self.who.token_uri,
             "iat": int(now.timestamp()), "exp": int((now + ASSERTED).timestamp()),
         }  # fmt: skip
+        from google.auth import jwt
+
         assertion = cast(bytes, jwt.encode(self.who.signer, claims)).decode()
         url = URL(self.who.token_uri)
         if self.stand_in:

@@ -12,12 +12,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import http_ece
 import orjson
-from cryptography.hazmat.primitives.asymmetric import ec
-from py_vapid import Vapid02, VapidException
 from yarl import URL
 
 from clarion.domain.address import parse_address
@@ -41,6 +38,9 @@ from clarion.providers.contract import (
     Sender,
     Told,
 )
+
+if TYPE_CHECKING:  # slow to load, and for who has such a channel only
+    from py_vapid import Vapid02
 
 # RFC 8291 4: 4,096 bytes in all, of which the header takes 86, the delimiter 1 and the tag 16.
 LARGEST = 4096 - 103
@@ -122,6 +122,9 @@ def payload(push: Push, receipt: str) -> bytes:
 
 def encrypted(browser: Browser, plain: bytes) -> bytes:
     """For this browser alone, under a key of this message's own (RFC 8291)."""
+    import http_ece
+    from cryptography.hazmat.primitives.asymmetric import ec
+
     ours = ec.generate_private_key(ec.SECP256R1())
     return bytes(
         http_ece.encrypt(
@@ -158,6 +161,9 @@ def _reason(answer: Answer) -> str | None:
 
 def vapid_key(text: str) -> Vapid02:
     """The private key, in any spelling that tools write: PEM, DER or raw in base64. Raises Misconfigured."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from py_vapid import Vapid02, VapidException
+
     try:
         if "-----BEGIN" in text:
             key = Vapid02.from_pem(text.strip().encode())

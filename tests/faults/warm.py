@@ -5,5 +5,8 @@ from __future__ import annotations
 
 import gc
 
+from clarion.providers import registry
+
+registry.heard()  # a worker asks for all providers when it begins
 gc.collect()
 gc.freeze()
