@@ -147,8 +147,9 @@ class Course:
             if calendar is not None and calendar.has(day):
                 day, minute = day + 1, 0
                 continue
-            shown = self.zone.wall(self.zone.moment(day, minute * 60)[0])
+            # an opening that the clocks leave out is no time that a schedule names: it is not skipped
+            shown = self.zone.wall(self.zone.moment(day, minute * 60, somewhere=True)[0])
             if gate.is_open(shown.day, shown.second // 60):
-                return day, minute * 60
+                return shown
             day, minute = shown.day, shown.second // 60  # the clocks were set forward over all of it
         raise Closed

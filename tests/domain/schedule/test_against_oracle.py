@@ -149,3 +149,21 @@ def test_the_engine_and_the_oracle_agree(
     found = list(Plan(Schedule.model_validate(document)).occurrences(somebody, until=until))
     assert sorted((one.due, one.iteration, one.step) for one in found if one.skip is None) == expected
     assert [one.due for one in found] == sorted(one.due for one in found), "in the order of their moments"
+
+
+@pytest.mark.parametrize("closes", ["00:15", "02:00"])
+def test_an_opening_that_the_clocks_leave_out_is_waited_for_past_it_though_left_out_times_are_skipped(
+    closes: str,
+) -> None:
+    """Cairo's clocks went from midnight to one on 29 April 2005."""
+    around = date(2005, 4, 1)
+    document = {
+        "start": {"from": "moment", "moment": "2005-04-01"}, "time": "12:00", "steps": [{"number": 1}],
+        "repeat": {"every": 3}, "clock_changes": {"gap": "skip"},
+        "hours": {"allowed": [{"from": "00:00", "to": closes}]},
+    }  # fmt: skip
+    begin, last = datetime(2005, 4, 1, tzinfo=UTC), datetime(2005, 5, 31, tzinfo=UTC)
+    expected = oracle.occurrences(document, oracle.walk("Africa/Cairo", around), begin, last.date())
+    somebody = Subject("Amina", begin, zone="Africa/Cairo")
+    found = list(Plan(Schedule.model_validate(document)).occurrences(somebody, until=last))
+    assert [(one.due, one.iteration, one.step) for one in found if one.skip is None] == expected
