@@ -49,6 +49,7 @@ async def heard(process: Process, name: str, people: list[str], **how: Any) -> S
     sent = await process.tell(await process.channel(name), people, patience=DAYS, **how)
     await process.work(sent)
     await process.until_heard(before + len(people))
+    await process.until_all_settled(sent, len(people))  # what is under way is asked about again
     return sent
 
 
