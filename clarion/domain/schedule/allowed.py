@@ -58,7 +58,7 @@ class Allowed:
         return utc(opens), utc(where.moment(day, minute * 60)[0])
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_MOST)  # people may have hours of their own
 def allowed(*texts: str) -> Allowed:
     """From `Hours` as JSON, made once: all of these hold. Raises ValidationError."""
     return Allowed(*map(Hours.model_validate_json, texts))

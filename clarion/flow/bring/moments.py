@@ -57,6 +57,8 @@ class Reckoning:
     until: datetime | None = None
     _plan: Plan = field(init=False)
     _home: Row = field(init=False)
+    _hours: HomeHours = field(init=False)
+    _keys: tuple[str, ...] = field(init=False)
     _place: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:

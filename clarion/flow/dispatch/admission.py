@@ -41,8 +41,7 @@ class Later(NamedTuple):
 @dataclass(slots=True)
 class Admitted:
     """What goes now, reserved; who ends instead, by state and reason; who waits for their next allowed hour;
-    who is outside the service window and is not told there, by what is declared; how many were
-    put aside."""
+    who is outside the service window and is not told there, by what is declared; how many were put aside."""
 
     calls: list[Call] = field(default_factory=list)
     ends: Ends = field(default_factory=dict)
@@ -147,7 +146,7 @@ class Admission:
         return Outside(reader.lane.outside)
 
     def _until(self, waiting: Waiting, now: datetime, admitted: Admitted) -> datetime | None:
-        """Until when a call to this person may begin, or None: by the campaign's hours not now."""
+        """Until when a call to this person may begin, or None: by the hours that hold not now."""
         hours = self._hours(waiting)
         if hours is None:
             return waiting.expires_at

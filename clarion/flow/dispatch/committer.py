@@ -53,9 +53,8 @@ class Committer:
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def intend(self, workspace_id: UUID, wanted: Intent, noted: Noted) -> Decided:
-        """Commit to a desk's tries. Whoever is cancelled here, or told that the
-        database is away, does not know whether they were committed to; but that is decided by then, so that
-        it can be found out."""
+        """Commit to a desk's tries. Whoever is cancelled here, or told that the database is away, does not
+        know whether they were committed to; but that is decided by then, so that it can be found out."""
         ask = _Ask(wanted, noted, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(workspace_id, []).append(ask)
         self._begin()
