@@ -146,7 +146,8 @@ async def _change(
         default = await pools.default_name(connection, row)
     if wrong:
         terminal.say(
-            f"Of {wrong:,} people the hours cannot be read, such as {such!r}: these are told at any. "
+            f"{wrong:,} {'person has' if wrong == 1 else 'people have'} hours that cannot be read, such as "
+            f"{such!r}: those do not hold. "
             "Write them as mon-fri 17:00-21:00; sat 10:00-12:00."
         )
     if json:

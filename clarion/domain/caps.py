@@ -69,8 +69,8 @@ class Caps(Cap):
     def _known(self) -> Caps:
         for kind in self.kinds:
             if kind not in KINDS.values():
-                known = " and ".join(sorted(KINDS.values()))
-                raise ValueError(f"there is no kind of campaign {kind!r}: there are {known}")
+                known = " or ".join(sorted(KINDS.values()))
+                raise ValueError(f"there is no kind of campaign {kind!r}: it is {known}")
         return self
 
     def of(self, priority: int) -> Cap:

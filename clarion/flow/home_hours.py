@@ -83,7 +83,7 @@ async def set_hours_field(connection: Connection, services: Services, key: str) 
             raise Invalid(
                 f"there is no field {key!r}",
                 where="hours_field",
-                hint="An import makes one of each of its columns.",
+                hint="`clarion import contacts FILE --create-fields` makes one of each unknown column.",
             )
         if known[key].type is not FieldType.TEXT:
             raise Invalid(

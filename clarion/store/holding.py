@@ -11,7 +11,7 @@ from typing import LiteralString
 from clarion.kit.db import Connection, array, texts
 from clarion.store import tally
 from clarion.store.cohort import within
-from clarion.store.queue import LOCK, Place, places
+from clarion.store.queue import LOCK, PLACED, Place, places
 
 _HOLD: LiteralString = (
     """
@@ -19,13 +19,9 @@ WITH waiting AS MATERIALIZED (
   SELECT q.place AS queued, m.place AS kept, w.later, w.reason
   FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[], %(later)s::timestamptz[],
       %(reason)s::text[]) AS w(lane_id, due_at, message_id, later, reason)
-  CROSS JOIN LATERAL (
-    SELECT queue.ctid AS place FROM queue
-    WHERE queue.lane_id = w.lane_id AND queue.due_at = w.due_at AND queue.message_id = w.message_id
-      AND queue.cohort = %(cohort)s LIMIT 1) q
-  CROSS JOIN LATERAL (
-    SELECT t.ctid AS place FROM {message} t WHERE t.id = w.message_id AND t.state = 'ready' LIMIT 1) m
-), gone AS (
+"""
+    + PLACED
+    + """), gone AS (
   DELETE FROM queue USING waiting w WHERE queue.ctid = w.queued
   RETURNING w.kept, w.later, w.reason AS why, queue.*
 ), moved AS (

@@ -157,23 +157,23 @@ CROSS JOIN LATERAL (
   SELECT m.id FROM {message} m WHERE m.id = w.message_id LIMIT 1 FOR NO KEY UPDATE) m
 """
 
-# Its place in the queue and its message, of each that still waits.
-_WAITING: LiteralString = """
-WITH waiting AS MATERIALIZED (
-  SELECT q.place AS queued, m.place AS kept
-  FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[])
-    AS w(lane_id, due_at, message_id)
-  CROSS JOIN LATERAL (
+# The place in the queue (`q`) and the message (`m`) of each `w` that still waits.
+PLACED: LiteralString = """  CROSS JOIN LATERAL (
     SELECT queue.ctid AS place FROM queue
     WHERE queue.lane_id = w.lane_id AND queue.due_at = w.due_at AND queue.message_id = w.message_id
       AND queue.cohort = %(cohort)s LIMIT 1) q
   CROSS JOIN LATERAL (
     SELECT t.ctid AS place FROM {message} t WHERE t.id = w.message_id AND t.state = 'ready' LIMIT 1) m
-)"""
-
+"""
 _END = (
-    _WAITING
-    + """, gone AS (
+    """
+WITH waiting AS MATERIALIZED (
+  SELECT q.place AS queued, m.place AS kept
+  FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[])
+    AS w(lane_id, due_at, message_id)
+"""
+    + PLACED
+    + """), gone AS (
   DELETE FROM queue USING waiting w WHERE queue.ctid = w.queued RETURNING w.kept
 ), moved AS (
   UPDATE {message} m SET was = m.state, was_reason = m.reason, state = %(state)s, settled_at = %(now)s,

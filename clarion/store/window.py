@@ -21,7 +21,7 @@ from clarion.domain.outside import REASON
 from clarion.kit.db import Connection, array
 from clarion.store import tally
 from clarion.store.cohort import within
-from clarion.store.queue import LOCK, Place, places
+from clarion.store.queue import LOCK, PLACED, Place, places
 
 # In the order of the addresses' values: so they are changed for those who write.
 _KEEP = """
@@ -98,13 +98,9 @@ WITH waiting AS MATERIALIZED (
   SELECT q.place AS queued, m.place AS kept, w.onto
   FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[], %(onto)s::uuid[])
     AS w(lane_id, due_at, message_id, onto)
-  CROSS JOIN LATERAL (
-    SELECT queue.ctid AS place FROM queue
-    WHERE queue.lane_id = w.lane_id AND queue.due_at = w.due_at AND queue.message_id = w.message_id
-      AND queue.cohort = %(cohort)s LIMIT 1) q
-  CROSS JOIN LATERAL (
-    SELECT t.ctid AS place FROM {message} t WHERE t.id = w.message_id AND t.state = 'ready' LIMIT 1) m
-), gone AS (
+"""
+    + PLACED
+    + """), gone AS (
   DELETE FROM queue USING waiting w WHERE queue.ctid = w.queued RETURNING w.kept, w.onto, queue.*
 ), moved AS (
   UPDATE {message} m SET was = m.state, was_reason = m.reason, reason = %(reason)s, lane_id = g.onto,
