@@ -254,7 +254,7 @@ def test_a_file_that_is_none_is_refused_whole(selam: Terminal) -> None:
 def test_people_are_told_between_hours(selam: Terminal) -> None:
     selam.write("between.csv", "id,name,phone\nE-91,Amina,+254712009101\n")
     wrong = selam.run("send", "--to", "between.csv", *CLOSED, "--between", "8 to 20", "--no-wait")
-    assert (wrong.code, "Write 08:00-20:00" in wrong.err) == (65, True)
+    assert (wrong.code, "write 08:00-20:00" in wrong.err) == (65, True)
     said = selam.ok("send", "--to", "between.csv", *CLOSED, "--between", "08:00-20:00", "--no-wait", "--json")
     shown = selam.ok("announcement", "show", said.json["announcement"])
     assert "from 08:00 to 20:00, where each of them is" in shown.out
