@@ -13,8 +13,10 @@ from copy import copy
 from typing import Any
 
 from procrastinate import App, Blueprint, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker
+from psycopg.errors import RaiseException
 
 from clarion.kit.db import AWAY, TRY_FOR, WAIT_FOR_ONE, Connection, become_app, conninfo
 from clarion.kit.log import logger
@@ -127,10 +129,34 @@ def _as_away() -> Iterator[None]:
 
 
 async def sweep(app: App) -> int:
-    """Put jobs of workers that died back into line; returns how many. Raises `kit.db.AWAY`."""
+    """Put jobs of workers that died back into line; returns how many. Raises `kit.db.AWAY`.
+
+    Several workers may do it at once: a job that another put back first is left to it.
+    """
+    again = 0
     with _as_away():
-        stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER))
-        for job in stalled:
-            await app.job_manager.retry_job(job)
-            log.warning("a job's worker died; it runs again", task=job.task_name, job=job.id)
-    return len(stalled)
+        for job in list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER)):
+            with _unless_another_was_first():
+                again += await _again(app, job)
+    return again
+
+
+async def _again(app: App, job: Job) -> bool:
+    """Put a job back; False where another of its name waits by now, which does the same."""
+    try:
+        await app.job_manager.retry_job(job)
+    except UniqueViolation:
+        await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+        return False
+    log.warning("a job's worker died; it runs again", task=job.task_name, job=job.id)
+    return True
+
+
+@contextmanager
+def _unless_another_was_first() -> Iterator[None]:
+    # "Job was not found or not in "doing" status": its function raises that and nothing else
+    try:
+        yield
+    except ConnectorException as error:
+        if not isinstance(error.__cause__, RaiseException):
+            raise

@@ -211,8 +211,8 @@ async def end(
     return ended
 
 
-def places(some: Sequence[Place], cohort: date) -> dict[str, Any]:
-    """Waiting messages of one cohort as parameters of a statement."""
+def places(some: Sequence[Place], cohort: date | None = None) -> dict[str, Any]:
+    """Waiting messages, all of `cohort` where the statement works within one, as its parameters."""
     return {
         "lane": array(found[0].hex for found in some),
         "due": array(f'"{found[1].isoformat()}"' for found in some),

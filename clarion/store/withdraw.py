@@ -3,7 +3,8 @@ address is no more.
 
 Only messages that still wait are touched. One whose try has begun has no queue row; it ends by its own
 evidence. The rows are locked and ended by `queue.end`, in the order in which the dispatch takes them, so
-that neither waits for the other for ever; what was taken in between is left alone.
+that neither waits for the other for ever. What was taken in between is looked for once more: one that was
+being held for a later moment has another place by then.
 """
 
 from __future__ import annotations
@@ -40,6 +41,16 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
   SELECT lane_id, due_at, message_id, cohort FROM queue
   WHERE lane_id = m.lane_id AND due_at = m.due_at AND message_id = m.id LIMIT 1) q
+"""
+
+
+# Of these places, those that are still taken; they stay as they are until the transaction ends.
+_LOCK: LiteralString = """
+SELECT q.* FROM unnest(%(lane)s::uuid[], %(due)s::timestamptz[], %(message)s::uuid[])
+  AS w(lane_id, due_at, message_id)
+CROSS JOIN LATERAL (
+  SELECT lane_id, due_at, message_id, cohort FROM queue
+  WHERE lane_id = w.lane_id AND due_at = w.due_at AND message_id = w.message_id LIMIT 1 FOR UPDATE) q
 """
 
 
@@ -118,11 +129,15 @@ async def _end(
     reason: str | None,
     now: datetime,
 ) -> int:
+    ended = 0
     async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(waiting + " ORDER BY q.lane_id, q.due_at, q.message_id FOR UPDATE OF q", params)
-        found = await cursor.fetchall()
-    if not found:
-        return 0
-    ended = await queue.end(connection, found, state, reason, now)
-    await event.of_ends(connection, [(one[2], one[3]) for one in found], now)
-    return ended
+        while True:
+            await cursor.execute(waiting + " ORDER BY q.lane_id, q.due_at, q.message_id", params)
+            if not (found := await cursor.fetchall()):
+                return ended
+            await cursor.execute(_LOCK, queue.places(found))
+            ours = await cursor.fetchall()
+            ended += await queue.end(connection, ours, state, reason, now)
+            await event.of_ends(connection, [(one[2], one[3]) for one in ours], now)
+            if len(ours) == len(found):
+                return ended

@@ -20,6 +20,9 @@ context.set_forkserver_preload(
 )  # fmt: skip
 
 
+AT_ONCE = (-signal.SIGKILL, 130)  # kill -9, and a second SIGTERM while the first is being heeded
+
+
 def prepare(environment: dict[str, str], log: str) -> None:
     """Make a forked child what a started one would be: its output, its environment, its settings."""
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -54,18 +57,23 @@ class Crew:
     processes: list[BaseProcess] = field(default_factory=list)
     frozen: list[BaseProcess] = field(default_factory=list)
     deaths: int = 0
-    killed: int = 0  # of these, by SIGKILL: they could not write down what they knew
+    killed: int = 0  # of these, at once: they could not write down what they knew
 
     def start(self, crash: str = "") -> BaseProcess:
         """Start a worker, to be killed at a named place if `crash` says so."""
         number = len(self.processes) + self.deaths
         environment = self.environment | {"CLARION_CRASH": crash}
+        name = f"worker-{number}"
         process = context.Process(
-            target=_worker, args=(environment, str(self.folder / f"worker-{number}.log"), self.mutant)
+            name=name, target=_worker, args=(environment, str(self.folder / f"{name}.log"), self.mutant)
         )
         process.start()
         self.processes.append(process)
         return process
+
+    def said(self, process: BaseProcess) -> str:
+        """What a worker wrote, to tell why it ended as it did."""
+        return (self.folder / f"{process.name}.log").read_text()
 
     def supervise(self) -> int:
         """Start anew those that died; how many had."""
@@ -74,7 +82,7 @@ class Crew:
             process.join()
             self.processes.remove(process)
             self.deaths += 1
-            self.killed += process.exitcode == -signal.SIGKILL
+            self.killed += process.exitcode in AT_ONCE
             self.start()
         return len(dead)
 
@@ -108,7 +116,7 @@ class Crew:
         for process in self.processes:
             process.join(max(0.0, end - time.monotonic()))
             codes.append(process.exitcode)
-            self.killed += process.exitcode == -signal.SIGKILL
+            self.killed += process.exitcode in AT_ONCE
             if process.exitcode is None:
                 self.kill(process)
         self.processes.clear()

@@ -71,7 +71,7 @@ def test_workers_replaced_one_after_the_other_leave_nothing_unknown(worlds: list
         _until_some_are_sent(scene, 100 * (round + 1))
         old.terminate()
         old.join(20)
-        assert old.exitcode == 0
+        assert old.exitcode == 0, crew.said(old)
         crew.processes.remove(old)
     assert scene.wait_done(30)
     assert crew.stop() == [0]

@@ -69,11 +69,11 @@ async def of_abebe(process: Process, sent: Sent, number: str = ABEBE) -> dict[st
         return dict(zip(("state", "reason", "due_at", "tries", "queued"), found, strict=True))
 
 
-async def until_put_off(process: Process, sent: Sent, before: datetime) -> dict[str, Any]:
+async def until_put_off(process: Process, sent: Sent) -> dict[str, Any]:
     async with asyncio.timeout(30):
         while True:
             found = await of_abebe(process, sent)
-            if found["due_at"] != before or found["state"] != "ready":
+            if found["due_at"] != sent.now or found["state"] != "ready":
                 return found
             await asyncio.sleep(0.05)
 
@@ -82,7 +82,7 @@ async def test_who_sleeps_waits_for_their_morning_and_others_hear_it_now(process
     now = process.services.clock.now()
     sent, _ = await told(process, HOURS)
     await process.until_heard(1)
-    abebe = await until_put_off(process, sent, now)
+    abebe = await until_put_off(process, sent)
     opens, _ = Allowed(Hours.model_validate(HOURS)).span(now, where_it_is(3, now))
     assert (abebe["state"], abebe["due_at"], abebe["tries"]) == ("ready", opens, 0)
     assert abebe["queued"] == opens, "one place in the queue, and the message says the same"
@@ -94,7 +94,7 @@ async def test_who_sleeps_waits_for_their_morning_and_others_hear_it_now(process
 async def test_who_waits_for_the_morning_can_still_be_taken_back(process: Process) -> None:
     now = process.services.clock.now()
     sent, _ = await told(process, HOURS)
-    await until_put_off(process, sent, now)
+    await until_put_off(process, sent)
     async with process.services.db.tenant(process.workspace) as connection:
         taken = await withdraw.from_addresses(connection, [await _key(connection, ABEBE)], now)
     assert taken == 1
@@ -111,18 +111,16 @@ async def _key(connection: Any, number: str) -> bytes:
 async def test_who_is_not_waited_for_is_skipped_and_says_so(
     process: Process, impatient: dict[str, Any]
 ) -> None:
-    now = process.services.clock.now()
     sent, _ = await told(process, {**HOURS, **impatient})
     await process.until_heard(1)
-    abebe = await until_put_off(process, sent, now)
+    abebe = await until_put_off(process, sent)
     assert (abebe["state"], abebe["reason"], abebe["queued"]) == ("skipped", "quiet_hours", None)
 
 
 async def test_what_would_be_over_by_the_morning_expires(process: Process) -> None:
-    now = process.services.clock.now()
     sent, _ = await told(process, HOURS, patience=timedelta(hours=1))
     await process.until_heard(1)
-    abebe = await until_put_off(process, sent, now)
+    abebe = await until_put_off(process, sent)
     assert (abebe["state"], abebe["reason"]) == ("expired", "expired")
 
 

@@ -10,7 +10,8 @@ import pytest
 from clarion.domain.message import Outcome
 from clarion.kit.db import Connection, Database
 from clarion.kit.ids import uuid7
-from clarion.store import attempt, campaign, channel, consent, intent, owner, queue, receipt
+from clarion.store import attempt, campaign, channel, consent, holding, intent, owner, queue, receipt
+from clarion.store.holding import Hold
 from clarion.store.intent import Intended, Intent
 from clarion.store.owner import Holding
 from clarion.store.queue import Waiting
@@ -49,6 +50,13 @@ class Scene:
         """All three say stop."""
         keys = [one.consent_key for one in self.waiting]
         return await consent.opt_out(connection, keys, NOW, how="reply")
+
+    async def hold(self, connection: Connection) -> None:
+        """Nobody is told in the night."""
+        places = [(one.lane_id, one.due_at, one.message_id, one.cohort) for one in self.waiting]
+        await holding.hold(
+            connection, [Hold(place, NOW + timedelta(hours=6), "quiet_hours") for place in places]
+        )
 
     async def pause(self, connection: Connection) -> list[UUID]:
         return await campaign.set_lanes(connection, self.sent.campaign_id, "paused")
@@ -155,6 +163,22 @@ async def test_who_opts_out_while_their_try_is_put_back_is_not_tried_again(
         assert await tried.intend(connection) == set()
         (found,) = await queue.read_ahead(connection, tried.sent.lane_id, START, NOW, 10)
         assert found.opted_out
+
+
+async def test_who_opts_out_while_they_are_held_for_the_morning_hears_nothing_then(
+    db: Database, scene: Scene
+) -> None:
+    met = await meet(db, scene.workspace, scene.hold, scene.stop)
+    assert (met.waited, met.second) == (True, 3)
+    assert await scene.states() == [("skipped", "opted_out")] * 3
+    assert await scene.left() == 0
+
+
+async def test_who_opted_out_is_not_held(db: Database, scene: Scene) -> None:
+    met = await meet(db, scene.workspace, scene.stop, scene.hold)
+    assert (met.waited, met.first) == (True, 3)
+    assert await scene.states() == [("skipped", "opted_out")] * 3
+    assert await scene.left() == 0
 
 
 # --- a takeover and an intent
