@@ -8,6 +8,9 @@ ARGS   ?=
 # together, and the longest files begin first (tests/conftest.py).
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+# Hundreds of processes of ours start in a run of the tests; they need not be compiled anew each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-external test-kannel nightly check format bench lock clean
 

@@ -99,11 +99,11 @@ async def look(
     return Newcomers(people, last, known, lots)
 
 
-async def people(connection: Connection) -> list[tuple[UUID, int]]:
+async def people(connection: Connection) -> list[tuple[str, int]]:
     """Those who were looked at and are not enrolled, in order, each with the number of their lot."""
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
-            "SELECT contact_id, lot FROM staged_newcomer WHERE NOT known ORDER BY contact_id"
+            "SELECT contact_id::text, lot FROM staged_newcomer n WHERE NOT known ORDER BY n.contact_id"
         )
         return await cursor.fetchall()
 
@@ -117,9 +117,9 @@ def line(lot: int, state: str, reason: str, ahead: Iterable[int]) -> str:
     return f"{lot}\t{state}\t{reason}\t{array(map(str, ahead))}"
 
 
-def each_line(contact_id: UUID, place: int, lot: int, state: str, reason: str, ahead: Iterable[int]) -> str:
+def each_line(contact_id: str, place: int, line: str) -> str:
     """The same of one of them, at a place in the audience, for `enter_each`."""
-    return f"{contact_id.hex}\t{place}\t{line(lot, state, reason, ahead)}"
+    return f"{contact_id}\t{place}\t{line}"
 
 
 async def enter(

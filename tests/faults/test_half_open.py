@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -18,13 +19,14 @@ IN_FLIGHT, BREAKER = 30, 20
 
 
 @pytest.mark.parametrize("look_up", [True, False], ids=["that can be asked", "that cannot"])
-@pytest.mark.parametrize("mode", ["swallow", "deafen"])
-def test_nobody_is_lost_or_hears_it_twice_at_a_provider(
-    worlds: list[World], mode: Mode, look_up: bool
-) -> None:
+def test_nobody_is_lost_or_hears_it_twice_at_a_provider(worlds: list[World], look_up: bool) -> None:
     """What nobody knows of is bounded by what was under way, and settled where the provider can be asked."""
+    with ThreadPoolExecutor(2) as pool:  # most of it is waiting
+        list(pool.map(partial(_half_open, look_up=look_up), worlds[:2], ["swallow", "deafen"]))
+
+
+def _half_open(world: World, mode: Mode, *, look_up: bool) -> None:
     story = Story(seed=50_000, people=150, workers=2, rate=100.0, look_up=look_up, faults={}, crashes=())
-    world = worlds[0]
     with Proxy(world.sandbox.url) as proxy:
         config = {"base_url": proxy.url, "max_in_flight": IN_FLIGHT, "breaker": BREAKER}
         world.calm()
@@ -55,22 +57,25 @@ HOUR = 3_600
 OPENED = 4.0  # seconds in which what was under way has ended, and the breaker is open
 
 
-@pytest.mark.parametrize("how", ["refuse", "swallow"])
 def test_a_provider_that_is_down_costs_no_tries_and_comes_back_within_the_limits(
-    worlds: list[World], how: str
+    worlds: list[World],
 ) -> None:
-    _outage(worlds[0], how, 6)
+    _outages(worlds, 6)
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(2 * HOUR)
 def test_an_hour_of_that_costs_no_more(worlds: list[World]) -> None:
-    """Both ways beside each other: most of it is waiting."""
+    _outages(worlds, HOUR)
+
+
+def _outages(worlds: list[World], seconds: int) -> None:
+    """Both ways of being down, beside each other."""
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(_outage, worlds[:2], ["refuse", "swallow"], [HOUR, HOUR]))
+        list(pool.map(partial(_outage, seconds=seconds), worlds[:2], ["refuse", "swallow"]))
 
 
-def _outage(world: World, how: str, seconds: int) -> None:
+def _outage(world: World, how: str, *, seconds: int) -> None:
     """Nothing is drained while it is down: a knock now and then asks whether it is there again, and however
     long that takes, no more is unknown than was under way when it went."""
     rate = 40.0

@@ -1,16 +1,18 @@
-"""One subject's way through a schedule: which occurrences an iteration of theirs has."""
+"""One subject's way through a schedule: on which days its steps fall for them, and when they are due."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import takewhile
 
 from clarion.domain.schedule import days
 from clarion.domain.schedule.clocktime import MINUTES
 from clarion.domain.schedule.holds import Closed, Gate, PublicHolidays
 from clarion.domain.schedule.iterations import bases, longest
-from clarion.domain.schedule.model import Every, Schedule, Time, Window
+from clarion.domain.schedule.model import Every, Window
+from clarion.domain.schedule.shape import KEPT, Fall, Kept, Shape
 from clarion.domain.schedule.starts import Origin
 from clarion.domain.schedule.subject import Occurrence, Skip
 from clarion.domain.schedule.times import Second
@@ -20,39 +22,22 @@ _BACK = (4, 16, 64, None)  # iterations back; None: to the first
 
 
 @dataclass(slots=True)
-class Timed:
-    """A step as it is computed: its time, and what passes on top, in seconds."""
-
-    time: Time | None
-    later: int
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What is made of a schedule once, for whomever it is computed."""
-
-    schedule: Schedule
-    timed: dict[int, Timed]
-    calendar: PublicHolidays | None
-
-
-@dataclass(frozen=True, slots=True)
 class Course:
-    """A plan for one subject: all that does not change from iteration to iteration."""
+    """A plan for one subject: all that does not change from iteration to iteration. `times`: of each step."""
 
     shape: Shape
     zone: Zone
     origin: Origin
-    key: bytes
     stop: int | None
-    times: dict[int, Second]
     enrolled: int
     gate: Gate | None
+    key: bytes
+    times: Mapping[int, Second]
 
     def iterations(self, soonest: int) -> Iterator[tuple[int, int]]:
         return bases(self.shape.schedule, self.origin.day, self.key, soonest)
 
-    def last_before(self, iteration: int, base: int) -> int | None:
+    def _last_before(self, iteration: int, base: int) -> int | None:
         """The last random day before an iteration, as all from the first on would have it: from as far back
         as it takes for that to be sure."""
         random, repeat = self.shape.schedule.random_days, self.shape.schedule.repeat
@@ -69,10 +54,47 @@ class Course:
     def first(self) -> list[Occurrence]:
         """The first iteration."""
         for iteration, base in self.iterations(self.origin.day):
-            return self.said(iteration, self.falls(iteration, base, None))
+            found = [self.occurrence(iteration, fall) for fall in self._falls(iteration, base, None)]
+            return [one for one in found if self.stop is None or one.due < self.stop]
         return []
 
-    def falls(self, iteration: int, base: int, after: int | None) -> list[days.Falls]:
+    def falls(self, soonest: int, latest: int) -> Iterator[Fall]:
+        """On which days the steps fall, from the day `soonest` on, by day; of iterations that begin until
+        `latest`. It is kept for whoever begins on the same day, where nobody has days of their own."""
+        shape = self.shape
+        if shape.own_days:
+            return self._in_order(soonest, latest)
+        way = (self.origin.day, soonest, latest)
+        if way not in shape.kept:
+            if len(shape.kept) >= KEPT:
+                shape.kept.clear()
+            shape.kept[way] = Kept(self._in_order(soonest, latest))
+        return iter(shape.kept[way])
+
+    def _in_order(self, soonest: int, latest: int) -> Iterator[Fall]:
+        reach = self.shape.reach
+        ready: list[tuple[int, int, days.Falls]] = []  # by day
+        after: int | None = None  # the last random day of the iteration before
+        known = 0  # the iteration whose it is
+        for iteration, base in self.iterations(soonest - reach.long):
+            if base > latest:
+                break
+            if iteration > known + 1:
+                after = self._last_before(iteration, base)
+            known = iteration
+            while ready and ready[0][0] < base - reach.before:
+                _, number, fall = heappop(ready)
+                yield number, fall
+            falls = self._falls(iteration, base, after)
+            after = max((one.day for one in falls if one.step in self.shape.at_random), default=after)
+            for one in falls:
+                if one.day >= soonest:
+                    heappush(ready, (one.day, iteration, one))
+        while ready:
+            _, number, fall = heappop(ready)
+            yield number, fall
+
+    def _falls(self, iteration: int, base: int, after: int | None) -> list[days.Falls]:
         """On which days the steps of one iteration fall."""
         schedule = self.shape.schedule
         found = days.of_steps(schedule.steps, base, self.origin.day, schedule.missing_day)
@@ -80,36 +102,33 @@ class Course:
             found += days.at_random(schedule.random_days, self.key, iteration, base, after)
         return found
 
-    def said(self, iteration: int, falls: list[days.Falls]) -> list[Occurrence]:
-        """What one iteration says, without what comes after the schedule's end."""
-        found = [self._occurrence(iteration, one) for one in falls]
-        return [one for one in found if self.stop is None or one.due < self.stop]
-
-    def _occurrence(self, iteration: int, fall: days.Falls) -> Occurrence:
+    def occurrence(self, iteration: int, fall: days.Falls) -> Occurrence:
+        """When that step is due, and whether it is skipped."""
         moved: tuple[str, ...] = ("missing_day",) if fall.moved else ()
         try:
-            moment, changed, wall = self._moment(iteration, fall)
+            moment, changed, shown = self._moment(iteration, fall)
         except LeftOut:
             due = (fall.day - EPOCH) * DAY + self.times[fall.step](iteration, fall.step)
             return Occurrence(due, iteration, fall.step, moved, Skip.LEFT_OUT)
         if changed:
             moved += ("clock_change",)
         if moment < self.enrolled and self._now(iteration, fall):
-            moment, moved, wall = self.enrolled, (*moved, "already_passed"), None
+            moment, moved, shown = self.enrolled, (*moved, "already_passed"), None
         if self.shape.calendar is None and self.gate is None:
             return Occurrence(moment, iteration, fall.step, moved)
-        return self._held(moment, wall or self.zone.wall(moment), iteration, fall.step, moved)
+        wall = self.zone.wall(moment) if shown is None else Wall(fall.day, shown)
+        return self._held(moment, wall, iteration, fall.step, moved)
 
-    def _moment(self, iteration: int, fall: days.Falls) -> tuple[int, bool, Wall | None]:
-        """When it is due, whether a clock change moved it, and what the clocks show then, where that goes
-        without asking."""
+    def _moment(self, iteration: int, fall: days.Falls) -> tuple[int, bool, int | None]:
+        """When it is due, whether a clock change moved it, and which second of that day the clocks show then,
+        where that goes without asking."""
         timed = self.shape.timed[fall.step]
         if timed.time is None and fall.day == self.origin.day:
             return self.origin.moment + timed.later, False, None  # exactly, also where it comes twice
         second = self.times[fall.step](iteration, fall.step)
         moment, changed = self.zone.moment(fall.day, second)
         known = not changed and not timed.later and second < DAY
-        return moment + timed.later, changed, Wall(fall.day, second) if known else None
+        return moment + timed.later, changed, second if known else None
 
     def _now(self, iteration: int, fall: days.Falls) -> bool:
         """Whether its window is open at the enrollment, and what has passed in it is sent at once."""

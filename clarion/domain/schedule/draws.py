@@ -6,7 +6,7 @@ nobody's time. BLAKE2b (RFC 7693), since Python's own generators may change from
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from math import gcd
@@ -36,15 +36,16 @@ def below(drawn: int, count: int) -> int:
     return drawn * count >> 64
 
 
-def shuffled(drawn: int, items: Sequence[int]) -> list[int]:
-    """The items in a random order (Fisher and Yates), from one draw of 64 bits that seeds the steps."""
-    found, state = list(items), drawn
-    for place in range(len(found) - 1, 0, -1):
+def shuffled(drawn: int, items: Sequence[int]) -> Iterator[int]:
+    """The items in a random order (Fisher and Yates), from one draw of 64 bits that seeds the steps; one step
+    for each that is asked for."""
+    left, state = list(items), drawn
+    for many in range(len(left), 0, -1):
         state = (state * 6_364_136_223_846_793_005 + 1_442_695_040_888_963_407) & 0xFFFF_FFFF_FFFF_FFFF
         mixed = (state ^ state >> 33) * 0xFF51_AFD7_ED55_8CCD & 0xFFFF_FFFF_FFFF_FFFF
-        other = (mixed ^ mixed >> 33) * (place + 1) >> 64
-        found[place], found[other] = found[other], found[place]
-    return found
+        other = (mixed ^ mixed >> 33) * many >> 64
+        chosen, left[other] = left[other], left[many - 1]
+        yield chosen
 
 
 def even(place: int, width: int, shift: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, time
 
 from clarion.domain.schedule.clocktime import minutes_of
@@ -12,13 +12,15 @@ from clarion.domain.schedule.subject import Subject
 
 Second = Callable[[int, int], int]
 """(iteration, step) → seconds after the midnight of its day; from 24 hours on, of the next."""
+_Order = tuple[list[int], Iterator[int]]  # slots as far as they were asked for, and those that come then
 
 
 class Cover:
     """A window whose slots all come: which steps have it, in their order, and which slots come again."""
 
     def __init__(self, window: Window) -> None:
-        self.slots, self.extras = window.slots, window.extras()
+        self.opens, self.slots, self.extras = window.opens, window.slots, window.extras()
+        self.size = self.slots + len(self.extras)
         self.places: dict[int, int] = {}
 
     def take(self, step: int) -> None:
@@ -26,39 +28,49 @@ class Cover:
         self.places[step] = len(self.places)
 
 
+def settled(time: Time | None, own: int, subject: Subject) -> Second:
+    """When a step is due at a time that draws nothing: the same for everybody with the same values. `own` is
+    the start's own second of the day."""
+    if isinstance(time, Fixed):
+        own = time.at * 60
+    elif isinstance(time, Chosen):
+        own = _chosen(time, subject) * 60
+    return lambda iteration, step: own
+
+
+def _chosen(wish: Chosen, subject: Subject) -> int:
+    values = subject.fields if wish.field is not None else subject.properties
+    value = values.get(wish.field or wish.property or "")
+    if isinstance(value, datetime | time):
+        return value.hour * 60 + value.minute
+    found = minutes_of(value) if isinstance(value, str) else None
+    return wish.otherwise if found is None else found
+
+
 class Clock:
-    """One subject's times. `covering`: the windows that are covered."""
+    """One person's drawn times. `key` is theirs in the campaign (`draws.person_key`), `seed` the campaign's,
+    `place` where they stand in the audience; `covering`: the windows that are covered."""
 
-    def __init__(self, subject: Subject, key: bytes, covering: Mapping[Window, Cover]) -> None:
-        self._subject, self._key, self._covering = subject, key, covering
-        self._orders: dict[tuple[str, int, int], list[int]] = {}  # of cover: slots in their order
+    __slots__ = ("_covering", "_key", "_orders", "_place", "_seed")
 
-    def of(self, time: Time | None, own: int) -> Second:
-        """When a step with this time is due; `own` is the start's own second of the day."""
-        if time is None:
-            return lambda iteration, step: own
-        if isinstance(time, Fixed):
-            at = time.at * 60
-            return lambda iteration, step: at
-        if isinstance(time, Chosen):
-            chosen = self._chosen(time) * 60
-            return lambda iteration, step: chosen
-        return self._within(time)
+    def __init__(self, key: bytes, seed: str, place: int, covering: Mapping[Window, Cover]) -> None:
+        self._key, self._seed, self._place, self._covering = key, seed, place, covering
+        self._orders: dict[tuple[str, int, int], _Order] = {}  # of cover
 
-    def _within(self, window: Window) -> Second:
+    def within(self, window: Window) -> Second:
+        """When a step with this window is due."""
         opens, width, key = window.opens, window.width, self._key
         if window.strategy == "uniform":
             return lambda iteration, step: (opens + below(draw(key, "time", iteration, step), width)) * 60
         if window.strategy == "spread":
-            place, everybody = self._subject.place, person_key(self._subject.seed, "")
+            place, everybody = self._place, person_key(self._seed, "")
             return lambda iteration, step: (
                 60 * (opens + even(place, width, below(draw(everybody, "spread", iteration, step), width)))
             )
-        return self._cover(window)
+        return self._cover(self._covering[window])
 
-    def _cover(self, window: Window) -> Second:
-        cover, opens = self._covering[window], window.opens
-        places, many, size = cover.places, len(cover.places), cover.slots + len(cover.extras)
+    def _cover(self, cover: Cover) -> Second:
+        places, many, size, opens = cover.places, len(cover.places), cover.size, cover.opens
 
         def second(iteration: int, step: int) -> int:
             turn, place = divmod((iteration - 1) * many + places[step], size)
@@ -68,15 +80,10 @@ class Clock:
             if order is None:
                 slots = range(cover.slots) if purpose == "cover" else cover.extras
                 drawn = draw(self._key, purpose, opens, turn)
-                order = self._orders[purpose, opens, turn] = shuffled(drawn, slots)
-            return (opens + 60 * order[place]) * 60
+                order = self._orders[purpose, opens, turn] = [], shuffled(drawn, slots)
+            known, more = order
+            while len(known) <= place:
+                known.append(next(more))
+            return (opens + 60 * known[place]) * 60
 
         return second
-
-    def _chosen(self, wish: Chosen) -> int:
-        values = self._subject.fields if wish.field is not None else self._subject.properties
-        value = values.get(wish.field or wish.property or "")
-        if isinstance(value, datetime | time):
-            return value.hour * 60 + value.minute
-        found = minutes_of(value) if isinstance(value, str) else None
-        return wish.otherwise if found is None else found

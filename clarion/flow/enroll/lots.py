@@ -6,13 +6,15 @@ each of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count, islice, repeat
 from uuid import UUID
 
 from clarion.domain.enrollment import FIRST, Change, Seen, entered, packed, stands
 from clarion.domain.message import cohort_of
+from clarion.domain.schedule.alike import Alike
 from clarion.flow.enroll.course import Course
 from clarion.kit.db import Connection
 from clarion.store import alike, entering
@@ -23,12 +25,21 @@ _NOBODY = str(UUID(int=0))
 
 @dataclass(frozen=True, slots=True)
 class _Entering:
-    """A lot as it enters now."""
+    """A lot as it enters now. `stands`: how somebody of it does and why, where nothing comes and where
+    something does; `alike`: how what comes is computed."""
 
-    lot: Lot
+    number: int
     basis: str
-    change: Change
-    begins: bool
+    stands: tuple[tuple[str, str], tuple[str, str]]
+    since: datetime
+    alike: Alike | None
+
+    def line(self, key: str, place: int) -> str:
+        """How somebody of it stands, why, and what comes next of them."""
+        ahead: list[int] = []
+        if self.alike is not None:
+            ahead = packed(islice(self.alike.occurrences(key, place, self.since), FIRST))
+        return alike.line(self.number, *self.stands[bool(ahead)], ahead)
 
 
 async def enter(connection: Connection, course: Course, found: Newcomers, now: datetime) -> int:
@@ -36,47 +47,36 @@ async def enter(connection: Connection, course: Course, found: Newcomers, now: d
     if not found.lots:
         return 0
     await entering.open_cohorts(connection, {cohort_of(now)})
-    some = [_entering(course, lot, now) for lot in found.lots]
-    if course.plan.personal:
-        return await _each(connection, course, some, now)
-    lines = [alike.line(one.lot.number, *_standing(course, one, _NOBODY, 0, now)) for one in some]
-    bases = {one.lot.number: one.basis for one in some}
-    return await alike.enter(connection, course.id, course.terms.revision, bases, lines, now)
+    some = {lot.number: _entering(course, lot, now) for lot in found.lots}
+    bases = {number: one.basis for number, one in some.items()}
+    revision = course.terms.revision
+    if not course.plan.personal:
+        lines = [one.line(_NOBODY, 0) for one in some.values()]
+        return await alike.enter(connection, course.id, revision, bases, lines, now)
+    people = await alike.people(connection)
+    places: Iterable[int] = repeat(0)
+    if course.plan.spread and people:
+        places = count(await entering.places(connection, course.terms.run_id, len(people)))
+    each = (
+        alike.each_line(contact_id, place, some[lot].line(contact_id, place))
+        for (contact_id, lot), place in zip(people, places, strict=False)
+    )
+    return await alike.enter_each(connection, course.id, revision, bases, each, now)
 
 
 def _entering(course: Course, lot: Lot, now: datetime) -> _Entering:
     basis = course.basis(lot.values)
     change = entered(Seen(True, lot.opted_out, basis), now)
     assert change is not None, "they are meant"
-    return _Entering(lot, basis, change, course.begins(basis))
+    somebody = course.somebody(_NOBODY, lot.zone, lot.values, 1, now, 0)
+    comes = None if change.since is None else course.plan.alike(somebody)
+    begins = course.begins(basis)
+    return _Entering(
+        lot.number, basis, (_stands(change, False, begins), _stands(change, True, begins)),
+        course.first_since(now), comes,
+    )  # fmt: skip
 
 
-def _standing(
-    course: Course, one: _Entering, key: str, place: int, now: datetime
-) -> tuple[str, str, list[int]]:
-    """How somebody of a lot stands, why, and what comes next of them."""
-    if one.change.since is None:
-        return one.change.status.value, one.change.reason, []
-    subject = course.somebody(key, one.lot.zone, one.lot.values, 1, now, place)
-    ahead = packed(course.ahead(subject, course.first_since(now), count=FIRST))
-    status, reason = stands(one.change, coming=bool(ahead), begins=one.begins)
-    return status.value, reason, ahead
-
-
-async def _each(connection: Connection, course: Course, some: list[_Entering], now: datetime) -> int:
-    people = await alike.people(connection)
-    first = 0
-    if course.plan.spread and people:
-        first = await entering.places(connection, course.terms.run_id, len(people))
-    bases = {one.lot.number: one.basis for one in some}
-    lines = _lines(course, {one.lot.number: one for one in some}, people, first, now)
-    return await alike.enter_each(connection, course.id, course.terms.revision, bases, lines, now)
-
-
-def _lines(
-    course: Course, by_lot: dict[int, _Entering], people: list[tuple[UUID, int]], first: int, now: datetime
-) -> Iterator[str]:
-    for n, (contact_id, lot) in enumerate(people):
-        place = first + n if course.plan.spread else 0
-        standing = _standing(course, by_lot[lot], str(contact_id), place, now)
-        yield alike.each_line(contact_id, place, lot, *standing)
+def _stands(change: Change, coming: bool, begins: bool) -> tuple[str, str]:
+    status, reason = stands(change, coming=coming, begins=begins)
+    return status.value, reason

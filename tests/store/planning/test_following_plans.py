@@ -113,14 +113,14 @@ async def test_who_enters_alike_is_looked_at_and_written_by_key(plain: Database,
             between = (after, UUID(int=(1 << 128) - 1))
             with heard(connection) as plans:
                 found = await alike.look(connection, campaign_id, EVERYBODY, between, BATCH, **LOOKING)
-                lines = [alike.line(one.number, "active", "", [1, 1, 1, 0]) for one in found.lots]
-                bases = {one.number: "" for one in found.lots}
+                lines = {one.number: alike.line(one.number, "active", "", [1, 1, 1, 0]) for one in found.lots}
+                bases = dict.fromkeys(lines, "")
                 if turn % 2:
                     people = await alike.people(connection)
-                    lines = [alike.each_line(who, 0, lot, "active", "", [1, 1, 1, 0]) for who, lot in people]
-                    entered += await alike.enter_each(connection, campaign_id, 1, bases, lines, NOW)
+                    each = [alike.each_line(who, 0, lines[lot]) for who, lot in people]
+                    entered += await alike.enter_each(connection, campaign_id, 1, bases, each, NOW)
                 else:
-                    entered += await alike.enter(connection, campaign_id, 1, bases, lines, NOW)
+                    entered += await alike.enter(connection, campaign_id, 1, bases, lines.values(), NOW)
                 await connection.execute("SHOW server_version")
             assert (found.people, found.known, entered) == (BATCH, [], (turn + 1) * BATCH)
             by_key(plans, BATCH)
