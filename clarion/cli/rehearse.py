@@ -14,6 +14,7 @@ from clarion.cli import announced, followed, options, place, terminal
 from clarion.cli.commands import single
 from clarion.cli.moment import parse_moment
 from clarion.domain.campaign import State
+from clarion.domain.caps import OF_CAPS
 from clarion.domain.wording import REASONS, STOPPED
 from clarion.errors import Invalid, NotFound
 from clarion.flow.rehearse.advice import span
@@ -124,6 +125,9 @@ def _lines(found: Rehearsal, zone: ZoneInfo) -> Iterator[tuple[str, object]]:
     )
     if found.held:
         yield "held", f"{found.held:,} wait for hours at which they may be told"
+    for reason in OF_CAPS:
+        if many := found.moved.get(reason):
+            yield "held", f"{many:,} wait: {REASONS[reason]}"
     if found.expire:
         yield "expire", f"{found.expire:,}"
     yield from _takes(found)

@@ -12,11 +12,13 @@ from uuid import UUID
 import pytest
 
 from clarion.domain.campaign import State
+from clarion.domain.caps import Caps
 from clarion.domain.enrollment import Verb
 from clarion.domain.field import Field, FieldType
 from clarion.domain.sequence import Sequence
 from clarion.errors import Conflict, Invalid, TooLarge
 from clarion.flow import announce, fire, sequence
+from clarion.flow.caps import set_caps
 from clarion.flow.consent import person_out
 from clarion.flow.enroll import due, steer
 from clarion.flow.enroll.steer import Ask
@@ -224,6 +226,21 @@ async def test_nothing_is_written(services: Services, workspace: UUID) -> None:
     async with services.db.tenant(workspace) as connection:
         for table in ("enrollment", "message", "run", "lane"):
             assert await rows(connection, f"SELECT FROM {table}") == []
+
+
+async def test_what_the_caps_hold_comes_on_a_day_that_has_room(services: Services, workspace: UUID) -> None:
+    services = at_dawn(services)
+    await people(services, workspace, ("Amina", AMINA, "2026-03-05"))
+    twice = {"start": REGISTERED, "time": "09:00", "steps": [{"number": 1}, {"number": 2, "hours": 3}]}
+    campaign_id = await draft_of(services, workspace, definition(twice, expires_after=2 * 86_400))
+    free = await rehearse(services, workspace, campaign_id)
+    async with services.db.tenant(workspace) as connection:
+        await set_caps(connection, Caps(day=1))
+    told = await rehearse(services, workspace, campaign_id)
+    first, second = sorted(free.reckoning.by_minute())
+    assert sorted(told.reckoning.by_minute()) == [first, second + 86_400]
+    assert (told.moved, told.skipped) == ({"enough_today": 1}, {})
+    assert any("1 a day" in warning for warning in told.warnings)
 
 
 # --- announcements

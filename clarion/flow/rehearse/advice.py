@@ -29,8 +29,8 @@ def warnings(scene: Scene, outcome: Outcome, apart: Mapping[str, int], *, coarse
         found.append(f"For {_people(count)} nothing says from when on: they wait for their date.")
     if scene.cap is not None:
         found.append(
-            f"One person hears at most {told(scene.cap)}. What that would hold is left out: it depends on "
-            "what else they hear."
+            f"One person hears at most {told(scene.cap)}. What that holds is reckoned by this campaign "
+            "alone: what else they hear is not known beforehand."
         )
     if coarse > 1:
         found.append(f"There are so many moments that they are counted by {coarse // 60} minutes.")

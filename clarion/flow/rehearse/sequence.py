@@ -11,6 +11,7 @@ from uuid import UUID
 
 from clarion.domain.campaign import Announcement, State
 from clarion.domain.enrollment import Change, Key, Seen, Status, Wait, changed, entered, upcoming
+from clarion.domain.rehearsal.enough import Enough
 from clarion.domain.rehearsal.late import Coming, Lateness
 from clarion.domain.rehearsal.reckoning import Reckoning
 from clarion.domain.schedule.plan import Plan
@@ -218,18 +219,35 @@ def _each(copied: Copied, until: datetime) -> Iterator[tuple[Alike, Iterable[Com
     for alike, some in copied.everybody.alike.items():
         people: Iterable[tuple[str, int]] = some.each() if copied.everybody.personal else [("", 0)]
         many = 1 if copied.everybody.personal else some.many
-        late = _lateness(copied, alike)
+        schedule, judges = plan.alike(_subject(course, alike, "", 0)), _judges(copied, alike)
         for key, place in people:
-            coming: Iterable[Coming] = plan.occurrences(_subject(course, alike, key, place), alike.since)
-            yield alike, coming if late is None else late.judged(coming), many
+            coming: Iterable[Coming] = (
+                () if schedule is None else schedule.occurrences(key, place, alike.since)
+            )
+            yield alike, _judged(coming, judges), many
     for alike, contact_id, place, said, moves in copied.everybody.particular:
-        somebody, late = _subject(course, alike, str(contact_id), place), _lateness(copied, alike)
+        somebody = _subject(course, alike, str(contact_id), place)
         coming = upcoming(plan, somebody, alike.since, said=set(said), moves=moves, count=ALL, until=until)
-        yield alike, coming if late is None else late.judged(coming), 1
+        yield alike, _judged(coming, _judges(copied, alike)), 1
 
 
 def _subject(course: Course, alike: Alike, key: str, place: int) -> Subject:
     return course.somebody(key, alike.zone, alike.values, alike.generation, alike.began_at, place)
+
+
+def _judges(copied: Copied, alike: Alike) -> list[Lateness | Enough]:
+    """Who says of what is due that it comes too late, or is too much."""
+    scene, late = copied.scene, _lateness(copied, alike)
+    judges: list[Lateness | Enough] = [] if late is None else [late]
+    if scene.cap is not None:
+        judges.append(Enough(scene.cap, alike.zone or scene.home, copied.course.terms.patience))
+    return judges
+
+
+def _judged(coming: Iterable[Coming], judges: Iterable[Lateness | Enough]) -> Iterable[Coming]:
+    for judge in judges:
+        coming = judge.judged(coming)
+    return coming
 
 
 def _lateness(copied: Copied, alike: Alike) -> Lateness | None:
