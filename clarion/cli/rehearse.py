@@ -125,9 +125,9 @@ def _lines(found: Rehearsal, zone: ZoneInfo) -> Iterator[tuple[str, object]]:
     )
     if found.held:
         yield "held", f"{found.held:,} wait for hours at which they may be told"
-    for reason in OF_CAPS:
-        if many := found.moved.get(reason):
-            yield "held", f"{many:,} wait: {REASONS[reason]}"
+    for cap in OF_CAPS:
+        if waiting := found.moved.get(cap):
+            yield "held", f"{waiting:,} wait: {REASONS[cap]}"
     if found.expire:
         yield "expire", f"{found.expire:,}"
     yield from _takes(found)
