@@ -33,13 +33,14 @@ class Person(Looked):
 
 
 class Share(NamedTuple):
-    """So many people of an announcement who are alike."""
+    """So many people of an announcement who are alike. `hours`: as they wrote their own, where asked for."""
 
     reason: str | None
     channel_id: UUID | None
     zone: str
     language: str
     begins: str
+    hours: str
     people: int
 
 
@@ -99,18 +100,19 @@ def _shares(meant: LiteralString, *, pooled: bool) -> LiteralString:
     no_route: LiteralString = "WHEN r.lane_id IS NULL THEN 'no_route'" if pooled else ""
     chosen: LiteralString = f"LEFT JOIN LATERAL ({routed('p.channel_id')}) r ON true" if pooled else ""
     return f"""WITH {routes}page AS MATERIALIZED (
-  SELECT c.id, c.status, c.channel_id, c.timezone, c.language FROM contact c
+  SELECT c.id, c.status, c.channel_id, c.timezone, c.language, c.fields->>%(hours_field)s::text AS hours
+  FROM contact c
   WHERE c.workspace_id = clarion_workspace() AND ({meant})
 ), reached AS (
   SELECT CASE {reach.unreached(_OUT)} {no_route}
       WHEN %(once)s AND row_number() OVER (PARTITION BY a.consent_key{apart} ORDER BY p.id) > 1
         THEN 'duplicate_address' END AS reason,
     {route} AS channel_id, coalesce(p.timezone, '') AS zone, coalesce(p.language, '') AS language,
-    {_BEGINS} AS begins
+    {_BEGINS} AS begins, coalesce(p.hours, '') AS hours
   FROM page p LEFT JOIN LATERAL ({reach.address("p.id", _TOLD)}) a ON true {chosen}
 )
-SELECT reason, channel_id, zone, language, begins, count(*) FROM reached
-GROUP BY reason, channel_id, zone, language, begins"""
+SELECT reason, channel_id, zone, language, begins, hours, count(*) FROM reached
+GROUP BY reason, channel_id, zone, language, begins, hours"""
 
 
 async def shares(
@@ -120,11 +122,13 @@ async def shares(
     schemes: Sequence[str],
     once_an_address: bool,
     cut: int,
+    hours_field: str,
     routes: Sequence[Route] | None,
 ) -> list[Share]:
     """Everybody whom an announcement means, by who is alike, with why nothing would be sent to them."""
     values = {
         **meant.params, **params(routes or ()), "schemes": list(schemes), "once": once_an_address, "cut": cut,
+        "hours_field": hours_field,
     }  # fmt: skip
     async with connection.cursor(row_factory=args_row(Share)) as cursor:
         await cursor.execute(_shares(meant.predicate, pooled=routes is not None), values)

@@ -30,6 +30,7 @@ from clarion.kit.ids import uuid7
 from clarion.store import field
 from tests.flow import announcing
 from tests.flow.following import DAILY, definition, people
+from tests.flow.test_home_hours import own_hours
 from tests.store.people import AMINA, person, store
 
 ZONES = ("Africa/Nairobi", "Asia/Kolkata", "America/Sao_Paulo")
@@ -266,6 +267,24 @@ async def test_an_announcement_is_what_was_rehearsed(
     agrees(told, said, skipped)
     (channel,) = told.outcome.channels
     assert (told.begins, channel.last, channel.due) == (moment, moment, told.messages)
+
+
+async def test_who_has_hours_of_their_own_is_told_an_announcement_then(
+    services: Services, workspace: UUID
+) -> None:
+    services = at_dawn(services)
+    await forty(services, workspace)
+    await own_hours(services, workspace, "+254710000004", "15:00-17:00")  # in Nairobi it is nine
+    await own_hours(services, workspace, "+254710000008", "whenever I like")
+    channel_id = await announcing.channel(services, workspace)
+    campaign_id = await announcing.written(services, workspace, channel_id, expires_after=9 * 3600)
+    told = await rehearse(services, workspace, campaign_id)
+    at_once, later = sorted(told.reckoning.by_minute().items())
+    assert (later[0] - at_once[0], later[1], told.held) == (6 * 3600, 1, 1)
+    assert told.hear == at_once[1] + 1
+    await own_hours(services, workspace, "+254710000008", "19:00-21:00")
+    told = await rehearse(services, workspace, campaign_id)
+    assert (told.skipped["expired"], told.hear) == (1, at_once[1])
 
 
 async def test_what_has_begun_is_not_rehearsed(services: Services, workspace: UUID) -> None:

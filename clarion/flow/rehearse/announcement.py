@@ -5,17 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 
 from clarion.domain.campaign import STEP, Announcement, State
+from clarion.domain.message import Skip
+from clarion.domain.message import State as Became
+from clarion.domain.rehearsal.late import Coming, Judged
 from clarion.domain.rehearsal.reckoning import Reckoning
+from clarion.domain.schedule.allowed import Allowed
+from clarion.domain.schedule.holds import Closed
 from clarion.domain.schedule.subject import Occurrence
 from clarion.domain.schedule.zones import seconds
 from clarion.errors import Conflict
 from clarion.flow import draft, whom
 from clarion.flow.rehearse import scene as scenes
 from clarion.flow.rehearse.scene import Play, Scene
-from clarion.flow.rehearse.sequence import Told
+from clarion.flow.rehearse.sequence import ALL_SKIPPED, Told
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.store import rehearsing, run
+from clarion.store.rehearsing import Share
 
 NAME = "announcement"  # of its only content
 
@@ -54,13 +60,34 @@ async def count(
     told, due = Told(), [Occurrence(seconds(begin), 1, STEP)]
     for one in await rehearsing.shares(
         connection, meant, schemes=over.schemes, once_an_address=definition.one_per == "address",
-        cut=scene.cut, routes=scene.routes,
+        cut=scene.cut, hours_field=scene.home_hours.field, routes=scene.routes,
     ):  # fmt: skip
         told.people += one.people
         if one.reason is not None:
             reckoning.skip(due, one.reason, one.people)
             told.apart[one.reason] += one.people
-        else:
-            reckoning.count(due, scene.lot(one.channel_id, one.zone, one.language), one.begins, one.people)
-            told.hear += one.people
+            continue
+        lot = scene.lot(one.channel_id, one.zone, one.language)
+        heard = reckoning.count(_by_their_hours(scene, one, due[0]), lot, one.begins, one.people)
+        told.hear += one.people * heard.messages
+        told.apart[ALL_SKIPPED] += one.people * heard.skipped
     return scene, told
+
+
+def _by_their_hours(scene: Scene, some: Share, due: Occurrence) -> list[Coming]:
+    """What is due, when people with hours of their own may be told it; the hours of all others are kept by
+    their channel (`domain.rehearsal.carrying`)."""
+    hours = scene.home_hours.of({scene.home_hours.field: some.hours}) if some.hours else ()
+    if len(hours) == len(scene.home_hours.layers):
+        return [due]
+    own, begin = scene.definition.hours, due.due_at
+    allowed = Allowed(*([own] if own is not None else []), *hours)
+    try:
+        opens, _ = allowed.span(begin, some.zone or scene.home)
+    except Closed:
+        return [Judged(*due[:4], Skip.QUIET_HOURS)]
+    if allowed.too_late(begin, opens):
+        return [Judged(*due[:4], Skip.QUIET_HOURS)]
+    if opens >= begin + scene.definition.patience:
+        return [Judged(*due[:4], Became.EXPIRED)]
+    return [due if opens == begin else Judged(seconds(opens), 1, STEP, (Skip.QUIET_HOURS,))]

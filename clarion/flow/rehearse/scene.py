@@ -20,7 +20,7 @@ from clarion.domain.schedule.hours import Hours
 from clarion.errors import Misconfigured
 from clarion.flow import costing
 from clarion.flow.enroll.course import priority_of
-from clarion.flow.home_hours import layers
+from clarion.flow.home_hours import HomeHours
 from clarion.flow.rehearse.speech import Speech
 from clarion.flow.route import Way
 from clarion.flow.services import Services
@@ -65,14 +65,14 @@ class Scene:
     carriers: Mapping[UUID, Carrier]
     prices: Mapping[UUID, Prices]
     speech: Speech
-    home_hours: tuple[Hours, ...]
+    home_hours: HomeHours
     cap: Cap | None = None  # how much its people hear at most, where that is limited
 
     @property
     def hours(self) -> tuple[Hours, ...]:
         """All that hold: those of the workspace and of the campaign."""
         own = self.definition.hours
-        return self.home_hours if own is None else (own, *self.home_hours)
+        return self.home_hours.layers if own is None else (own, *self.home_hours.layers)
 
     @property
     def cut(self) -> int:
@@ -120,7 +120,7 @@ async def read(connection: Connection, services: Services, play: Play) -> Scene:
     cap = None if caps is None else caps.of(priority_of(play.row))
     return Scene(
         play.row, definition, home["timezone"], services.clock.now(), play.begin, over, routes, carriers,
-        await costing.tables(connection, over), speech, layers(home["settings"]),
+        await costing.tables(connection, over), speech, HomeHours.read(home["settings"]),
         cap if cap is not None and cap.limits else None,
     )  # fmt: skip
 
