@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -21,9 +20,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from tests.forked import context
+
 CLARION = (sys.executable, "-m", "clarion.cli")
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["clarion.wiring", "tests.acceptance.command"])
 _numbers = count()
 
 
@@ -53,7 +52,7 @@ class Terminal:
         place = self.folder / f"command-{next(_numbers)}"
         place.mkdir()
         (place / "in").write_text(stdin, encoding="utf-8")
-        process = _context.Process(target=_type, args=(words, self.folder, place, self._environment(more)))
+        process = context.Process(target=_type, args=(words, self.folder, place, self._environment(more)))
         process.start()
         process.join(timeout)
         if process.exitcode is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -11,14 +10,7 @@ from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(
-    [
-        "clarion.cli.running", "uvloop", "tests.faults.mutants", "tests.faults.crew", "tests.faults.hooks",
-        "tests.faults.warm",
-    ]
-)  # fmt: skip
-
+from tests.forked import context
 
 AT_ONCE = (-signal.SIGKILL, 130)  # kill -9, and a second SIGTERM while the first is being heeded
 

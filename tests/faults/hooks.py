@@ -10,6 +10,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from tests.faults import crew
+from tests.forked import context
 
 PATIENCE = 60.0
 
@@ -56,7 +57,7 @@ class Hooks:
         self.kill()
 
     def _start(self) -> BaseProcess:
-        process = crew.context.Process(
+        process = context.Process(
             target=_serve, args=(self._environment, str(self._log), self._port, self.mutant)
         )
         process.start()
