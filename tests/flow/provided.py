@@ -47,7 +47,7 @@ class Provided(Receiving):
             channel_id = await configure.create_channel(
                 connection, services, workspace, name=f"WhatsApp {number}", provider="whatsapp",
                 config={
-                    "base_url": sandbox.url, "sender": number, "total_timeout": 2.0, "connect_timeout": 1.0,
+                    "base_url": sandbox.url, "sender": number, "total_timeout": 2.0, "connect_timeout": 1.9,
                     "lookup_lag": 1.0, "options": {"look_up": True}, **config,
                 },
                 credentials={"token": "sandbox-token", "app_secret": "sandbox-secret"},

@@ -20,6 +20,7 @@ from tests.store.ledger.world import Seen, look
 
 T = TypeVar("T")
 Work = Callable[[Connection], Awaitable[T]]
+TRIES = 2
 
 
 class MustWait(Exception):
@@ -77,13 +78,21 @@ class Bench:
         return self.run(self._begin(workspace, work))
 
     async def _begin(self, workspace: UUID, work: Work[T]) -> tuple[T, AsyncExitStack]:
+        # On a busy machine somebody who has just committed may be waited for as well. An open transaction
+        # is there each time: whether a step must wait may not depend on how fast this goes.
+        for left in reversed(range(TRIES)):
+            try:
+                return await self._try(workspace, work)
+            except (LockNotAvailable, Contended) as error:
+                if not left:
+                    raise MustWait from error
+        raise AssertionError("the last try returns or raises")
+
+    async def _try(self, workspace: UUID, work: Work[T]) -> tuple[T, AsyncExitStack]:
         stack = AsyncExitStack()
         connection = await stack.enter_async_context(self.db.tenant(workspace))
         try:
             return await work(connection), stack
-        except (LockNotAvailable, Contended) as error:
-            await stack.__aexit__(type(error), error, None)
-            raise MustWait from error
         except BaseException as error:
             await stack.__aexit__(type(error), error, None)
             raise
