@@ -84,9 +84,9 @@ def _by_their_hours(scene: Scene, some: Share, due: Occurrence) -> list[Coming]:
     allowed = Allowed(*([own] if own is not None else []), *hours)
     try:
         opens, _ = allowed.span(begin, some.zone or scene.home)
+        if allowed.too_late(begin, opens):
+            raise Closed
     except Closed:
-        return [Judged(*due[:4], Skip.QUIET_HOURS)]
-    if allowed.too_late(begin, opens):
         return [Judged(*due[:4], Skip.QUIET_HOURS)]
     if opens >= begin + scene.definition.patience:
         return [Judged(*due[:4], Became.EXPIRED)]

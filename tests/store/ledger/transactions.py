@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from tests.store.ledger.world import Seen, look
 
 T = TypeVar("T")
 Work = Callable[[Connection], Awaitable[T]]
-TRIES = 2
+IN_THE_WAY = (LockNotAvailable, Contended)
 
 
 class MustWait(Exception):
@@ -80,13 +80,12 @@ class Bench:
     async def _begin(self, workspace: UUID, work: Work[T]) -> tuple[T, AsyncExitStack]:
         # On a busy machine somebody who has just committed may be waited for as well. An open transaction
         # is there each time: whether a step must wait may not depend on how fast this goes.
-        for left in reversed(range(TRIES)):
-            try:
-                return await self._try(workspace, work)
-            except (LockNotAvailable, Contended) as error:
-                if not left:
-                    raise MustWait from error
-        raise AssertionError("the last try returns or raises")
+        with suppress(*IN_THE_WAY):
+            return await self._try(workspace, work)
+        try:
+            return await self._try(workspace, work)
+        except IN_THE_WAY as error:
+            raise MustWait from error
 
     async def _try(self, workspace: UUID, work: Work[T]) -> tuple[T, AsyncExitStack]:
         stack = AsyncExitStack()
