@@ -40,11 +40,16 @@ test-external: setup ## the suite on Debian's PostgreSQL (or CLARION_TEST_DATABA
 test-kannel: setup ## our provider against a real Kannel (Debian's, fetched where it is not installed)
 	@$(BIN)/python -m tests.kannel $(ARGS)
 
-# The random runs fill two cores, so they go first, beside what mostly waits for an hour to pass.
-HOUR := tests/faults/test_random_runs.py tests/faults/test_half_open.py
+# The random runs fill two cores, so they go first, beside what mostly waits for an hour to pass. Of what is
+# long and in parts the parts are shared, and not the files.
+HOUR  := tests/faults/test_random_runs.py tests/faults/test_half_open.py
+PARTS := tests/domain/schedule/test_against_oracle.py tests/store/ledger/test_state_machine.py \
+	tests/flow/test_alert_runs.py
+LONG  := CLARION_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --no-loadscope-reorder -m "nightly or not nightly"
 nightly: setup   ## the long suites: 2,000 fault runs, long state machines, an hour without a provider
-	@CLARION_NIGHTLY=1 $(PYTEST) -m "nightly or not nightly" $(HOUR) $(ARGS)
-	@CLARION_NIGHTLY=1 $(PYTEST) -m "nightly or not nightly" $(HOUR:%=--ignore=%) $(ARGS)
+	@$(LONG) --dist worksteal $(HOUR) $(ARGS)
+	@$(LONG) --dist worksteal $(PARTS) $(ARGS)
+	@$(LONG) --dist loadfile $(HOUR:%=--ignore=%) $(PARTS:%=--ignore=%) $(ARGS)
 
 check: setup     ## ruff, mypy --strict, import rules
 	@$(BIN)/ruff check .
