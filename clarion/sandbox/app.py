@@ -17,6 +17,7 @@ import orjson
 
 from clarion.errors import Misconfigured
 from clarion.sandbox.calls import Calls
+from clarion.sandbox.commcare.endpoints import CommCare
 from clarion.sandbox.config import Config, load_config
 from clarion.sandbox.control import Control
 from clarion.sandbox.dialect import Listening
@@ -105,7 +106,9 @@ async def _run(options: Options, config: Config) -> None:
     calls = Calls(world, receipts)
     for twin in providers.values():
         twin.serve(calls)
+    commcare = CommCare(world)
     routes: list[Callable[[Head], Handler | None]] = [twin.route for twin in providers.values()]
+    routes.append(commcare.route)
 
     def route(head: Head) -> Handler:
         for find in routes:
@@ -115,7 +118,7 @@ async def _run(options: Options, config: Config) -> None:
         return lambda _exchange: _NOT_FOUND
 
     server = Server(route, keep_alive=config.keep_alive)
-    routes.append(Control(world, receipts, server).route)
+    routes.append(Control(world, receipts, server, commcare.controls).route)
     listener = await loop.create_server(server.protocol, sock=_listen(options, options.port), backlog=BACKLOG)
     world.addresses["http"] = _address(options, "http", listener)
     others = [await _also(options, world, twin) for twin in providers.values() if isinstance(twin, Listening)]
@@ -134,6 +137,7 @@ async def _run(options: Options, config: Config) -> None:
             one.close()
         server.close()
         await receipts.close()
+        await commcare.close()
         if journal is not None:
             journal.close()
 

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from clarion.errors import Invalid, Problem
+from clarion.sandbox.commcare.settings import CommCareSettings
 from clarion.sandbox.faults import FAULTS, check_fault, check_parameter
 from clarion.sandbox.rapidpro.settings import RapidProSettings
 
@@ -217,6 +218,7 @@ class Config(_Strict):
     faults: Seeded = Seeded()
     roster: list[RosterLine] = Field(default_factory=list)
     rapidpro: RapidProSettings = RapidProSettings()
+    commcare: CommCareSettings = CommCareSettings()
     keep_alive: Annotated[float, Field(gt=0, le=86_400)] = 75.0
     clock_offset: Annotated[float, Field(ge=-86_400 * 3650, le=86_400 * 3650, allow_inf_nan=False)] = 0.0
     record_sync: Literal["batched", "each"] = "batched"

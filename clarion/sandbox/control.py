@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -42,9 +42,12 @@ PREFIX = "/sandbox/"
 
 
 class Control:
-    """Serves the control API of one world."""
+    """Serves the control API of one world. `more`: what else is controlled here, by method and name."""
 
-    def __init__(self, world: World, receipts: Receipts, server: Server) -> None:
+    def __init__(
+        self, world: World, receipts: Receipts, server: Server,
+        more: Mapping[tuple[str, str], Callable[[Exchange], object]],
+    ) -> None:  # fmt: skip
         self._world = world
         self._receipts = receipts
         self._server = server
@@ -67,6 +70,7 @@ class Control:
             ("POST", "receipts"): self._plain(self._tell),
             ("POST", "verify"): self._later(self._verify),
             ("POST", "reset"): self._plain(self._reset),
+            **{named: self._plain(make) for named, make in more.items()},
         }
 
     def route(self, head: Head) -> Handler | None:
