@@ -1,4 +1,4 @@
-"""Criteria: a tree that says which contacts are meant.
+"""Criteria: a tree that says which contacts, or which cases, are meant.
 
     {"all": [{"field": "department", "op": "equal", "value": "Finance"},
              {"not": {"in_group": "0190c2d4-…"}},
@@ -16,137 +16,62 @@ Meanings (`matches` is their reference; the SQL that the store compiles equals i
 - Numbers, dates and moments are compared by value, `between` with both ends. A date and time without an
   offset is local time of the workspace's zone, and {"days_from_today": n} is the day n days after the
   workspace's present day (its local midnight where moments are compared).
-- `in_group` is true of members of the group and of every group below it.
+- `in_group` is true of members of the group and of every group below it; with {"nested": false} of its own
+  members alone.
+
+Criteria of a case have leaves of their own beside these (`case_matching` is their reference); an audience
+refuses them:
+
+    {"all": [{"property": "appointment_date", "op": "between",
+              "value": [{"days_from_today": 0}, {"days_from_today": 2}]},
+             {"property": "closed", "of": "parent", "op": "equal", "value": false},
+             {"property": "risk", "changed_to": "high"},
+             {"field": "language", "of": "owner", "op": "equal", "value": "sw"}]}
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    AllowInfNan,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    Tag,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError
 
+from clarion.domain.leaf import ChangedTo, Comparison, InGroup, Property, Shape
 from clarion.errors import Invalid, Problem
 
 DEEPEST = 50
 MOST_NODES = 500
-MOST_VALUES = 1000
 
 
-class Op(StrEnum):
-    """How a value is compared."""
-
-    EQUAL = "equal"
-    NOT_EQUAL = "not_equal"
-    IN = "in"
-    HAS_VALUE = "has_value"
-    NO_VALUE = "no_value"
-    CONTAINS = "contains"
-    STARTS_WITH = "starts_with"
-    GT = "gt"
-    GTE = "gte"
-    LT = "lt"
-    LTE = "lte"
-    BETWEEN = "between"
-
-
-WITHOUT_VALUE = frozenset((Op.HAS_VALUE, Op.NO_VALUE))
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Day(_Model):
-    """A day counted from the present one of the workspace: -30 is thirty days ago, 0 today."""
-
-    days_from_today: int = Field(ge=-100_000, le=100_000)
-
-
-def _proper(text: str) -> str:
-    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
-        raise ValueError("holds a character that is not text (NUL or half of a pair)")
-    return text
-
-
-Words = Annotated[StrictStr, Field(max_length=1000), AfterValidator(_proper)]
-Number = Annotated[StrictInt, Field(ge=-(10**15), le=10**15)] | Annotated[StrictFloat, AllowInfNan(False)]
-Scalar = StrictBool | Number | Words | Day
-
-
-class Comparison(_Model):
-    """One attribute or field of the contact, compared. `has_value` and `no_value` take no value, `in` takes
-    a list, `between` a list of two, the others one value."""
-
-    field: Words = Field(min_length=1)
-    op: Op
-    value: Scalar | tuple[Scalar, ...] | None = None
-
-    @model_validator(mode="after")
-    def _right_number(self) -> Comparison:
-        many = isinstance(self.value, tuple)
-        if self.op in WITHOUT_VALUE and self.value is not None:
-            raise ValueError(f"{self.op} takes no value")
-        if self.op in (Op.IN, Op.BETWEEN) and not many:
-            raise ValueError(f"{self.op} takes a list of values")
-        if self.op is Op.BETWEEN and len(self.values) != 2:
-            raise ValueError("between takes two values, the least first")
-        if self.op is Op.IN and not 1 <= len(self.values) <= MOST_VALUES:
-            raise ValueError(f"in takes 1 to {MOST_VALUES} values")
-        if self.op not in (Op.IN, Op.BETWEEN, *WITHOUT_VALUE) and (many or self.value is None):
-            raise ValueError(f"{self.op} takes one value")
-        return self
-
-    @property
-    def values(self) -> tuple[Scalar, ...]:
-        """What is compared with, however many."""
-        if self.value is None:
-            return ()
-        return self.value if isinstance(self.value, tuple) else (self.value,)
-
-
-class InGroup(_Model):
-    """Membership of a group, by its id, or of a group below it."""
-
-    in_group: Words = Field(min_length=1)
-
-
-class All(_Model):
+class All(Shape):
     """True when every one of these is."""
 
     all: tuple[Criteria, ...] = Field(min_length=1)
 
 
-class AnyOf(_Model):
+class AnyOf(Shape):
     """True when at least one of these is."""
 
     any: tuple[Criteria, ...] = Field(min_length=1)
 
 
-class Not(_Model):
+class Not(Shape):
     """True when this is not."""
 
     not_: Criteria = Field(alias="not")
 
 
 _BRANCHES = ("all", "any", "not")
-_SHAPES = {"all": All, "any": AnyOf, "not": Not, "in_group": InGroup, "field": Comparison}
+_SHAPES = {
+    "all": All,
+    "any": AnyOf,
+    "not": Not,
+    "in_group": InGroup,
+    "field": Comparison,
+    "changed_to": ChangedTo,
+    "property": Property,
+}
 
 
 def _shape(given: Any) -> str | None:
@@ -161,15 +86,17 @@ Criteria = Annotated[
     | Annotated[AnyOf, Tag("any")]
     | Annotated[Not, Tag("not")]
     | Annotated[InGroup, Tag("in_group")]
-    | Annotated[Comparison, Tag("field")],
+    | Annotated[Comparison, Tag("field")]
+    | Annotated[ChangedTo, Tag("changed_to")]
+    | Annotated[Property, Tag("property")],
     Discriminator(
         _shape,
         custom_error_type="criteria_shape",
-        custom_error_message="a node has one of the keys all, any, not, in_group, field",
+        custom_error_message="a node has one of the keys all, any, not, in_group, field, property",
     ),
 ]
 
-Node = All | AnyOf | Not | InGroup | Comparison
+Node = All | AnyOf | Not | InGroup | Comparison | Property | ChangedTo
 
 for _branch in (All, AnyOf, Not):
     _branch.model_rebuild()
@@ -190,6 +117,7 @@ def parse_criteria(raw: object) -> Node:
         raise Invalid("the filter cannot be understood", problems=tuple(_problems(error))) from None
 
 
+_VALUE = re.compile(r"\.(value|changed_to)(\[\d+\])?$")
 _WORDS = {
     "too_short": "at least one condition is needed",
     "extra_forbidden": "no such key here",
@@ -202,7 +130,7 @@ def _problems(error: ValidationError) -> list[Problem]:
     for found in error.errors():
         where = _path(found["loc"])
         message = _WORDS.get(found["type"]) or found["msg"].removeprefix("Value error, ")
-        if where.endswith((".value", "]")) and found["type"] != "value_error" and ".value" in where:
+        if _VALUE.search(where) and found["type"] != "value_error":
             # the value is one of several types, and pydantic says of each that it is not
             message = 'a value is text, a number, true or false, or {"days_from_today": n}'
             told.setdefault(where, message)

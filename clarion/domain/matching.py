@@ -12,33 +12,21 @@ from decimal import Decimal
 
 from clarion.domain.contact import ATTRIBUTES, Contact, fold_name
 from clarion.domain.country import parse_country
-from clarion.domain.criteria import (
-    DEEPEST,
-    MOST_NODES,
-    WITHOUT_VALUE,
-    All,
-    AnyOf,
-    Comparison,
-    Day,
-    InGroup,
-    Node,
-    Not,
-    Op,
-    Scalar,
-)
+from clarion.domain.criteria import DEEPEST, MOST_NODES, All, AnyOf, Node, Not
 from clarion.domain.field import FieldType, Value, parse_value
 from clarion.domain.language import parse_language
+from clarion.domain.leaf import WITHOUT_VALUE, ChangedTo, Comparison, Day, InGroup, Op, Property, Scalar
 from clarion.domain.refusal import Refusal
 from clarion.domain.timezone import parse_timezone
 from clarion.errors import Problem
 
 _SAME = frozenset((Op.EQUAL, Op.NOT_EQUAL))
-_ORDER = frozenset((Op.GT, Op.GTE, Op.LT, Op.LTE, Op.BETWEEN))
+ORDER = frozenset((Op.GT, Op.GTE, Op.LT, Op.LTE, Op.BETWEEN))
 OPS: Mapping[FieldType, frozenset[Op]] = {
     FieldType.TEXT: WITHOUT_VALUE | _SAME | {Op.IN, Op.CONTAINS, Op.STARTS_WITH},
-    FieldType.NUMBER: WITHOUT_VALUE | _SAME | _ORDER | {Op.IN},
-    FieldType.DATE: WITHOUT_VALUE | _SAME | _ORDER | {Op.IN},
-    FieldType.DATETIME: WITHOUT_VALUE | _SAME | _ORDER | {Op.IN},
+    FieldType.NUMBER: WITHOUT_VALUE | _SAME | ORDER | {Op.IN},
+    FieldType.DATE: WITHOUT_VALUE | _SAME | ORDER | {Op.IN},
+    FieldType.DATETIME: WITHOUT_VALUE | _SAME | ORDER | {Op.IN},
     FieldType.BOOLEAN: WITHOUT_VALUE | _SAME,
 }
 """Which comparisons each type of field knows."""
@@ -67,16 +55,40 @@ def check(
     `known` is what `known_fields` gives, `groups` the ids that `in_group` may name (None: not checked),
     `zone` the workspace's.
     """
+    if large := too_large(criteria):
+        return [large]
+    return [
+        problem
+        for where, node, _ in walk(criteria)
+        for problem in _check_leaf(node, where, known, groups, zone)
+    ]
+
+
+def too_large(criteria: Node) -> Problem | None:
+    """What is wrong with criteria of too many conditions, or too deep ones."""
     nodes = list(walk(criteria))
-    if len(nodes) > MOST_NODES or max(depth for _, _, depth in nodes) > DEEPEST:
-        return [Problem("$", "the filter is too large", f"at most {MOST_NODES} conditions, {DEEPEST} deep")]
-    problems: list[Problem] = []
-    for where, node, _ in nodes:
-        if isinstance(node, Comparison):
-            problems += _check_comparison(node, where, known, zone)
-        elif isinstance(node, InGroup) and groups is not None and node.in_group not in groups:
-            problems.append(Problem(f"{where}.in_group", "no such group", _nearest(node.in_group, groups)))
-    return problems
+    if len(nodes) <= MOST_NODES and max(depth for _, _, depth in nodes) <= DEEPEST:
+        return None
+    return Problem("$", "the filter is too large", f"at most {MOST_NODES} conditions, {DEEPEST} deep")
+
+
+def _check_leaf(
+    node: Node, where: str, known: Mapping[str, FieldType], groups: Collection[str] | None, zone: tzinfo
+) -> list[Problem]:
+    if isinstance(node, Property | ChangedTo):
+        return [Problem(f"{where}.property", _NO_CASE, "compare a field of the contact here")]
+    if isinstance(node, Comparison | InGroup) and node.of is not None:
+        return [
+            Problem(f"{where}.of", "here it is always the contact's", "leave it out, or ask it of a case")
+        ]
+    if isinstance(node, Comparison):
+        return _check_comparison(node, where, known, zone)
+    if isinstance(node, InGroup) and groups is not None and node.in_group not in groups:
+        return [Problem(f"{where}.in_group", "no such group", nearest(node.in_group, groups))]
+    return []
+
+
+_NO_CASE = "a contact has no properties; a case has"
 
 
 def walk(criteria: Node) -> Iterator[tuple[str, Node, int]]:
@@ -110,10 +122,12 @@ def matches(
             return any(matches(child, contact, known, now=now, zone=zone) for child in criteria.any)
         case Not():
             return not matches(criteria.not_, contact, known, now=now, zone=zone)
-        case InGroup():
-            return criteria.in_group in contact.groups
-        case Comparison():
-            return _holds(criteria, _present(contact, criteria.field, known), known, now, zone)
+        case InGroup(of=None):
+            return criteria.in_group in (contact.groups if criteria.deep else contact.own_groups)
+        case Comparison(of=None):
+            return _holds(criteria, present(contact, criteria.field, known), known, now, zone)
+        case _:  # asked of a case
+            return False
 
 
 def operands(
@@ -157,7 +171,7 @@ def _operand(given: Scalar, kind: FieldType, now: datetime, zone: tzinfo) -> Val
     return _BLANK if value is None else value
 
 
-def _present(contact: Contact, key: str, known: Mapping[str, FieldType]) -> Value | None:
+def present(contact: Contact, key: str, known: Mapping[str, FieldType]) -> Value | None:
     """The contact's value as it is compared; None where it is missing or not of the field's type."""
     kind = known.get(key)
     value = contact.value(key)
@@ -176,10 +190,11 @@ def _holds(
     if value is None:
         return False
     wanted = operands(comparison, known[comparison.field], now=now, zone=zone)
-    return not isinstance(wanted, Refusal) and _compares(comparison.op, value, wanted)
+    return not isinstance(wanted, Refusal) and compares(comparison.op, value, wanted)
 
 
-def _compares(op: Op, value: Value, wanted: tuple[Value, ...]) -> bool:
+def compares(op: Op, value: Value, wanted: tuple[Value, ...]) -> bool:
+    """Whether a value and operands of the same type compare so."""
     match op:
         case Op.HAS_VALUE:
             return True
@@ -233,7 +248,7 @@ def _check_comparison(
 ) -> list[Problem]:
     kind = known.get(node.field)
     if kind is None:
-        return [Problem(f"{where}.field", f"no field {node.field[:60]!r}", _nearest(node.field, known))]
+        return [Problem(f"{where}.field", f"no field {node.field[:60]!r}", nearest(node.field, known))]
     wanted = operands(node, kind, now=_ANY_DAY, zone=zone)
     if isinstance(wanted, Refusal):
         return [wanted.at(f"{where}.op" if wanted.reason == "wrong_op" else f"{where}.value")]
@@ -261,6 +276,7 @@ def _in_wrong_order(node: Comparison, wanted: tuple[Value, ...]) -> bool:
     return len(counted) == 1 and _less(wanted[1], wanted[0])
 
 
-def _nearest(word: str, known: Collection[str]) -> str:
+def nearest(word: str, known: Collection[str]) -> str:
+    """What somebody may have meant, as a hint; empty where nothing is like it."""
     near = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
     return f"did you mean {' or '.join(near)}?" if near else ""

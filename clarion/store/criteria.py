@@ -17,9 +17,11 @@ from zoneinfo import ZoneInfo
 from psycopg.types.json import Jsonb
 
 from clarion.domain.contact import ATTRIBUTES
-from clarion.domain.criteria import All, AnyOf, Comparison, InGroup, Node, Not, Op
+from clarion.domain.criteria import All, AnyOf, Node, Not
 from clarion.domain.field import FieldType, Value, stored
+from clarion.domain.leaf import Comparison, InGroup, Op
 from clarion.domain.matching import known_fields, operands
+from clarion.domain.point import DAY
 from clarion.domain.refusal import Refusal
 from clarion.kit.db import Connection
 from clarion.store import field as fields
@@ -64,17 +66,20 @@ def compiled(criteria: Node, read_in: Frame, values: Values) -> LiteralString:
             return "(" + " OR ".join(compiled(child, read_in, values) for child in criteria.any) + ")"
         case Not():
             return f"NOT {compiled(criteria.not_, read_in, values)}"
-        case InGroup():
-            return _in_group(criteria.in_group, values)
-        case Comparison():
+        case InGroup(of=None):
+            return _in_group(criteria, values)
+        case Comparison(of=None):
             return _comparison(criteria, read_in, values)
+        case _:  # asked of a case
+            return "false"
 
 
-def in_groups(groups: Sequence[UUID], values: Values) -> LiteralString:
-    """Whether `c` is in one of the groups or below: a look-up by key for each contact, never a hash of
-    the whole group, so that a page of contacts costs the same however large the group is."""
+def in_groups(groups: Sequence[UUID], values: Values, *, nested: bool = True) -> LiteralString:
+    """Whether `c` is in one of the groups, or below where `nested`: a look-up by key for each contact, never
+    a hash of the whole group, so that a page of contacts costs the same however large the group is."""
+    among = below(groups, values) if nested else f"{values.add(list(groups))}::uuid[]"
     return f"""coalesce((SELECT true FROM group_member gm
-      WHERE gm.contact_id = c.id AND gm.group_id = ANY ({below(groups, values)}) LIMIT 1), false)"""
+      WHERE gm.contact_id = c.id AND gm.group_id = ANY ({among}) LIMIT 1), false)"""
 
 
 def below(groups: Sequence[UUID], values: Values) -> LiteralString:
@@ -85,12 +90,12 @@ def below(groups: Sequence[UUID], values: Values) -> LiteralString:
       SELECT id FROM below)"""
 
 
-def _in_group(name: str, values: Values) -> LiteralString:
+def _in_group(leaf: InGroup, values: Values) -> LiteralString:
     try:
-        group = UUID(name)
+        group = UUID(leaf.in_group)
     except ValueError:
         return "false"
-    return in_groups([group], values) if str(group) == name else "false"
+    return in_groups([group], values, nested=leaf.deep) if str(group) == leaf.in_group else "false"
 
 
 def _comparison(leaf: Comparison, read_in: Frame, values: Values) -> LiteralString:
@@ -103,14 +108,13 @@ def _comparison(leaf: Comparison, read_in: Frame, values: Values) -> LiteralStri
     wanted = operands(leaf, kind, now=read_in.now, zone=read_in.zone)
     if isinstance(wanted, Refusal):
         return "false"
-    return f"({present} AND {_compare(leaf.op, column, [_operand(one, kind, values) for one in wanted])})"
+    return f"({present} AND {compare(leaf.op, column, [_operand(one, kind, values) for one in wanted])})"
 
 
 # What a stored value looks like. A text that is kept from when the field was of another type is missing.
 _SHAPES: Mapping[FieldType, LiteralString] = {
-    FieldType.DATE: "^(18[5-9][0-9]|19[0-9]{2}|2[01][0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
-    FieldType.DATETIME: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9][.][0-9]{6}Z$",
+    FieldType.DATE: f"^({DAY})$",
+    FieldType.DATETIME: f"^({DAY})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9][.][0-9]{{6}}Z$",
 }
 _JSON: Mapping[FieldType, LiteralString] = {FieldType.NUMBER: "number", FieldType.BOOLEAN: "boolean"}
 _COLUMNS: Mapping[str, LiteralString] = {
@@ -153,10 +157,11 @@ _SIGNS: Mapping[Op, LiteralString] = {
 }
 
 
-def _compare(op: Op, column: LiteralString, wanted: Sequence[LiteralString]) -> LiteralString:
+def compare(op: Op, column: LiteralString, wanted: Sequence[LiteralString]) -> LiteralString:
+    """A column compared with operands of its own type; null where the column is."""
     match op:
         case Op.HAS_VALUE:
-            return "true"
+            return f"{column} IS NOT NULL"
         case Op.IN:
             return f"{column} IN ({', '.join(wanted)})"
         case Op.BETWEEN:
@@ -165,5 +170,7 @@ def _compare(op: Op, column: LiteralString, wanted: Sequence[LiteralString]) -> 
             return f"strpos({column}, {wanted[0]}) > 0"
         case Op.STARTS_WITH:
             return f"starts_with({column}, {wanted[0]})"
+        case Op.MATCHES:
+            return f"{column} ~ {wanted[0]}"
         case _:
             return f"{column} {_SIGNS[op]} {wanted[0]}"

@@ -31,6 +31,7 @@ DOORS = {
     "clarion_open_lanes",  # of workers of the version before
     "clarion_lanes",
     "clarion_following",
+    "clarion_following_cases",
     "clarion_waiting_inboxes",
     "clarion_channel_workspace",
     "clarion_workspaces",

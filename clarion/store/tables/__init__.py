@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clarion.store.tables import campaign, events, ledger, people, tenancy, traffic
+from clarion.store.tables import campaign, cases, events, ledger, people, tenancy, traffic
 from clarion.store.tables.base import metadata
 
-__all__ = ["campaign", "events", "ledger", "metadata", "people", "tenancy", "traffic"]
+__all__ = ["campaign", "cases", "events", "ledger", "metadata", "people", "tenancy", "traffic"]

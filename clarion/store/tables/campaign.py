@@ -116,11 +116,13 @@ campaign = table(
     Column("follows", Boolean, nullable=False, server_default=text("false")),
     count("revision", default=0),
     moment("resumed_at", null=True),
+    count("switched", default=0),
     one_of("kind", "announcement", "sequence", "alert", "survey", "courtesy"),
     one_of("state", "draft", "scheduled", "running", "paused", "completed", "cancelled"),
     Index("campaign_page", "workspace_id", "kind", "id"),
     Index("campaign_moment", "workspace_id", "send_at", postgresql_where=text("send_at IS NOT NULL")),
     Index("campaign_follows", "workspace_id", postgresql_where=text("follows")),
+    Index("campaign_alerts", "workspace_id", postgresql_where=text("follows AND kind = 'alert'")),
 )
 
 content_version = table(
@@ -198,7 +200,11 @@ enrollment = table(
     document("moves", null=True),
     moment("resumed_at", null=True),
     one_of("state", "active", "paused", "finished", "stopped", "lapsed"),
+    uuid("case_id", null=True),
+    uuid("contact_id", null=True),
     UniqueConstraint("campaign_id", "subject_id"),
+    Index("enrollment_contact", "contact_id", postgresql_where=text("contact_id IS NOT NULL")),
+    Index("enrollment_case", "case_id", "campaign_id", postgresql_where=text("case_id IS NOT NULL")),
     Index("enrollment_subject", "subject_id"),
     Index("enrollment_due", "campaign_id", "next_due", "id", postgresql_where=text("state = 'active'")),
     storage={"fillfactor": 90},
@@ -209,5 +215,35 @@ touched = table(
     owner(checked=False, key=True),
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     uuid("contact_id"),
+    storage={"autovacuum_vacuum_scale_factor": 0.05, "autovacuum_vacuum_cost_delay": 0},
+)
+
+episode = table(
+    "episode",
+    owner(checked=False),
+    uuid("campaign_id", key=True),
+    uuid("case_id", key=True),
+    words("phase"),
+    words("reason", default=""),
+    count("times", default=0),
+    moment("since"),
+    moment("began_at", null=True),
+    words("restart", default=""),
+    Column("next_turn", Date),
+    Column("seen", BigInteger, nullable=False),
+    count("revision"),
+    one_of("phase", "on", "out", "off"),
+    Index(
+        "episode_turn", "campaign_id", "next_turn", "case_id", postgresql_where=text("next_turn IS NOT NULL")
+    ),
+    Index("episode_case", "case_id"),
+    storage={"fillfactor": 85},
+)
+
+touched_case = table(
+    "touched_case",
+    owner(checked=False, key=True),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    uuid("case_id"),
     storage={"autovacuum_vacuum_scale_factor": 0.05, "autovacuum_vacuum_cost_delay": 0},
 )
