@@ -11,6 +11,8 @@ ALL: dict[str, list[str]] = {
     "end_to_end with receipts": ["--receipts"],
     "expansion": [],
     "import_contacts": [],
+    "cases": [],
+    "cases with phones": ["--phones"],
     "receipts": [],
     "idle": [],
     "workers": [],

@@ -147,14 +147,16 @@ async def work(house: House, stop: asyncio.Event) -> None:
         )  # fmt: skip
         # what providers tell over connections of ours is stored as the API stores calls to our hooks
         dispatcher, receiver = Dispatcher(hot, http, Ear(house.services).hear), Receiver(hot)
+        watcher = Watcher(house.services)
         house.nudges.on("due", lambda _: dispatcher.wake())
         house.nudges.on("inbox", lambda _: receiver.wake())
         house.nudges.on("freed", dispatcher.freed)
+        house.nudges.on("cases", lambda _: watcher.wake())
         parts = {
             "dispatch": asyncio.create_task(dispatcher.run()),
             "receive": asyncio.create_task(receiver.run(stop)),
             "tell": asyncio.create_task(Teller(house.services, outward).run(stop)),
-            "follow": asyncio.create_task(Watcher(house.services).run(stop)),
+            "follow": asyncio.create_task(watcher.run(stop)),
             "ticks": asyncio.create_task(Ticks(house.services, house.app, http).run(stop)),
             "jobs": asyncio.create_task(
                 jobs.work(

@@ -14,7 +14,7 @@ from datetime import datetime
 from uuid import UUID
 
 from clarion.flow.access import Caller
-from clarion.flow.services import Services
+from clarion.flow.services import Nudge, Services
 from clarion.kit.db import Connection, Database
 
 
@@ -75,6 +75,6 @@ class Edge:
         async with self.services.db.tenant(self.workspace_id) as connection:
             yield connection
 
-    def within(self, db: Database) -> Edge:
-        """The same, in another database."""
-        return replace(self, services=replace(self.services, db=db))
+    def within(self, db: Database, nudge: Nudge) -> Edge:
+        """The same, in another database, by whom others are nudged in another way."""
+        return replace(self, services=replace(self.services, db=db, nudge=nudge))

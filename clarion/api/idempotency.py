@@ -127,11 +127,13 @@ async def _working(
 async def _once(
     request: Request, edge: Edge, inner: Handler, claim: tuple[str, store.Claimed, _Tap] | None
 ) -> Response:
-    """Run the endpoint in one transaction; a reply that is an error undoes it as an exception does."""
+    """Run the endpoint in one transaction; a reply that is an error undoes it as an exception does. Whom it
+    nudges looks when all of it is there."""
+    nudges: list[tuple[str, str]] = []
     try:
         async with AsyncExitStack() as stack:
             one = OneTransaction(edge.services.db, edge.workspace_id, stack)
-            request.state.edge = edge.within(one)
+            request.state.edge = edge.within(one, lambda kind, rest="": nudges.append((kind, rest)))
             response = await inner(request)
             if response.status_code >= 400:
                 raise _Undo(response)
@@ -139,6 +141,8 @@ async def _once(
                 await _store(edge, one, claim, response)
     except _Undo as undo:
         return undo.response
+    for kind, rest in nudges:
+        edge.services.nudge(kind, rest)
     return response
 
 

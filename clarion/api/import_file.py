@@ -1,4 +1,4 @@
-"""Imports: files of people, read by a worker; every row that is refused says why."""
+"""Imports: files of people or of cases, read by a worker; every row that is refused says why."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from clarion.flow import hand_in, ingest
 from clarion.kit.ids import uuid7
 from clarion.store import imports
 
-router = new_router("imports", "Files of people (CSV, XLSX, JSON) on their way in, and what was wrong.")
+router = new_router(
+    "imports", "Files of people or cases (CSV, XLSX, JSON) on their way in, and what was wrong."
+)
 
-Reader = Annotated[Edge, needs(Scope.CONTACTS_READ)]
-Writer = Annotated[Edge, needs(Scope.CONTACTS_WRITE)]
+Reader = Annotated[Edge, needs(Scope.CONTACTS_READ, Scope.CASES_READ)]
+Writer = Annotated[Edge, needs(Scope.CONTACTS_WRITE, Scope.CASES_WRITE)]
 _CSV = "external_id,name,whatsapp,department\nE-1001,Abeba Tesfaye,0712000001,Finance\n"
 _BINARY = {"type": "string", "format": "binary"}
 _FORM: dict[str, Any] = {"type": "object", "properties": {"file": _BINARY}, "required": ["file"]}
@@ -61,9 +63,18 @@ class ImportChoices(Body):
     )
     group: list[str] = Field(default=[], max_length=50, description="a group that everybody joins; repeat it")
     column: list[str] = Field(
-        default=[], max_length=500, description="`Mobile No=tel`: what a column means; repeat it"
+        default=[],
+        max_length=500,
+        description="`Mobile No=tel`: what a column means; repeat it. Of cases: an attribute, `property:KEY` "
+        "or `contact:ROLE`",
     )
     create_fields: bool = Field(default=False, description="columns that are unknown become text fields")
+    case_type: str | None = Field(
+        default=None,
+        max_length=200,
+        description="the file is of cases of this type; empty: a column `type` says it. Such a file needs a "
+        "key with `cases:write`, one of people `contacts:write`",
+    )
     encoding: str | None = Field(default=None, max_length=40, description="of CSV and JSON; else UTF-8")
     sheet: str | None = Field(default=None, max_length=100, description="of a workbook; else the first")
 
@@ -75,12 +86,12 @@ class ImportChoices(Body):
         return ImportOptions(
             columns={column: meaning.strip() for column, _, meaning in pairs}, country=self.country,
             scheme=self.scheme, groups=tuple(self.group), create_fields=self.create_fields,
-            encoding=self.encoding, sheet=self.sheet, remove_file=True,
+            case_type=self.case_type, encoding=self.encoding, sheet=self.sheet, remove_file=True,
         )  # fmt: skip
 
 
 class ImportAnswer(Answer):
-    """A file of people, and how far it is."""
+    """A file of people or cases, and how far it is."""
 
     id: UUID
     name: str = Field(examples=["people.csv"])
@@ -108,7 +119,7 @@ class ProblemAnswer(Answer):
     severity: Literal["refused", "warning"]
 
 
-@router.post("", status_code=201, summary="Hand in a file", openapi_extra=_BODY)
+@router.post("", status_code=201, summary="Hand in a file", openapi_extra=_BODY, responses=responses(404))
 async def upload(request: Request, edge: Writer, choices: Annotated[ImportChoices, Query()]) -> ImportAnswer:
     """The file is the body, or the part `file` of a form. A file that cannot be read at all is refused at
     once; rows that cannot are told in its problems while the others come in. Handing in the same file
@@ -116,6 +127,7 @@ async def upload(request: Request, edge: Writer, choices: Annotated[ImportChoice
     path = edge.services.settings.state_dir.absolute() / "imports" / str(uuid7(edge.now()))
     async with received(request, path, edge.now()) as file:
         chosen = _chosen(choices, file)
+        edge.caller.require((Scope.CONTACTS_WRITE if chosen.case_type is None else Scope.CASES_WRITE,))
         import_id = await hand_in.hand_in(
             edge.services, edge.workspace_id, file.path, name=chosen.name, options=chosen.options()
         )

@@ -20,7 +20,7 @@ class Body(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _storable(cls, given: Any) -> Any:
-        _refuse_unstorable(given)
+        refuse_unstorable(given)
         return given
 
 
@@ -38,7 +38,7 @@ def unstorable(text: str) -> bool:
 _DEEPEST = 100
 
 
-def _refuse_unstorable(given: object) -> None:
+def refuse_unstorable(given: object) -> None:
     """Raises ValueError. Level by level, since a body may be nested deeper than calls may be."""
     level, depth = [given], 0
     while level:

@@ -36,6 +36,7 @@ COMMANDS: tuple[Line, ...] = (
     Line("schedule", "schedule", "When a campaign would speak to somebody: preview.", SAY),
     Line("rehearse", "rehearse", "What a campaign would do, and what does not fit; nothing is sent.", SAY),
     Line("import", "contacts", "Take people in from a file.", SAY),
+    Line("case", "case", "Cases, what is tracked: types, import, show.", SAY),
     Line("rapidpro", "rapidpro", "RapidPro or TextIt: people come in, campaigns go out: import, push.", SAY),
     Line("serve", "running:serve_app", "Serve the API, with a worker inside.", RUN),
     Line("worker", "running:worker_app", "Send what is due, read what comes in. As many as wanted.", RUN),

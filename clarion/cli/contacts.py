@@ -19,6 +19,7 @@ from clarion.cli.place import Place
 from clarion.domain.imports import ImportOptions
 from clarion.errors import Conflict, Invalid
 from clarion.flow import ingest
+from clarion.flow.importing import Progress
 from clarion.kit.db import Row
 from clarion.store import imports
 
@@ -93,12 +94,13 @@ def contacts(
         columns=pairs_from(column or [], "--column"), country=country, groups=tuple(group_ or ()),
         create_fields=create_fields, encoding=encoding, sheet=sheet,
     )  # fmt: skip
-    place.run(_import(file, chosen, report and options.in_a_folder(report), workspace, json))
+    place.run(import_of(file, chosen, report and options.in_a_folder(report), workspace, json))
 
 
-async def _import(
+async def import_of(
     file: Path, chosen: ImportOptions, report: Path | None, workspace: str | None, json: bool
 ) -> None:
+    """Import a file, and tell what became of its rows."""
     async with place.opened(workspace) as here:
         done = await take_in(here, file, chosen)
         if report is not None:
@@ -116,7 +118,7 @@ async def take_in(here: Place, file: Path, chosen: ImportOptions) -> Imported:
     import_id = await ingest.start_import(db, clock, here.id, file, options=chosen)
     with terminal.Bar(f"importing {file.name}", counted=False) as bar:
 
-        def progress(step: ingest.Progress) -> None:
+        def progress(step: Progress) -> None:
             bar.update(step.done_bytes, _counts(step.done_rows, step.refused), total=step.size_bytes)
 
         try:

@@ -28,7 +28,7 @@ from clarion.domain.purpose import Purpose
 from clarion.domain.schedule.hours import Hours
 from clarion.domain.wording import why
 from clarion.errors import Conflict, Invalid
-from clarion.flow import announce, draft, outside
+from clarion.flow import announce, draft, fitting, outside
 from clarion.flow.announce import Launched
 from clarion.flow.preview import Preview, preview
 from clarion.kit.db import Connection
@@ -175,7 +175,7 @@ async def launch(here: Place, wish: Wish, content: Content) -> tuple[Imported, U
     async with here.tenant() as connection:
         over = await pool.over(connection, wish.channel, wish.pool)
         for provider in over.providers:
-            if problems := await draft.content_problems(connection, content, provider):
+            if problems := await fitting.content_problems(connection, content, provider):
                 raise Invalid("this cannot be said", problems=tuple(problems))
         if problems := outside.problems(content, wish.outside, over.providers):
             raise Invalid("this cannot be said", problems=tuple(problems))

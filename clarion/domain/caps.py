@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from pydantic import Field, ValidationError, model_validator
 
-from clarion.domain import campaign, sequence
+from clarion.domain import alert, campaign, sequence
 from clarion.domain.message import Skip
 from clarion.domain.schedule.clocktime import MINUTES, Part
 from clarion.domain.schedule.zones import seconds, utc, zone_or_utc
@@ -25,7 +25,11 @@ from clarion.domain.schedule.zones import seconds, utc, zone_or_utc
 WEEK = 7  # days in a row
 SETTING = "caps"
 KINDS: Mapping[int, str] = MappingProxyType(
-    {sequence.PRIORITY: sequence.KIND, campaign.PRIORITY: campaign.KIND}
+    {
+        alert.PRIORITY: alert.KIND,
+        sequence.PRIORITY: sequence.KIND,
+        campaign.PRIORITY: campaign.KIND,
+    }
 )
 """Of which kind the campaigns of a lane's priority are."""
 OF_CAPS = (Skip.MINIMUM_GAP, Skip.ENOUGH_TODAY, Skip.ENOUGH_THIS_WEEK)

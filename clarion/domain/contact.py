@@ -45,7 +45,8 @@ class Contact:
     """What is known of one person, as criteria and templates see it.
 
     `fields` holds only fields that have a value; `groups` are names of groups, nested ones included with
-    those that contain them. Codes are canonical (see `language`, `country`, `timezone`).
+    those that contain them, `own_groups` those alone that they were put in. Codes are canonical (see
+    `language`, `country`, `timezone`).
     """
 
     name: str | None = None
@@ -55,6 +56,7 @@ class Contact:
     external_id: str | None = None
     fields: Mapping[str, Value] = field(default_factory=dict)
     groups: frozenset[str] = frozenset()
+    own_groups: frozenset[str] = frozenset()
 
     def value(self, key: str) -> Value | None:
         """An attribute or a declared field by its key; None when it is missing."""

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -39,11 +40,14 @@ class Status(StrEnum):
 
 
 class Stop(StrEnum):
-    """Why somebody was stopped: they are no longer meant, they said stop, or somebody took them out."""
+    """Why somebody was stopped: they are no longer meant, they said stop, or somebody took them out. Of an
+    alert also: its case meets the criteria no more, or was closed."""
 
     LEFT = "left"
     OPTED_OUT = "opted_out"
     TAKEN_OUT = "taken_out"
+    NO_MATCH = "no_match"
+    CLOSED = "closed"
 
 
 class Wait(StrEnum):
@@ -142,6 +146,12 @@ def stands(change: Change, *, coming: bool, begins: bool, said: bool = False) ->
     if not begins:
         return change.status, Wait.NO_START
     return Status.FINISHED if said else Status.LAPSED, change.reason
+
+
+def subject_of(case_id: UUID, contact_id: UUID) -> UUID:
+    """Whom an alert's schedule is computed for: a person as to a case. It sorts as its case does."""
+    told = sha256(case_id.bytes + contact_id.bytes).digest()[:8]
+    return UUID(bytes=case_id.bytes[:8] + told)
 
 
 # --- what comes next

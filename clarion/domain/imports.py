@@ -1,4 +1,4 @@
-"""How a file of people is to be read, as whoever sent it said."""
+"""How a file of people, or of cases, is to be read, as whoever sent it said."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ class ImportOptions(BaseModel):
     )
     groups: tuple[str, ...] = Field(default=(), description="groups that everybody in the file joins")
     create_fields: bool = Field(default=False, description="columns that are unknown become text fields")
+    case_type: str | None = Field(
+        default=None, description='the file is of cases of this type; "": each row says its own'
+    )
     encoding: str | None = Field(default=None, description="of CSV and JSON; absent: the mark, else UTF-8")
     sheet: str | None = Field(default=None, description="of a workbook; absent: the first")
     remove_file: bool = Field(default=False, description="the file is ours: delete it when all is done")

@@ -87,6 +87,8 @@ class Skip(StrEnum):
     TAKEN_OUT = "taken_out"  # somebody took the person out of the campaign
     MOVED = "moved"  # the date that it was counted from changed before it was sent
     RESTARTED = "restarted"  # the person began anew before it was sent
+    NO_MATCH = "no_match"  # its case meets the criteria no more
+    CLOSED = "closed"  # its case was closed
 
 
 @dataclass(slots=True)

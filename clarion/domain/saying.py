@@ -42,6 +42,8 @@ LONGEST_IN_BUTTON = {"url": 2000, "quick_reply": 256, "copy_code": 15}
 TEXT_LIMITS: Mapping[str, int] = {"whatsapp": 4096, "messenger": 2000, "sms": 1600}
 """Characters of one text by kind of channel; a provider's own `text_limit` goes before these."""
 
+PERSON = ("contact", "recipient")
+"""What templates call the person who is spoken to."""
 Sources = list[tuple[str, str, int | None]]
 FREE = (TextForm, MediaForm, InteractiveForm)
 """What a provider takes within the service window only."""
@@ -105,22 +107,47 @@ def variables(content: Content) -> frozenset[str]:
 def contact_values(
     wanted: Iterable[str], stored: Mapping[str, object], types: Mapping[str, FieldType], zone: tzinfo
 ) -> dict[str, dict[str, object]]:
-    """The values that templates get: {"contact": {"name": "Amina"}}.
+    """The values that templates get: {"contact": {"name": "Amina"}}; what an alert's call the `recipient` is
+    the same.
 
     `wanted` are paths (`variables`), `stored` the contact's attributes and fields by key in their stored
     form, `types` the declared types. Moments are given as local time of `zone`, the contact's own. What is
     missing is left out.
     """
-    values: dict[str, object] = {}
+    found: dict[str, dict[str, object]] = {"contact": {}}
     for path in wanted:
         root, _, key = path.partition(".")
-        value = stored.get(key) if root == "contact" else None
+        value = stored.get(key) if root in PERSON else None
         if value is None or value == "":
             continue
         if types.get(key) is FieldType.DATETIME and isinstance(value, str):
             value = datetime.fromisoformat(value).astimezone(zone).isoformat(timespec="seconds")
-        values[key] = value
-    return {"contact": values}
+        found.setdefault(root, {})[key] = value
+    return found
+
+
+def case_values(wanted: Iterable[str], case: Mapping[str, object]) -> dict[str, object]:
+    """Of what is known of a case, with what it is linked to, what the `wanted` paths read: {"name": …,
+    "parent": {"name": …}} for "case.name" and "case.parent.name". What is missing is left out."""
+    found: dict[str, object] = {}
+    for path in wanted:
+        root, *keys = path.split(".")
+        if root == "case" and keys:
+            _copy(keys, case, found)
+    return found
+
+
+def _copy(keys: list[str], source: Mapping[str, object], target: dict[str, object]) -> None:
+    key, *rest = keys
+    value = source.get(key)
+    if value is None:
+        return
+    if not rest:
+        target[key] = value
+    elif isinstance(value, Mapping):
+        inner = target.setdefault(key, {})
+        if isinstance(inner, dict):
+            _copy(rest, value, inner)
 
 
 def _form(variant: Variant, *, in_window: bool) -> Form | None:

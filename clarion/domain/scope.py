@@ -11,6 +11,8 @@ class Scope(StrEnum):
 
     CONTACTS_READ = "contacts:read"
     CONTACTS_WRITE = "contacts:write"
+    CASES_READ = "cases:read"
+    CASES_WRITE = "cases:write"
     ANNOUNCEMENTS_READ = "announcements:read"
     ANNOUNCEMENTS_WRITE = "announcements:write"
     MESSAGES_READ = "messages:read"
@@ -24,6 +26,7 @@ class Scope(StrEnum):
 
 _INCLUDED: dict[Scope, frozenset[Scope]] = {
     Scope.CONTACTS_WRITE: frozenset({Scope.CONTACTS_READ}),
+    Scope.CASES_WRITE: frozenset({Scope.CASES_READ}),
     Scope.ANNOUNCEMENTS_WRITE: frozenset({Scope.ANNOUNCEMENTS_READ}),
     Scope.UNKNOWNS_WRITE: frozenset({Scope.MESSAGES_READ}),
     Scope.JOBS_WRITE: frozenset({Scope.JOBS_READ}),

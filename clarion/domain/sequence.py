@@ -256,10 +256,10 @@ _ALLOWED: Mapping[str, tuple[frozenset[State], str]] = {
 }
 
 
-def require(state: str, verb: str) -> State:
-    """The state, where it allows the verb. Raises Conflict with the state in it."""
+def require(state: str, verb: str, kind: str = KIND) -> State:
+    """The state of what follows people or cases, where it allows the verb. Raises Conflict with it."""
     allowed, why = _ALLOWED[verb]
     present = State(state)
     if present not in allowed:
-        raise Conflict(f"this sequence is {present}: {why}", where="state", extra={"state": present.value})
+        raise Conflict(f"this {kind} is {present}: {why}", where="state", extra={"state": present.value})
     return present

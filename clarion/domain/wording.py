@@ -54,6 +54,8 @@ REASONS: Mapping[str, str] = {
     "taken_out": "was taken out of it",
     "moved": "the date that it was counted from changed",
     "restarted": "began anew before it was sent",
+    "no_match": "its case meets the criteria no more",
+    "closed": "its case was closed",
 }
 
 ENROLLED: Mapping[str, str] = {
@@ -68,6 +70,8 @@ STOPPED: Mapping[str, str] = {
     "left": "no longer in the audience",
     "opted_out": "asked for no more messages",
     "taken_out": "taken out by somebody",
+    "no_match": "the case meets the criteria no more",
+    "closed": "the case was closed",
     "no_start": "nothing says yet from when on",
 }
 

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -25,7 +25,7 @@ from clarion.domain.refusal import Refusal
 from clarion.domain.rendering import render
 from clarion.domain.said import Said as Reading
 from clarion.domain.said import SaidMail, SaidPush, SaidText
-from clarion.domain.saying import Chosen, choose, contact_values, variables
+from clarion.domain.saying import Chosen, case_values, choose, contact_values, variables
 from clarion.errors import Invalid, NotFound
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.services import Services
@@ -35,6 +35,7 @@ from clarion.providers.contract import Content as Rendered
 from clarion.providers.contract import Mail, Provider, Push, Text
 from clarion.store import campaign as campaigns
 from clarion.store import field as fields
+from clarion.store import told_case
 from clarion.store import workspace as workspaces
 from clarion.store.queue import Waiting
 
@@ -70,11 +71,13 @@ class _Speech:
     loaded_at: float
     used_at: float
     many_languages: bool = field(init=False)
+    of_cases: bool = field(init=False)  # whether it says something of a case
     choices: dict[tuple[str | None, str, bool], Chosen | Refusal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         variants = self.content.variants if self.content else ()
         self.many_languages = len({variant.language for variant in variants}) > 1
+        self.of_cases = any(path.startswith("case.") for path in self.wanted)
 
 
 class Composer:
@@ -97,6 +100,16 @@ class Composer:
         if missing:
             self._forget(ticks)
             await self._load(connection, missing, ticks)
+
+    async def inform(self, connection: Connection, some: Sequence[Waiting]) -> None:
+        """`prepare` for what waits, and read of each the case that it is about, where it says something of
+        it."""
+        await self.prepare(connection, {waiting.content_version_id for waiting in some})
+        about = [one for one in some if self._speeches[one.content_version_id].of_cases]
+        if about:
+            known = await told_case.of_messages(connection, [(one.message_id, one.cohort) for one in about])
+            for waiting in about:
+                waiting.case = known.get(waiting.message_id)
 
     async def rehearse(self, connection: Connection, content_id: UUID, content: Content) -> None:
         """Take content that is not stored, under an identifier of the caller's. Raises Invalid."""
@@ -214,7 +227,10 @@ def _values(speech: _Speech, waiting: Waiting) -> Said:
         "external_id": waiting.external_id,
     }
     zone = _zone(waiting.timezone) if waiting.timezone else speech.zone
-    return dict(contact_values(speech.wanted, stored, speech.types, zone))
+    values: Said = dict(contact_values(speech.wanted, stored, speech.types, zone))
+    if speech.of_cases:
+        values["case"] = case_values(speech.wanted, waiting.case or {})
+    return values
 
 
 def _snapshot(speech: _Speech, chosen: Chosen, values: Said) -> Said | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,21 +17,15 @@ from clarion.domain.campaign import (
     check_moment,
     similarity_text,
 )
-from clarion.domain.content import Content
-from clarion.domain.refusal import Refusal
-from clarion.domain.sayable import check_content
-from clarion.domain.saying import choose
-from clarion.domain.template import known_variables
+from clarion.domain.field import FieldType
 from clarion.errors import Conflict, Invalid, NotFound, Problem
 from clarion.flow import campaign, catalogue, outside, recur, route, similar, startable, whom
+from clarion.flow.fitting import content_problems
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
 from clarion.kit.ids import uuid7
-from clarion.providers import registry
-from clarion.providers.contract import Provider
 from clarion.store import campaign as campaigns
-from clarion.store import field as fields
 from clarion.store import frozen, likeness, run
 
 
@@ -164,18 +157,24 @@ def _with_channel(channel_id: UUID | None, changes: Mapping[str, Any]) -> dict[s
 
 
 async def check(
-    connection: Connection, channel_id: UUID | None, definition: Announcement, now: datetime
+    connection: Connection,
+    channel_id: UUID | None,
+    definition: Announcement,
+    now: datetime,
+    *,
+    known: Mapping[str, FieldType] | None = None,
 ) -> Way:
     """Everything that could not be sent, at once: content by line and column, audience, channels.
 
-    What it goes over where all is right. Raises Invalid.
+    What it goes over where all is right. Given the variables that are `known` beside the contact's, it is an
+    alert's: it has no audience of its own. Raises Invalid.
     """
-    problems = await whom.problems(connection, definition.audience, now)
+    problems = await whom.problems(connection, definition.audience, now) if known is None else []
     over: Way | None = None
     try:
         over = await route.way(connection, channel_id, definition)
         first, *others = over.providers
-        problems += await content_problems(connection, definition.content, first)
+        problems += await content_problems(connection, definition.content, first, known)
     except NotFound:
         problems.append(_nowhere(definition))
         others = []
@@ -184,7 +183,7 @@ async def check(
     for other in (*others, *further):
         problems += [
             Problem(one.where, f"over {other.name}: {one.what}", one.hint)
-            for one in await content_problems(connection, definition.content, other)
+            for one in await content_problems(connection, definition.content, other, known)
         ]
     ways = [*(over.providers if over else ()), *further]
     problems += outside.problems(definition.content, definition.outside_window, ways)
@@ -200,43 +199,6 @@ def _nowhere(definition: Announcement) -> Problem:
     if definition.pool_id is not None:
         return Problem("pool_id", "no such pool", "GET /api/v1/pools lists them.")
     return Problem("channel_id", "no such channel", "GET /api/v1/channels lists them.")
-
-
-async def content_problems(connection: Connection, content: Content, provider: Provider) -> list[Problem]:
-    """What in the content could not be said over this provider, at `content…` or, of plain text, `text`."""
-    declared = {key: field.type for key, field in (await fields.declared(connection)).items()}
-    found = check_content(
-        content,
-        known_variables(declared),
-        text_limit=provider.text_limit,
-        byte_limit=registry.byte_limit(provider),
-        has_window=provider.has_window,
-        channel_kind=provider.name,
-        kinds=provider.kinds,
-        objection=partial(registry.objection, provider),
-    )
-    placed = [Problem(_place(content, p.where), p.what, p.hint) for p in found]
-    if not placed:
-        chosen = partial(
-            choose, content, contact_language=None, workspace_language=None, channel_kind=provider.name
-        )
-        inside, outside = chosen(in_window=True), chosen(in_window=False)
-        if isinstance(inside, Refusal) and isinstance(outside, Refusal):
-            placed.append(inside.at("content"))
-    return placed
-
-
-def _place(content: Content, where: str) -> str:
-    plain = "variants[0].content.text"
-    if content == Content.of_text(_only_text(content)) and where.startswith(plain):
-        return "text" + where.removeprefix(plain)
-    return f"content.{where}"
-
-
-def _only_text(content: Content) -> str:
-    """The text of content that is nothing but a text; a blank otherwise."""
-    form = content.variants[0].content
-    return form.text if form is not None and form.kind == "text" else " "
 
 
 # --- what is scheduled is planned again

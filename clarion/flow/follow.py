@@ -60,9 +60,12 @@ async def change(
     before: Sequence,
     after: Sequence,
     priority: int,
+    *,
+    again: bool = False,
 ) -> None:
     """Of a changed schedule only what is to come is reckoned anew, and nothing is said twice; what is said
-    changes for whom it has not been said to. `row` is the campaign's as it was before."""
+    changes for whom it has not been said to. `row` is the campaign's as it was before. `again`: all are gone
+    through, whatever has changed."""
     await _say(connection, services, row["id"], after, before)
     door, *_ = await run.of_campaign(connection, row["id"])
     if over.lead != row["channel_id"] or _differs(before, after, CARRIED):
@@ -72,7 +75,7 @@ async def change(
     if before.outside_window != after.outside_window:
         lanes = await campaigns.lane_ids(connection, row["id"])
         await window.decide_again(connection, lanes, services.clock.now())
-    if _differs(before, after, RECKONED):
+    if again or _differs(before, after, RECKONED):
         await doors.revise(connection, row["id"])
         await run.again(connection, door["id"], services.clock.now())
         await campaign.begin(connection, services, door["id"])
@@ -118,6 +121,14 @@ async def missing_fields(connection: Connection, schedule: Schedule) -> list[Pro
             there = ", ".join(one.key for one in fit) or "none yet; POST /api/v1/fields declares one"
             found.append(Problem("schedule", what, f"There are: {there}."))
     return found
+
+
+def placed(where: str, name: str) -> str:
+    """A place of one of its contents, as its author wrote it."""
+    for own in ("content", "text"):
+        if where.startswith(own):
+            return f"contents.{name}{where.removeprefix(own)}"
+    return where
 
 
 def _dated(schedule: Schedule) -> set[str]:

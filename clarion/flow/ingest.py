@@ -1,4 +1,4 @@
-"""Ingest: people come in, from a file or from a program.
+"""Ingest: people come in, from a file or from a program; and files of cases.
 
 A file is read, understood and checked in one thread while PostgreSQL stores the batch before; memory
 holds a few batches, whatever the size of the file. Each batch is one transaction together with the file's
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from clarion.domain.case_columns import CaseColumns
 from clarion.domain.columns import Columns
 from clarion.domain.country import parse_country
 from clarion.domain.field import FieldType
@@ -24,12 +25,15 @@ from clarion.domain.imports import ImportOptions
 from clarion.domain.person import Customs, Finding, Given, read_person
 from clarion.domain.refusal import Refusal
 from clarion.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
-from clarion.flow.reading import Ahead, Batch, batches, columns_of, opened, quick_turns
+from clarion.flow.case_ingest import CaseJob, case_columns
+from clarion.flow.importing import Job, Progress
+from clarion.flow.reading import Batch, batches, columns_of, opened
 from clarion.flow.services import Services
 from clarion.kit.clock import Clock
 from clarion.kit.db import AWAY, Connection, Database, Row
 from clarion.kit.ids import uuid7
 from clarion.kit.log import logger
+from clarion.kit.tabular import Table
 from clarion.store import channel as channels
 from clarion.store import field as fields
 from clarion.store import imports, intake, workspace
@@ -38,19 +42,6 @@ BATCH = 5_000
 MOST_AT_ONCE = 10_000
 FOUND_WITHIN = timedelta(hours=1)
 log = logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an import is: bytes of the file and rows, and what became of the rows."""
-
-    done_bytes: int
-    size_bytes: int
-    done_rows: int
-    created: int
-    updated: int
-    unchanged: int
-    refused: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +95,7 @@ async def start_import(
     chosen = options or ImportOptions()
     async with db.tenant(workspace_id) as connection:
         home = await workspace.get(connection)
-        customs = await customs_of(connection, home, chosen)
-    columns = columns_of(customs, chosen)
+        columns = await _columns(connection, home, chosen)
     with await asyncio.to_thread(opened, path, chosen) as table:
         if table.columns:
             columns.check(table.columns)
@@ -159,7 +149,7 @@ async def import_file(
     *,
     batch: int = BATCH,
 ) -> Row:
-    """Read a registered file into contacts, from where it stands; the import's row when it has ended.
+    """Read a registered file into contacts or cases, from where it stands; the import's row at the end.
 
     Running it again after a crash goes on; running it when it has ended changes nothing. A file that
     turns out to be wrong ends as failed, with what was stored before, and so does one that meets a fault
@@ -171,12 +161,13 @@ async def import_file(
         begun = await imports.begin(connection, import_id, clock.now())
         home = await workspace.get(connection)
         options = ImportOptions.model_validate(known["options"])
-        customs = await customs_of(connection, home, options)
+        kind = PeopleJob if options.case_type is None else CaseJob
+        job = kind(db, clock, workspace_id, import_id, known, options, progress)
+        await job.prepare(connection, home)
     if begun:
-        job = _Job(db, clock, workspace_id, import_id, bytes(home["pepper"]), known, progress)
         state, error = "done", ""
         try:
-            if not await job.read(Path(known["path"]), options, customs, batch):
+            if not await job.read(Path(known["path"]), batch):
                 state = "cancelled"
         except (Invalid, TooLarge, NotFound) as wrong:
             state, error = "failed", str(wrong)
@@ -193,90 +184,40 @@ async def import_file(
         return await imports.get(connection, import_id)
 
 
-@dataclass
-class _Job:
-    """One reading of one file."""
+class PeopleJob(Job):
+    """A file of people."""
 
-    db: Database
-    clock: Clock
-    workspace_id: UUID
-    import_id: UUID
-    pepper: bytes
-    known: Row
-    progress: Callable[[Progress], None] | None
-    began_at: int = 0  # the row
+    async def prepare(self, connection: Connection, home: Row) -> None:
+        self.pepper = bytes(home["pepper"])
+        self.customs = await customs_of(connection, home, self.options)
+        self.columns = columns_of(self.customs, self.options)
 
-    async def read(self, path: Path, options: ImportOptions, customs: Customs, size: int) -> bool:
-        """All batches from where the file stands; False when it was cancelled meanwhile."""
-        self.began_at = done = self.known["done_rows"]
-        columns = columns_of(customs, options)
-        table = await asyncio.to_thread(opened, path, options)
-        ahead = Ahead(
-            batches(table, columns, customs, options, self.pepper, skip=done, size=size), table.close
-        )
-        with quick_turns():
-            async with ahead as coming:
-                async for ready in coming:
-                    if not await self._store(ready, done):
-                        return False
-                    done += ready.rows
-        # Of a file without a heading it is only known now. Who went on after a crash has not seen all rows.
-        whole = table.kind == "json" and not self.began_at
-        await self._tell_ignored(columns, columns.unmet() if whole else ())
-        return True
+    def batches(self, table: Table, skip: int, size: int) -> Iterator[Batch]:
+        columns = self.columns
+        assert isinstance(columns, Columns)
+        return batches(table, columns, self.customs, self.options, self.pepper, skip=skip, size=size)
 
-    async def _store(self, ready: Batch, at_row: int) -> bool:
-        now = self.clock.now()
-        async with self.db.tenant(self.workspace_id) as connection:
-            if not await imports.hold(connection, self.import_id, at_row):
-                return False
-            if ready.new_fields:
-                await fields.declare_texts(connection, ready.new_fields)
-            taken = await intake.upsert(connection, self.pepper, ready.people, now, rows=ready.said)
-            twins = [
-                imports.Trouble(line, "external_id", _TWIN, "warning")
-                for line, one in zip(ready.lines, taken, strict=True)
-                if one.twin is not None
-            ]
-            outcomes = Counter(one.outcome.value for one in taken)
-            step = imports.Step(
-                rows=ready.rows,
-                at_byte=ready.at_byte,
-                created=outcomes["created"],
-                updated=outcomes["updated"],
-                unchanged=outcomes["unchanged"],
-                refused=ready.refused,
-            )
-            await imports.advance(connection, self.import_id, step, ready.troubles + twins)
-        self._report(step)
-        return True
-
-    def _report(self, step: imports.Step) -> None:
-        known = self.known
-        known["done_rows"] += step.rows
-        known["done_bytes"] = step.at_byte
-        for outcome in ("created", "updated", "unchanged", "refused"):
-            known[outcome] += getattr(step, outcome)
-        if self.progress is not None:
-            self.progress(Progress(**{name: known[name] for name in Progress.__dataclass_fields__}))
-
-    async def _tell_ignored(self, columns: Columns, unmet: Sequence[str]) -> None:
-        async with self.db.tenant(self.workspace_id) as connection:
-            await imports.note(
-                connection,
-                self.import_id,
-                [
-                    imports.Trouble(1, column, f"this column was not read: {why}", "warning")
-                    for column, why in columns.ignored.items()
-                ]
-                + [imports.Trouble(1, column, _UNMET, "warning") for column in unmet],
-            )
+    async def take(self, connection: Connection, ready: Batch) -> tuple[Counter[str], list[imports.Trouble]]:
+        if ready.new_fields:
+            await fields.declare_texts(connection, ready.new_fields)
+        taken = await intake.upsert(connection, self.pepper, ready.people, self.clock.now(), rows=ready.said)
+        twins = [
+            imports.Trouble(line, "external_id", _TWIN, "warning")
+            for line, one in zip(ready.lines, taken, strict=True)
+            if one.twin is not None
+        ]
+        return Counter(one.outcome.value for one in taken), twins
 
 
-_UNMET = "this column was given a meaning, and no row has anything in it"
 _TWIN = (
     "another contact has the same address and name under another external id; merge them if it is one person"
 )
+
+
+async def _columns(connection: Connection, home: Row, chosen: ImportOptions) -> Columns | CaseColumns:
+    if chosen.case_type is not None:
+        return await case_columns(connection, chosen)
+    return columns_of(await customs_of(connection, home, chosen), chosen)
 
 
 async def customs_of(connection: Connection, home: dict[str, Any], options: ImportOptions | None) -> Customs:

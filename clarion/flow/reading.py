@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from clarion.domain.columns import Columns
 from clarion.domain.imports import ImportOptions
@@ -119,32 +120,53 @@ def batches(
     TooLarge is raised.
     """
     everybody = [clean_group(name) for name in options.groups]
+
+    def take(batch: Batch, row: Row | RowProblem) -> None:
+        _take(batch, row, columns, customs, everybody)
+
+    for batch in in_batches(table, Batch, take, skip=skip, size=size):
+        batch.said = [said(pepper, person) for person in batch.people]
+        batch.new_fields = dict(columns.created)
+        yield batch
+
+
+B = TypeVar("B", bound=Batch)
+
+
+def in_batches(
+    table: Table, new: Callable[[], B], take: Callable[[B, Row | RowProblem], None], *, skip: int, size: int
+) -> Iterator[B]:
+    """Batches of `size` rows after the first `skip`, each filled by `take`. Where the file itself turns out
+    to be wrong, what came before is given first, and then Invalid or TooLarge is raised."""
     rows = itertools.islice(table, skip, None)
     wrong: Invalid | TooLarge | None = None
     while wrong is None:
-        batch = Batch()
+        batch = new()
         try:
             for row in itertools.islice(rows, size):
-                _take(batch, row, columns, customs, everybody)
+                batch.rows += 1
+                take(batch, row)
         except (Invalid, TooLarge) as error:
             wrong = error
-        batch.said = [said(pepper, person) for person in batch.people]
         if batch.rows:
             batch.at_byte = table.bytes_read
-            batch.new_fields = dict(columns.created)
             yield batch
         elif wrong is None:
             return
     raise wrong
 
 
+def refused(batch: Batch, row: RowProblem) -> None:
+    """A row that cannot be read at all."""
+    batch.troubles.append(Trouble(row.line, "", row.reason, "refused"))
+    batch.refused += 1
+
+
 def _take(
     batch: Batch, row: Row | RowProblem, columns: Columns, customs: Customs, groups: Sequence[str]
 ) -> None:
-    batch.rows += 1
     if isinstance(row, RowProblem):
-        batch.troubles.append(Trouble(row.line, "", row.reason, "refused"))
-        batch.refused += 1
+        refused(batch, row)
         return
     person, findings = read_person(columns.given(row.values, groups), customs)
     if findings:

@@ -67,7 +67,7 @@ async def check(
             over = await draft.check(connection, channel_id, as_said, services.clock.now())
         except Invalid as error:
             for one in error.problems:
-                where = _where(one.where, name)
+                where = follow.placed(one.where, name)
                 found[where, one.what] = Problem(where, one.what, one.hint)
     if found or over is None:
         raise Invalid("the sequence is not right yet", problems=tuple(found.values()))
@@ -99,14 +99,6 @@ async def _unheard(connection: Connection, definition: Sequence) -> list[Problem
             what = "this text would itself be a word about consent, should it come back"
             found.append(Problem(f"replies.time.confirm.{tag}", what))
     return found
-
-
-def _where(where: str, name: str) -> str:
-    """A place of one of its contents, as the sequence's author wrote it."""
-    for own in ("content", "text"):
-        if where.startswith(own):
-            return f"contents.{name}{where.removeprefix(own)}"
-    return where
 
 
 async def edit(

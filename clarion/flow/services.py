@@ -36,7 +36,7 @@ class Nudge(Protocol):
     """Tells whoever cares, in this process and in others, to look now rather than at their next look, as
     `kit.nudge.Nudges.send` does. Kinds: `due` (something may be sent), `inbox` (a provider has told
     something), `freed` (what a channel holds may be over; its identifier, and how many messages came in
-    that count against its rate)."""
+    that count against its rate), `cases` (cases were written)."""
 
     def __call__(self, kind: str, rest: str = "") -> None: ...
 

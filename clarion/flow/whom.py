@@ -7,7 +7,7 @@ from uuid import UUID
 
 from clarion.domain.audience import Audience, Selection
 from clarion.domain.campaign import Announcement
-from clarion.domain.criteria import InGroup
+from clarion.domain.leaf import InGroup
 from clarion.domain.matching import check, walk
 from clarion.errors import Problem
 from clarion.kit.db import Connection
@@ -57,13 +57,14 @@ async def _selection(connection: Connection, some: Selection, where: str, now: d
     if some.filter is not None:
         frame = await criteria.frame(connection, now)
         named = [node.in_group for _, node, _ in walk(some.filter) if isinstance(node, InGroup)]
-        groups = await frozen.groups_that_are(connection, [id for name in named if (id := _uuid(name))])
+        groups = await frozen.groups_that_are(connection, [id for name in named if (id := group_id(name))])
         wrong = check(some.filter, frame.known, groups={str(id) for id in groups}, zone=frame.zone)
         found += [Problem(f"{where}.filter{p.where.removeprefix('$')}", p.what, p.hint) for p in wrong]
     return found
 
 
-def _uuid(name: str) -> UUID | None:
+def group_id(name: str) -> UUID | None:
+    """The group that criteria name, where it is an identifier."""
     try:
         return UUID(name)
     except ValueError:

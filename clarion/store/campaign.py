@@ -14,7 +14,7 @@ from clarion.kit.db import Connection, Row, row, rows
 from clarion.store import event
 
 _ALL = """id, kind, name, state, reason, definition, channel_id, send_at, created_by, created_at,
-  modified_at, launched_at, finished_at, follows, revision, resumed_at"""
+  modified_at, launched_at, finished_at, follows, revision, resumed_at, switched"""
 
 
 async def create(

@@ -147,7 +147,8 @@ async def as_seen(
              ARRAY(WITH RECURSIVE above AS (
                SELECT m.group_id AS id FROM group_member m WHERE m.contact_id = c.id
                UNION SELECT g.parent_id FROM contact_group g JOIN above ON g.id = above.id
-               WHERE g.parent_id IS NOT NULL) SELECT id::text FROM above) AS groups
+               WHERE g.parent_id IS NOT NULL) SELECT id::text FROM above) AS groups,
+             ARRAY(SELECT m.group_id::text FROM group_member m WHERE m.contact_id = c.id) AS own_groups
            FROM contact c WHERE c.id = ANY (%s)""",
         (list(contact_ids),),
     )
@@ -164,6 +165,7 @@ def _seen(kept: Mapping[str, Any], declared: Mapping[str, FieldType]) -> Contact
         external_id=kept["external_id"],
         fields={key: value for key, value in values.items() if value is not None},
         groups=frozenset(kept["groups"]),
+        own_groups=frozenset(kept["own_groups"]),
     )
 
 

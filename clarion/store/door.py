@@ -59,6 +59,11 @@ async def set_resumed(connection: Connection, campaign_id: UUID, moment: datetim
     await connection.execute("UPDATE campaign SET resumed_at = %s WHERE id = %s", (moment, campaign_id))
 
 
+async def switch(connection: Connection, campaign_id: UUID) -> None:
+    """From its present revision on an alert counts from another property."""
+    await connection.execute("UPDATE campaign SET switched = revision WHERE id = %s", (campaign_id,))
+
+
 async def revise(connection: Connection, campaign_id: UUID) -> None:
     """What was reckoned of the campaign's schedule for anybody holds no more."""
     await connection.execute("UPDATE campaign SET revision = revision + 1 WHERE id = %s", (campaign_id,))

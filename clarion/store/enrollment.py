@@ -46,14 +46,16 @@ async def awaited(connection: Connection, now: datetime) -> list[tuple[UUID, UUI
 # --- one person
 
 
-_SHOWN: LiteralString = """e.id, e.campaign_id, e.subject_id AS contact_id, e.generation, e.state, e.reason,
+_SHOWN: LiteralString = """e.id, e.campaign_id, e.subject_id,
+  coalesce(e.contact_id, e.subject_id) AS contact_id, e.case_id,
+  e.generation, e.state, e.reason,
   e.cohort, e.began_at, e.place, e.basis, e.ahead, e.revision, e.moves, e.next_due, e.created_at,
   e.resumed_at"""
 
 
 _NAMED: LiteralString = f"""SELECT {_SHOWN}, c.external_id, coalesce(c.name, '') AS name,
   coalesce(c.timezone, '') AS zone
-FROM enrollment e LEFT JOIN contact c ON c.id = e.subject_id"""
+FROM enrollment e LEFT JOIN contact c ON c.id = coalesce(e.contact_id, e.subject_id)"""
 
 
 async def get(
@@ -86,8 +88,9 @@ async def of_contact(connection: Connection, contact_id: UUID) -> list[Row]:
     return await rows(
         connection,
         f"""SELECT {_SHOWN}, g.name AS campaign FROM enrollment e JOIN campaign g ON g.id = e.campaign_id
-            WHERE e.subject_id = %s AND e.began_at IS NOT NULL ORDER BY e.id DESC LIMIT 50""",
-        (contact_id,),
+            WHERE (e.subject_id = %(contact)s OR e.contact_id = %(contact)s) AND e.began_at IS NOT NULL
+            ORDER BY e.id DESC LIMIT 50""",
+        {"contact": contact_id},
     )
 
 

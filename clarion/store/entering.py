@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import LiteralString
 from uuid import UUID
 
 from psycopg.rows import args_row, tuple_row
 
+from clarion.domain.enrollment import subject_of
 from clarion.kit.db import Connection, array, row
 from clarion.store import reach
 from clarion.store.cohort import within
@@ -26,7 +27,8 @@ from clarion.store.staging import line, stage
 class Looked:
     """Somebody whom a campaign means, or who is enrolled in it. `values` are of the contact's fields that
     were asked for. What begins with `id` is the enrollment's, None where there is none. The fields stand in
-    the order in which the statement names them."""
+    the order in which the statement names them, but for the last two: of an alert the case that it is about,
+    and what its schedule reads of that."""
 
     contact_id: UUID
     meant: bool
@@ -45,6 +47,8 @@ class Looked:
     next_due: datetime | None
     ahead: list[int] | None
     revision: int
+    case_id: UUID | None = field(default=None, kw_only=True)
+    properties: Mapping[str, str | None] = field(default_factory=dict, kw_only=True)
 
 
 VALUES: LiteralString = """ARRAY(SELECT CASE k.key WHEN 'created_at' THEN c.created_at::text
@@ -171,6 +175,7 @@ class Written:
     next_due: datetime | None
     ahead: Sequence[int]
     place: int = 0
+    case_id: UUID | None = None
 
 
 _STAGED = {
@@ -185,6 +190,8 @@ _STAGED = {
     "next_due": "timestamptz",
     "ahead": "bigint[]",
     "place": "int",
+    "case_id": "uuid",
+    "contact_id": "uuid",
 }
 
 
@@ -193,11 +200,19 @@ def _line(one: Written) -> str:
     due = r"\N" if one.next_due is None else one.next_due.isoformat()
     return "\t".join(
         (
-            one.id.hex, one.contact_id.hex, one.state, one.reason, str(one.generation),
+            one.id.hex, _subject(one).hex, one.state, one.reason, str(one.generation),
             one.cohort.isoformat(), one.began_at.isoformat(), line(one.basis), due,
-            array(map(str, one.ahead)), str(one.place),
+            array(map(str, one.ahead)), str(one.place), _about(one),
         )
     )  # fmt: skip
+
+
+def _subject(one: Written) -> UUID:
+    return one.contact_id if one.case_id is None else subject_of(one.case_id, one.contact_id)
+
+
+def _about(one: Written) -> str:
+    return r"\N	\N" if one.case_id is None else f"{one.case_id.hex}\t{one.contact_id.hex}"
 
 
 async def enter(
@@ -209,9 +224,10 @@ async def enter(
     await stage(connection, "staged_enrollment", _STAGED, map(_line, some))
     cursor = await connection.execute(
         """INSERT INTO enrollment (id, workspace_id, campaign_id, subject_id, generation, iteration, state,
-             reason, cohort, next_due, created_at, began_at, place, basis, ahead, revision)
+             reason, cohort, next_due, created_at, began_at, place, basis, ahead, revision, case_id,
+             contact_id)
            SELECT id, clarion_workspace(), %s, subject_id, generation, 0, state, reason, cohort, next_due, %s,
-             began_at, place, basis, ahead, %s
+             began_at, place, basis, ahead, %s, case_id, contact_id
            FROM staged_enrollment ON CONFLICT (campaign_id, subject_id) DO NOTHING""",
         (campaign_id, now, revision),
     )

@@ -14,7 +14,8 @@ from clarion.store import intake, spoken, withdraw
 _STEPS: tuple[LiteralString, ...] = (
     # What was said to them is rendered from these; how often and when stays in the ledger.
     """UPDATE attempt a SET variables = NULL, detail = NULL FROM enrollment e, message m
-       WHERE e.subject_id = ANY (%(family)s) AND m.enrollment_id = e.id AND a.message_id = m.id
+       WHERE (e.subject_id = ANY (%(family)s) OR e.contact_id = ANY (%(family)s))
+         AND m.enrollment_id = e.id AND a.message_id = m.id
          AND (a.variables IS NOT NULL OR a.detail IS NOT NULL)""",
     """UPDATE inbound SET text = '', address = '', payload = '' WHERE contact_id = ANY (%(family)s)
          OR (contact_id IS NULL AND address IN (
@@ -22,6 +23,7 @@ _STEPS: tuple[LiteralString, ...] = (
     "DELETE FROM address WHERE contact_id = ANY (%(family)s)",
     "DELETE FROM invalid_address WHERE contact_id = ANY (%(family)s)",
     "DELETE FROM group_member WHERE contact_id = ANY (%(family)s)",
+    "DELETE FROM case_contact WHERE contact_id = ANY (%(family)s)",
     "DELETE FROM pushed_person WHERE contact_id = ANY (%(family)s)",  # it holds a date of theirs
     """UPDATE contact SET status = 'erased', external_id = NULL, name = '', folded_name = '',
          language = NULL, country = NULL, timezone = NULL, fields = '{}', channel_id = NULL,

@@ -20,16 +20,17 @@ async def messages(connection: Connection, wanted: Sequence[tuple[UUID, date]]) 
     found = await rows(
         connection,
         """SELECT m.id AS message_id, m.due_at, e.campaign_id, g.name AS campaign, g.kind, l.channel_id,
-             e.subject_id AS contact_id, c.external_id, t.code
+             e.contact_id, c.external_id, t.code
            FROM unnest(%s::uuid[], %s::date[]) AS w(id, cohort)
            CROSS JOIN LATERAL (SELECT id, cohort, enrollment_id, lane_id, due_at FROM message
              WHERE message.id = w.id AND message.cohort = w.cohort LIMIT 1) m
-           CROSS JOIN LATERAL (SELECT campaign_id, subject_id FROM enrollment
+           CROSS JOIN LATERAL (
+             SELECT campaign_id, coalesce(contact_id, subject_id) AS contact_id FROM enrollment
              WHERE enrollment.id = m.enrollment_id LIMIT 1) e
            CROSS JOIN LATERAL (SELECT name, kind FROM campaign WHERE campaign.id = e.campaign_id LIMIT 1) g
            CROSS JOIN LATERAL (SELECT channel_id FROM lane WHERE lane.id = m.lane_id LIMIT 1) l
            LEFT JOIN LATERAL (SELECT external_id FROM contact
-             WHERE contact.id = e.subject_id LIMIT 1) c ON true
+             WHERE contact.id = e.contact_id LIMIT 1) c ON true
            LEFT JOIN LATERAL (SELECT code FROM attempt a
              WHERE a.message_id = m.id AND a.cohort = m.cohort ORDER BY a.id DESC LIMIT 1) t ON true""",
         ([id for id, _ in wanted], [cohort for _, cohort in wanted]),

@@ -151,10 +151,18 @@ async def leave_part(
     return done and await _all_done(connection, run_id, now)
 
 
-async def cut(connection: Connection, run_id: UUID, now: datetime, *, parts: int | None = None) -> None:
+async def cut(
+    connection: Connection,
+    run_id: UUID,
+    now: datetime,
+    *,
+    parts: int | None = None,
+    cases_of: UUID | None = None,
+) -> None:
     """Cut a planned run into parts, once; it is expanding from then on.
 
-    The parts are stretches of the workspace's contacts by id, so many that workers can share them.
+    The parts are stretches of the workspace's contacts by id, or of the cases of a type, so many that workers
+    can share them.
     A run that is one-an-address has one part: only so it sees every address that it has written.
     """
     async with connection.cursor(row_factory=tuple_row) as cursor:
@@ -164,7 +172,7 @@ async def cut(connection: Connection, run_id: UUID, now: datetime, *, parts: int
             found = await cursor.fetchone()
             if found is None or found[0] != "planned":
                 return
-        bounds = await _bounds(connection, parts)
+        bounds = await _bounds(connection, parts, cases_of)
         starts = [_NOBODY, *bounds]
         await cursor.execute(
             """INSERT INTO run_part (workspace_id, run_id, part, cursor, until)
@@ -177,21 +185,22 @@ async def cut(connection: Connection, run_id: UUID, now: datetime, *, parts: int
         )
 
 
-async def _bounds(connection: Connection, parts: int | None) -> list[UUID]:
-    """The last contact of every part but the last."""
+async def _bounds(connection: Connection, parts: int | None, cases_of: UUID | None) -> list[UUID]:
+    """The last contact, or case, of every part but the last."""
+    among: LiteralString = "contact WHERE workspace_id = clarion_workspace()"
+    if cases_of is not None:
+        among = '"case" WHERE type_id = %(type)s'
     async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute("SELECT count(*) FROM contact WHERE workspace_id = clarion_workspace()")
+        await cursor.execute(f"SELECT count(*) FROM {among}", {"type": cases_of})
         counted = await cursor.fetchone()
         people = int(counted[0]) if counted else 0
         wanted = parts or min(MOST_PARTS, max(1, people // PART))
         if wanted == 1:
             return []
         await cursor.execute(
-            """SELECT id FROM (
-                 SELECT id, row_number() OVER (ORDER BY id) AS n FROM contact
-                 WHERE workspace_id = clarion_workspace()) c
-               WHERE n %% %(size)s = 0 ORDER BY id LIMIT %(bounds)s""",
-            {"size": -(-people // wanted), "bounds": wanted - 1},
+            f"""SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM {among}) c
+                WHERE n %% %(size)s = 0 ORDER BY id LIMIT %(bounds)s""",
+            {"size": -(-people // wanted), "bounds": wanted - 1, "type": cases_of},
         )
         return [found[0] for found in await cursor.fetchall()]
 

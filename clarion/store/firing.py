@@ -27,13 +27,13 @@ from clarion.store.routes import chosen as routed
 
 
 class Due(NamedTuple):
-    """An enrollment that has something due. `known`: what comes next of it has been reckoned, by the
-    campaign's schedule as it is. `late`: so late that what comes after it must be known too. The fields stand
-    in the order in which the statement names them."""
+    """An enrollment that has something due. `about`: the contact, or of an alert the case. `known`: what
+    comes next of it has been reckoned, by the campaign's schedule as it is. `late`: so late that what comes
+    after it must be known too. The fields stand in the order in which the statement names them."""
 
     next_due: datetime
     id: UUID
-    contact_id: UUID
+    about: UUID
     known: bool
     late: bool
 
@@ -67,7 +67,8 @@ class Fired(NamedTuple):
     skipped: list[tuple[UUID, date]]
 
 
-_DUE = """SELECT next_due, id, subject_id, revision = %(revision)s AND cardinality(ahead) > 0,
+_DUE = """SELECT next_due, id, coalesce(case_id, subject_id),
+  revision = %(revision)s AND cardinality(ahead) > 0,
   next_due < %(now)s - make_interval(secs => %(pressing)s) AND cardinality(ahead) <= 4
 FROM enrollment WHERE campaign_id = %(campaign)s AND state = 'active' AND next_due <= %(now)s
   AND (next_due, id) > (%(after)s, %(after_id)s)
@@ -137,7 +138,7 @@ def _statement(*, pooled: bool, recurs: bool) -> LiteralString:
     return f"""
 WITH {routes}claimed AS MATERIALIZED (
   SELECT e.*{told_run} FROM unnest(%(ids)s::uuid[]) AS k(id) CROSS JOIN LATERAL (
-    SELECT id, subject_id, generation, cohort, next_due AS due_at, ahead,
+    SELECT id, coalesce(contact_id, subject_id) AS contact_id, generation, cohort, next_due AS due_at, ahead,
       greatest(resumed_at, %(resumed)s::timestamptz) AS resumed_at{occasion}
     FROM enrollment WHERE id = k.id AND state = 'active' AND next_due <= %(now)s
       AND revision = %(revision)s AND cardinality(ahead) > 0
@@ -156,7 +157,7 @@ WITH {routes}claimed AS MATERIALIZED (
     END AS reason
   FROM claimed e
   LEFT JOIN LATERAL (
-    SELECT c.id, c.status, c.channel_id FROM contact c WHERE c.id = e.subject_id LIMIT 1) p ON true
+    SELECT c.id, c.status, c.channel_id FROM contact c WHERE c.id = e.contact_id LIMIT 1) p ON true
   LEFT JOIN LATERAL ({reach.address("p.id", told)}) a ON true
   LEFT JOIN LATERAL (
     SELECT content_id FROM unnest(%(steps)s::int[], %(contents)s::uuid[]) AS c(step, content_id)
@@ -170,7 +171,7 @@ WITH {routes}claimed AS MATERIALIZED (
 ), moved AS (
   INSERT INTO message (id, cohort, workspace_id, run_id, enrollment_id, generation, iteration, step_id,
     recipient_key, address_id, lane_id, content_version_id, state, reason, due_at, expires_at, settled_at)
-  SELECT message_id, cohort, clarion_workspace(), {run}, id, generation, ahead[2], ahead[3], subject_id,
+  SELECT message_id, cohort, clarion_workspace(), {run}, id, generation, ahead[2], ahead[3], contact_id,
     address_id, own_lane, coalesce(content_id, %(any_content)s),
     CASE WHEN reason IS NULL THEN 'ready' ELSE 'skipped' END::message_state, reason, due_at, expires_at,
     CASE WHEN reason IS NOT NULL THEN %(now)s::timestamptz END
@@ -180,7 +181,7 @@ WITH {routes}claimed AS MATERIALIZED (
 ), queued AS (
   INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id, consent_key,
     content_version_id, expires_at)
-  SELECT w.own_lane, w.due_at, w.message_id, w.cohort, clarion_workspace(), w.subject_id, w.address_id,
+  SELECT w.own_lane, w.due_at, w.message_id, w.cohort, clarion_workspace(), w.contact_id, w.address_id,
     w.consent_key, w.content_id, w.expires_at
   FROM placed w WHERE w.reason IS NULL AND (w.message_id IN (SELECT id FROM moved)) IS TRUE
 ), onward AS (

@@ -14,12 +14,20 @@ from clarion.store import intake, spoken, withdraw
 _STEPS: tuple[LiteralString, ...] = (
     # What still waits goes to the same place, and speaks to the person by the name that is kept.
     """UPDATE queue q SET contact_id = %(winner)s FROM enrollment e, message m
-       WHERE e.subject_id = %(loser)s AND m.enrollment_id = e.id AND m.state = 'ready'
+       WHERE (e.subject_id = %(loser)s OR e.contact_id = %(loser)s)
+         AND m.enrollment_id = e.id AND m.state = 'ready'
          AND q.lane_id = m.lane_id AND q.due_at = m.due_at AND q.message_id = m.id""",
     # Who was enrolled as the one is enrolled as the other, so that no campaign speaks to them again.
     """UPDATE enrollment e SET subject_id = %(winner)s
        WHERE e.subject_id = %(loser)s AND NOT EXISTS (
          SELECT FROM enrollment w WHERE w.campaign_id = e.campaign_id AND w.subject_id = %(winner)s)""",
+    # The same of each case of an alert (`domain.enrollment.subject_of`).
+    """UPDATE enrollment e SET contact_id = %(winner)s, subject_id = encode(
+         substr(uuid_send(e.case_id), 1, 8)
+         || substr(sha256(uuid_send(e.case_id) || uuid_send(%(winner)s)), 1, 8), 'hex')::uuid
+       WHERE e.contact_id = %(loser)s AND NOT EXISTS (
+         SELECT FROM enrollment w WHERE w.campaign_id = e.campaign_id AND w.case_id = e.case_id
+           AND w.contact_id = %(winner)s)""",
     # The same where another system speaks to them.
     """UPDATE pushed_person p SET contact_id = %(winner)s
        WHERE p.contact_id = %(loser)s AND NOT EXISTS (
@@ -51,6 +59,10 @@ _STEPS: tuple[LiteralString, ...] = (
        SELECT workspace_id, group_id, %(winner)s FROM group_member WHERE contact_id = %(loser)s
        ON CONFLICT DO NOTHING""",
     "DELETE FROM group_member WHERE contact_id = %(loser)s",
+    """INSERT INTO case_contact (workspace_id, case_id, role, contact_id)
+       SELECT workspace_id, case_id, role, %(winner)s FROM case_contact WHERE contact_id = %(loser)s
+       ON CONFLICT DO NOTHING""",
+    "DELETE FROM case_contact WHERE contact_id = %(loser)s",
     "UPDATE inbound SET contact_id = %(winner)s WHERE contact_id = %(loser)s",
     # One external id at a time: the index is unique.
     "UPDATE contact SET external_id = NULL WHERE id = %(loser)s",

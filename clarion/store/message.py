@@ -35,11 +35,13 @@ LEFT JOIN LATERAL (
   SELECT a.state, a.code, a.detail, a.provider_id FROM attempt a
   WHERE a.message_id = m.id AND a.cohort = m.cohort ORDER BY a.id DESC LIMIT 1) t ON true"""
 
-_OF_ENROLLMENT: LiteralString = """SELECT message.*, e.campaign_id, e.subject_id AS contact_id
+_OF_ENROLLMENT: LiteralString = """SELECT message.*, e.campaign_id,
+    coalesce(e.contact_id, e.subject_id) AS contact_id
   FROM message WHERE message.enrollment_id = e.id AND message.cohort = e.cohort"""
 
 # Of earlier generations, which may have begun in earlier months.
-_OF_BEFORE: LiteralString = """SELECT message.*, e.campaign_id, e.subject_id AS contact_id
+_OF_BEFORE: LiteralString = """SELECT message.*, e.campaign_id,
+    coalesce(e.contact_id, e.subject_id) AS contact_id
   FROM message WHERE e.generation > 1 AND message.enrollment_id = e.id AND message.cohort < e.cohort"""
 
 
@@ -48,7 +50,7 @@ async def get(connection: Connection, message_id: UUID) -> Row:
     found = await row(
         connection,
         "SELECT " + _COLUMNS + """, g.name AS campaign, g.kind FROM (
-             SELECT m.*, e.campaign_id, e.subject_id AS contact_id
+             SELECT m.*, e.campaign_id, coalesce(e.contact_id, e.subject_id) AS contact_id
              FROM message m JOIN enrollment e ON e.id = m.enrollment_id WHERE m.id = %s) m"""
         + _BESIDE + " JOIN campaign g ON g.id = m.campaign_id",
         (message_id,),
@@ -97,7 +99,8 @@ async def of_contact(connection: Connection, contact_id: UUID, limit: int = 20) 
         "SELECT " + _COLUMNS + """, g.name AS campaign, g.kind
            FROM (SELECT m.* FROM enrollment e CROSS JOIN LATERAL (""" + _OF_ENROLLMENT
         + " UNION ALL " + _OF_BEFORE + """) m
-             WHERE e.subject_id = %(contact)s ORDER BY m.id DESC LIMIT %(limit)s) m"""
+             WHERE e.subject_id = %(contact)s OR e.contact_id = %(contact)s
+             ORDER BY m.id DESC LIMIT %(limit)s) m"""
         + _BESIDE + " JOIN campaign g ON g.id = m.campaign_id ORDER BY m.id DESC",
         {"contact": contact_id, "limit": limit},
     )  # fmt: skip
@@ -109,7 +112,7 @@ async def several(connection: Connection, message_ids: Sequence[UUID]) -> dict[U
         connection,
         "SELECT " + _COLUMNS + """, g.name AS campaign, g.kind FROM unnest(%s::uuid[]) AS w(id)
            CROSS JOIN LATERAL (
-             SELECT m.*, e.campaign_id, e.subject_id AS contact_id
+             SELECT m.*, e.campaign_id, coalesce(e.contact_id, e.subject_id) AS contact_id
              FROM message m JOIN enrollment e ON e.id = m.enrollment_id WHERE m.id = w.id LIMIT 1) m"""
         + _BESIDE + " JOIN campaign g ON g.id = m.campaign_id",
         (list(message_ids),),

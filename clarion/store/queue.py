@@ -59,7 +59,8 @@ class Waiting:
 
     `window_at`: when the person last wrote where a service window counts, over `window_channel_id`.
     `erased`: the address was forgotten while the row was being written; there is nobody to send it to.
-    The fields stand in the order in which the statements name them.
+    The fields stand in the order in which the statements name them, but for `case`: of an alert what is known
+    of the case that it is about (`store.told_case`).
     """
 
     lane_id: UUID
@@ -85,6 +86,7 @@ class Waiting:
     fields: dict[str, Any]
     opted_out: bool
     erased: bool
+    case: dict[str, Any] | None = None
 
 
 async def open_lanes(connection: Connection, channel_ids: Sequence[UUID]) -> dict[UUID, list[Lane]]:

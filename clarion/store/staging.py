@@ -12,6 +12,7 @@ from clarion.kit.db import Connection
 
 AT_ONCE = 1_000  # lines that are sent together: PostgreSQL reads these while the next are made
 _SPECIAL = re.compile(r"[\\\t\n\r]")
+_NULL = r"\N"
 _WRITTEN = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 
 
@@ -21,7 +22,16 @@ def line(*values: str | None) -> str:
     A line is made of text, and not of typed values, so that most of it can be made before the row's
     identifier is known, by another thread than the one that talks to PostgreSQL.
     """
-    return "\t".join([r"\N" if v is None else _escaped(v) for v in values])
+    plain = "\t".join([_NULL if v is None else v for v in values])
+    # nearly always nothing is to be escaped, and counting tells so in a fraction of the time
+    if (
+        plain.count("\t") == len(values) - 1
+        and plain.count("\\") == values.count(None)
+        and "\n" not in plain
+        and "\r" not in plain
+    ):
+        return plain
+    return "\t".join([_NULL if v is None else _escaped(v) for v in values])
 
 
 def _escaped(text: str) -> str:

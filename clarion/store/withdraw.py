@@ -24,7 +24,9 @@ from clarion.store import event, queue
 _WAITING: LiteralString = """
 SELECT q.lane_id, q.due_at, q.message_id, q.cohort
 FROM unnest(%(people)s::uuid[]) AS p(id)
-CROSS JOIN LATERAL (SELECT id FROM enrollment WHERE subject_id = p.id OFFSET 0) e
+CROSS JOIN LATERAL (
+  SELECT id FROM enrollment WHERE subject_id = p.id
+  UNION ALL SELECT id FROM enrollment WHERE contact_id = p.id OFFSET 0) e
 CROSS JOIN LATERAL (
   SELECT id, lane_id, due_at, run_id FROM message WHERE enrollment_id = e.id AND state = 'ready' OFFSET 0) m
 CROSS JOIN LATERAL (

@@ -225,3 +225,20 @@ async def test_another_workspaces_import_answers_as_one_that_does_not_exist(sela
     assert (await nyota.get(path)).status == 404
     assert (await nyota.get(f"{path}/problems")).status == 404
     assert (await nyota.post(f"{path}/cancel")).status == 404
+
+
+async def test_a_file_of_cases_is_read_too_where_the_key_may(
+    selam: Api, services: Services, jobs_app: App
+) -> None:
+    await selam.post("/api/v1/case-types", {"name": "pregnancy"})
+    cases, query = "Case ID,Name\nP-1,Amina\nP-2,Rosa\n", "?case_type=pregnancy"
+    handed = await _handed_in(selam, cases, query)
+    assert handed.status == 201, handed.json
+    await _work(jobs_app, services)
+    ended = (await selam.get(f"{IMPORTS}/{handed.json['id']}")).json
+    assert (ended["state"], ended["created"]) == ("done", 2)
+    assert (await selam.get("/api/v1/cases/P-2")).json["name"] == "Rosa"
+    made = await selam.post("/api/v1/keys", {"name": "people only", "scopes": ["contacts:write"]})
+    people = Api(selam.base, made.json["key"])
+    assert (await _handed_in(people, cases, query)).status == 403
+    assert (await _handed_in(selam, cases, "?case_type=birth")).status == 404

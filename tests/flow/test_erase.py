@@ -27,7 +27,7 @@ async def everything(connection: Connection) -> str:
     """All that the workspace's tables hold, as text."""
     tables = await rows(
         connection,
-        """SELECT DISTINCT table_name AS name FROM information_schema.columns
+        """SELECT DISTINCT quote_ident(table_name) AS name FROM information_schema.columns
            WHERE column_name = 'workspace_id' AND table_schema = 'public'""",
     )
     found: list[Any] = []

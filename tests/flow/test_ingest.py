@@ -14,7 +14,8 @@ from clarion.domain.field import Field, FieldType
 from clarion.domain.imports import ImportOptions
 from clarion.domain.person import Given
 from clarion.errors import Conflict, Invalid, NotFound
-from clarion.flow.ingest import Progress, cancel_import, import_file, start_import, upsert_people
+from clarion.flow.importing import Progress
+from clarion.flow.ingest import cancel_import, import_file, start_import, upsert_people
 from clarion.kit.clock import Clock
 from clarion.kit.db import Database, Row
 from clarion.store import contact, group, imports

@@ -428,7 +428,7 @@ async def test_a_second_look_that_was_asked_for_during_a_read_is_taken(line: Lin
     others = await line.queue(lane, 4)
     (lost,) = await line.take(1)
 
-    async def meanwhile(connection: object, contents: set[UUID]) -> None:
+    async def meanwhile(connection: object, some: Sequence[Waiting]) -> None:
         line.lanes.forget(lost.lane_id, lost.message_id)
         line.lanes.look_again(lane)
 

@@ -32,7 +32,7 @@ SELDOM_BACK = 15.0  # seconds between looks back while something waits here: who
 AHEAD = 1000
 STALE = 60.0  # seconds after which somebody who stands aside is read anew
 MOST_PARKED = 4 * AHEAD  # of a lane; then it is read no further until some of them may go
-Prepare = Callable[[Connection, set[UUID]], Awaitable[None]]
+Prepare = Callable[[Connection, Sequence[Waiting]], Awaitable[None]]
 _START = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 _arrivals = itertools.count()
 
@@ -82,7 +82,7 @@ class LaneReader:
             behind = await queue.read_again(connection, self.lane.id, now, self.ahead)
         crash_point("refill.read")
         if prepare is not None and found:
-            await prepare(connection, {waiting.content_version_id for waiting in (*found, *behind)})
+            await prepare(connection, (*found, *behind))
         self.buffer.extendleft(reversed(self._new(behind)))
         self.buffer.extend(self._new(found))
         if self.asked != asked:

@@ -61,10 +61,10 @@ class Lookout:
 
     async def _read(self, *, tidy: bool) -> None:
         async with self.shared.db.tenant(self.workspace_id) as connection:
-            prepare = self.shared.composer.prepare
-            await self.lanes.refill(connection, self.shared.clock, prepare)
-            if tidy:
-                await prepare(connection, self.lanes.contents())  # what waits long stays known, and fresh
+            composer = self.shared.composer
+            await self.lanes.refill(connection, self.shared.clock, composer.inform)
+            if tidy:  # what waits long stays known, and fresh
+                await composer.prepare(connection, self.lanes.contents())
         self.found()
 
     async def blink(self) -> None:

@@ -141,7 +141,7 @@ class Replayer:
         async with self.shared.db.tenant(self.channel.workspace_id) as connection:
             since = now - timedelta(seconds=lifetime)
             found = await replay.unanswered(connection, self.channel.id, since, now, AT_ONCE)
-            await self.shared.composer.prepare(connection, {one.waiting.content_version_id for one in found})
+            await self.shared.composer.inform(connection, [one.waiting for one in found])
             silent = {one.worker_id for one in found if one.code == VANISHED}
             owners = await worker.some(connection, list(silent))
             ended = await deaths.ended(connection, owners.values(), now)

@@ -8,15 +8,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from clarion.domain import alert
 from clarion.domain import campaign as announced
+from clarion.domain.alert import Alert
 from clarion.domain.campaign import Announcement, State
 from clarion.domain.enrollment import AHEAD, Key, Stand, Status, upcoming
 from clarion.domain.schedule import starts
-from clarion.domain.schedule.model import AtField
+from clarion.domain.schedule.model import AtField, AtProperty
 from clarion.domain.schedule.plan import Plan
 from clarion.domain.schedule.subject import Occurrence, Subject
 from clarion.domain.sequence import PRIORITY, Sequence, numbering, recurring
 from clarion.flow import route, whom
+from clarion.flow.enroll import sight
+from clarion.flow.enroll.sight import Watched
 from clarion.flow.home_hours import HomeHours
 from clarion.kit.db import Connection, Row
 from clarion.store import campaign as campaigns
@@ -44,7 +48,8 @@ class Calendar:
 class Course:
     """A campaign's schedule with all that it asks for; `terms` are those of its messages, `home_hours` the
     workspace's, where it has any. `calendar` is that of an announcement that recurs: it is the same for
-    everybody, whenever they came in."""
+    everybody, whenever they came in. `watched`: of an alert, how it looks at cases;
+    `switched` is the revision since which that counts from another property and does not say all again."""
 
     id: UUID
     definition: Sequence
@@ -54,6 +59,8 @@ class Course:
     terms: Terms
     home_hours: HomeHours = field(default_factory=HomeHours)
     calendar: Calendar | None = None
+    watched: Watched | None = None
+    switched: int = 0
     known: dict[tuple[object, ...], list[Occurrence]] = field(default_factory=dict)
 
     @property
@@ -61,19 +68,22 @@ class Course:
         """The fields of a contact that matter."""
         return self.home_hours.keys(self.plan.fields)
 
-    def basis(self, values: Some[str | None]) -> str:
-        """What day 0 is counted from, of somebody with these values of the fields that matter; of a calendar,
-        how its occasions are numbered."""
+    def basis(self, values: Some[str | None], properties: Mapping[str, str | None] | None = None) -> str:
+        """What day 0 is counted from, of somebody with these values of the fields that matter, or of a case
+        with these properties; of a calendar, how its occasions are numbered."""
         if self.calendar is not None:
             return self.calendar.numbering
         start = self.definition.schedule.start
+        if isinstance(start, AtProperty):
+            return (properties or {}).get(start.key) or ""
         if not isinstance(start, AtField):
             return ""
         return values[self.keys.index(start.key)] or ""
 
     def begins(self, basis: str) -> bool:
         """Whether anything says where day 0 is."""
-        return not isinstance(self.definition.schedule.start, AtField) or starts.readable(basis)
+        dated = isinstance(self.definition.schedule.start, AtField | AtProperty)
+        return not dated or starts.readable(basis)
 
     def open_since(self, moment: datetime) -> Course:
         """It, for those who enter because everybody is gone through since `moment`."""
@@ -87,18 +97,22 @@ class Course:
         return now if since is None else min(now, since)
 
     def subject(self, one: Looked, generation: int, began_at: datetime, place: int) -> Subject:
-        """Whom their occurrences are computed for."""
-        return self.somebody(str(one.contact_id), one.zone, one.values, generation, began_at, place)
+        """Whom their occurrences are computed for: of an alert somebody hears of each case by itself."""
+        key = str(one.contact_id) if one.case_id is None else f"{one.case_id}:{one.contact_id}"
+        return self.somebody(key, one.zone, one.values, generation, began_at, place, one.properties)
 
     def somebody(
-        self, key: str, zone: str, values: Some[str | None], generation: int, began_at: datetime, place: int
-    ) -> Subject:
-        """A contact of whom this is known; `values` of the fields that matter."""
+        self, key: str, zone: str, values: Some[str | None], generation: int, began_at: datetime, place: int,
+        properties: Mapping[str, str | None] | None = None,
+    ) -> Subject:  # fmt: skip
+        """A contact of whom this is known; `values` of the fields that matter, `properties` of the case."""
         if self.calendar is not None:
             began_at = self.calendar.launched_at
         fields = dict(zip(self.keys, values, strict=True))
         hours = self.home_hours.of(fields)
-        return Subject(key, began_at, seed(self.id, generation), zone, self.home, fields, {}, place, hours)
+        return Subject(
+            key, began_at, seed(self.id, generation), zone, self.home, fields, properties or {}, place, hours
+        )
 
     def ahead(
         self, subject: Subject, since: datetime, said: Collection[Key] = (),
@@ -108,7 +122,8 @@ class Course:
         the same values, so it is computed once for all of these."""
         if self.plan.personal or said or moves:
             return upcoming(self.plan, subject, since, said=said, moves=moves, count=count)
-        alike = (subject.zone, *subject.fields.values(), subject.enrolled_at, since, count)
+        told = (*subject.fields.values(), *subject.properties.values())
+        alike = (subject.zone, *told, subject.enrolled_at, since, count)
         if alike not in self.known:
             if len(self.known) >= ALIKE:
                 self.known.clear()
@@ -144,14 +159,18 @@ async def load(connection: Connection, row: Row, now: datetime) -> Course | None
         definition.patience.total_seconds(), PRESSING, row["resumed_at"], routes, calendar is not None,
     )  # fmt: skip
     meant = await whom.meant(connection, row["id"], as_said, now)
-    return Course(
-        row["id"], definition, Plan(definition.schedule), meant, home, terms,
-        HomeHours.read(workspace["settings"]), calendar,
-    )  # fmt: skip
+    plan, hours = Plan(definition.schedule), HomeHours.read(workspace["settings"])
+    watched = None
+    if row["kind"] == alert.KIND:
+        watched = await sight.watched(connection, row, hours.keys(plan.fields), over.schemes, now)
+    return Course(row["id"], definition, plan, meant, home, terms, hours, calendar, watched, row["switched"])
 
 
 def read(row: Row, home: str) -> tuple[Sequence, Announcement, Calendar | None]:
     """What it says to whom and when, as an announcement too; the calendar of one that recurs."""
+    if row["kind"] == alert.KIND:
+        definition = Alert.read(row["definition"]).followed_as()
+        return definition, definition.said_as(next(iter(definition.contents.values()))), None
     if row["kind"] != announced.KIND:
         definition = Sequence.read(row["definition"])
         return definition, definition.said_as(next(iter(definition.contents.values()))), None
@@ -163,7 +182,7 @@ def read(row: Row, home: str) -> tuple[Sequence, Announcement, Calendar | None]:
 
 def priority_of(row: Row) -> int:
     """That of its lanes."""
-    return announced.PRIORITY if row["kind"] == announced.KIND else PRIORITY
+    return {announced.KIND: announced.PRIORITY, alert.KIND: alert.PRIORITY}.get(row["kind"], PRIORITY)
 
 
 async def _contents(connection: Connection, campaign_id: UUID, definition: Sequence) -> dict[int, UUID]:

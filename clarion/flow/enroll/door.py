@@ -7,7 +7,7 @@ now, and nothing that was said in a generation is said in it again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -141,15 +141,23 @@ async def _places(connection: Connection, course: Course, found: Sequence[Looked
 
 
 def _enter(course: Course, one: Looked, identifier: UUID, place: int, now: datetime, work: Work) -> None:
-    basis = course.basis(one.values)
-    change = entered(Seen(one.meant, one.opted_out, basis), now)
-    if change is None:
-        return
+    change = entered(Seen(one.meant, one.opted_out, course.basis(one.values)), now)
+    if change is not None:
+        come_in(course, one, identifier, change, now, course.first_since(now), work, place=place)
+
+
+def come_in(
+    course: Course, one: Looked, identifier: UUID, change: Change, began_at: datetime, since: datetime,
+    work: Work, *, place: int,
+) -> None:  # fmt: skip
+    """Gather that somebody is enrolled, by a change that says how: since when their time round counts, and
+    from when on they hear."""
+    basis = course.basis(one.values, one.properties)
     place = place if course.plan.spread else 0
     coming: list[Occurrence] = []
     if change.since is not None:
-        coming = course.ahead(course.subject(one, 1, now, place), course.first_since(now))
-    work.entering.append(_written(course, one, identifier, change, 1, now, basis, coming, place=place))
+        coming = course.ahead(course.subject(one, 1, began_at, place), since)
+    work.entering.append(_written(course, one, identifier, change, 1, began_at, basis, coming, place=place))
 
 
 def _change(course: Course, one: Looked, standing: Stand, said: set[Key], now: datetime, work: Work) -> None:
@@ -163,12 +171,20 @@ def put(
     course: Course, one: Looked, standing: Stand, change: Change, said: set[Key], now: datetime, work: Work
 ) -> None:
     """Gather a change of an enrollment, unless there is nothing to write of it."""
-    some = coming(course, one, standing, change, said, now)
-    generation = standing.generation + change.anew
     began_at = now if change.anew else standing.began_at
-    basis = (
-        standing.basis if change.since is None else course.basis(one.values)
-    )  # who is stopped may come back
+    put_since(course, one, standing, change, said, now, work, began_at)
+
+
+def put_since(
+    course: Course, one: Looked, standing: Stand, change: Change, said: set[Key], now: datetime, work: Work,
+    began_at: datetime,
+) -> None:  # fmt: skip
+    """The same, of a time round the schedule that counts since a moment."""
+    standing = replace(standing, began_at=began_at)
+    some = coming(course, one, standing, change, said, began_at)
+    generation = standing.generation + change.anew
+    # who is stopped may come back
+    basis = standing.basis if change.since is None else course.basis(one.values, one.properties)
     after = _written(
         course, one, standing.id, change, generation, began_at, basis, some,
         said=bool(said) and not change.anew,
@@ -180,13 +196,15 @@ def put(
 
 
 def coming(
-    course: Course, one: Looked, standing: Stand, change: Change, said: set[Key], now: datetime
+    course: Course, one: Looked, standing: Stand, change: Change, said: set[Key], began_at: datetime
 ) -> list[Occurrence]:
-    """What comes next of an enrollment as a change leaves it."""
+    """What comes next of an enrollment as a change leaves it. `began_at`: since when a generation that begins
+    counts."""
     if change.since is None:
         return []
     if change.anew:
-        return course.ahead(course.subject(one, standing.generation + 1, now, one.place), change.since)
+        somebody = course.subject(one, standing.generation + 1, began_at, one.place)
+        return course.ahead(somebody, change.since)
     somebody = course.subject(one, standing.generation, standing.began_at, one.place)
     return course.ahead(somebody, change.since, said, standing.moves)
 
@@ -199,8 +217,8 @@ def _same(course: Course, one: Looked, after: Written) -> bool:
         return False
     return (
         one.revision == course.terms.revision
-        and (one.state, one.reason, one.generation, one.basis, one.next_due)
-        == (after.state, after.reason, after.generation, after.basis, after.next_due)
+        and (one.state, one.reason, one.generation, one.basis, one.next_due, one.began_at)
+        == (after.state, after.reason, after.generation, after.basis, after.next_due, after.began_at)
         and bool(kept) == bool(after.ahead)
         and kept == list(after.ahead[: len(kept)])
     )
@@ -223,5 +241,5 @@ def _written(
     return Written(
         identifier, one.contact_id, status.value, reason, generation,
         cohort_of(began_at) if change.anew or one.id is None else one.cohort, began_at, basis,
-        coming[0].due_at if coming else None, packed(coming), place,
+        coming[0].due_at if coming else None, packed(coming), place, one.case_id,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from clarion.domain.campaign import State
 from clarion.domain.event import OF_ENDS
-from clarion.flow.enroll import course, door
+from clarion.flow.enroll import cases, course, door
 from clarion.flow.enroll.course import Course
 from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
@@ -72,7 +72,7 @@ async def fire(services: Services, workspace_id: UUID, campaign_id: UUID) -> int
 async def _stream(services: Services, reader: _Reader) -> int:
     done = 0
     while some := await reader.next():
-        unknown = [one.contact_id for one in some if one.late or not one.known]
+        unknown = [one.about for one in some if one.late or not one.known]
         for first in range(0, len(unknown), RECKONED):
             done += await _reckon(services, reader, unknown[first : first + RECKONED])
         if known := [one.id for one in some if one.known]:
@@ -103,10 +103,14 @@ async def _open_occasions(connection: Connection, terms: Terms, ids: list[UUID],
             await run.open_occasion(connection, terms.run_id, uuid7(now), occasion, due_at)
 
 
-async def _reckon(services: Services, reader: _Reader, contact_ids: list[UUID]) -> int:
-    """What comes next of these; who was locked by another is brought in step all the same."""
+async def _reckon(services: Services, reader: _Reader, some: list[UUID]) -> int:
+    """What comes next of these contacts, or cases; what was locked by another is brought in step, too."""
     async with services.db.tenant(reader.workspace_id) as connection:
-        done = await door.settle(connection, reader.course, contact_ids, services.clock.now())
+        now, course = services.clock.now(), reader.course
+        if course.watched is not None:
+            done = await cases.settle(connection, course, some, now, anew=True)
+        else:
+            done = await door.settle(connection, course, some, now)
         crash_point("reckon.before_commit")
     crash_point("reckon.committed")
     return done.changed + done.stopped

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
-from clarion.flow.enroll import course, door
+from clarion.flow.enroll import cases, course, door
 from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
@@ -57,15 +57,22 @@ async def _stream(services: Services, workspace_id: UUID, run_id: UUID, counted:
 async def _chunk(services: Services, connection: Connection, run_id: UUID, limit: int) -> int | None:
     """How many people one chunk looked at; None where there is nothing left to do here."""
     now = services.clock.now()
-    await cut(connection, run_id, now)
-    part, found = await take_part(connection, run_id), await run.get(connection, run_id)
-    if part is None or found is None or found["state"] != "expanding":
+    found = await run.get(connection, run_id)
+    if found is None:
         return None
     row = await campaigns.any_kind(connection, found["campaign_id"])
     ready = await course.load(connection, row, now) if row["follows"] else None
     if ready is None:
         return None
+    cases_of = None if ready.watched is None else ready.watched.sight.type_id
+    await cut(connection, run_id, now, cases_of=cases_of)
+    part, found = await take_part(connection, run_id), await run.get(connection, run_id)
+    if part is None or found is None or found["state"] != "expanding":
+        return None
     number, after, until = part
-    _, people, last = await door.enter(connection, ready, (after, until), limit, now, found["due_at"])
+    if ready.watched is not None:
+        people, last = await cases.enter(connection, ready, (after, until), limit, now)
+    else:
+        _, people, last = await door.enter(connection, ready, (after, until), limit, now, found["due_at"])
     await leave_part(connection, run_id, number, last, now, done=people < limit)
     return people

@@ -3,19 +3,27 @@ that follow people may mean them now, or no more, or at other moments."""
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from clarion.domain import alert
+from clarion.domain.alert import Alert, OfGroup
 from clarion.errors import ClarionError
-from clarion.flow.enroll import course, door
+from clarion.flow.enroll import cases, course, door
+from clarion.flow.enroll.course import Course
 from clarion.flow.enroll.door import Settled
 from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection, Row
 from clarion.kit.log import logger
+from clarion.store import campaign as campaigns
 from clarion.store import door as doors
-from clarion.store import enrollment, entering
+from clarion.store import enrollment, entering, episode, touched_case
+from clarion.store import workspace as workspaces
 
 BATCH = 500  # notes a transaction
+_BEFORE = (date.min, UUID(int=0))
 log = logger(__name__)
 
 
@@ -35,13 +43,70 @@ async def match(services: Services, workspace_id: UUID) -> Settled:
             return done
 
 
+async def match_cases(services: Services, workspace_id: UUID) -> Settled:
+    """The same of the cases that were touched, in its alerts, with those that are linked to them."""
+    done = Settled()
+    while True:
+        async with services.db.tenant(workspace_id) as connection:
+            await entering.by_key(connection)
+            some = await touched_case.touched(connection, BATCH)
+            if some:
+                some += await touched_case.linked(connection, some)
+                done.add(await _settle_cases(services, connection, some))
+            crash_point("match.before_commit")
+        crash_point("match.committed")
+        if not some:
+            return done
+
+
+async def turn(services: Services, workspace_id: UUID, campaign_id: UUID) -> Settled:
+    """Bring in step the cases of an alert of which the calendar may have changed something by now."""
+    done, after = Settled(), _BEFORE
+    while True:
+        async with services.db.tenant(workspace_id) as connection:
+            await entering.by_key(connection)
+            now = services.clock.now()
+            row = await campaigns.any_kind(connection, campaign_id)
+            home = ZoneInfo((await workspaces.get(connection))["timezone"])
+            today = now.astimezone(home).date()
+            some = await episode.turning(connection, campaign_id, today, after, BATCH)
+            ready = await _course(connection, row, now) if some and row["follows"] else None
+            if ready is not None:
+                done.add(await cases.settle(connection, ready, [one for _, one in some], now))
+            crash_point("match.before_commit")
+        crash_point("match.committed")
+        if ready is None or len(some) < BATCH:
+            return done
+        after = some[-1]
+
+
+async def _settle_cases(services: Services, connection: Connection, some: list[UUID]) -> Settled:
+    done, now = Settled(), services.clock.now()
+    for row in await doors.following(connection):
+        ready = await _course(connection, row, now) if row["kind"] == alert.KIND else None
+        if ready is not None:
+            done.add(await cases.settle(connection, ready, some, now))
+    return done
+
+
 async def _settle(services: Services, connection: Connection, row: Row, contacts: list[UUID]) -> Settled:
+    """Of an alert these contacts' cases are looked at, in their turn."""
+    now = services.clock.now()
+    if row["kind"] == alert.KIND:
+        groups = [
+            one.group_id for one in Alert.read(row["definition"]).recipients if isinstance(one, OfGroup)
+        ]
+        await touched_case.touch_of(connection, row["id"], contacts, groups)
+        return Settled()
+    ready = await _course(connection, row, now)
+    return Settled() if ready is None else await door.settle(connection, ready, contacts, now)
+
+
+async def _course(connection: Connection, row: Row, now: datetime) -> Course | None:
     """A campaign that cannot be worked out keeps no other from being in step: its firing says so and pauses
     it, and everybody is gone through when it goes on."""
-    now = services.clock.now()
     try:
-        ready = await course.load(connection, row, now)
+        return await course.load(connection, row, now)
     except ClarionError as error:
         log.warning("a campaign is not kept in step", campaign=str(row["id"]), error=error.code)
-        return Settled()
-    return Settled() if ready is None else await door.settle(connection, ready, contacts, now)
+        return None

@@ -1,0 +1,149 @@
+"""The door of an alert: which cases meet its criteria, whom each is told to, and what comes next of each.
+
+Everything here may be run again, by several at once: a case is locked before it is looked at, and what is
+written is what the case, its people and the alert are now. Nothing that was said in a generation is said in
+it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from clarion.domain.enrollment import Key
+from clarion.domain.enrollment import Seen as Person
+from clarion.domain.episode import Episode, Facts, Phase, enters, follows, turned
+from clarion.domain.message import cohort_of
+from clarion.flow.enroll import door
+from clarion.flow.enroll.course import Course, stand
+from clarion.flow.enroll.door import Settled, Work
+from clarion.flow.enroll.sight import Watched
+from clarion.kit.db import Connection
+from clarion.kit.ids import ascending7
+from clarion.store import entering, episode
+from clarion.store.entering import Looked
+from clarion.store.episode import Seen, Written
+
+
+async def settle(
+    connection: Connection, course: Course, case_ids: Sequence[UUID], now: datetime, *, anew: bool = False
+) -> Settled:
+    """Bring these cases in step, whatever has changed of them; `anew`: also where nothing has."""
+    if not case_ids:
+        return Settled()
+    watched = course.watched
+    assert watched is not None, "it looks at cases"
+    await entering.by_key(connection)
+    cases = sorted(set(case_ids))
+    await episode.lock(connection, cases)
+    found = await episode.look(connection, watched.sight, cases, whatever=anew)
+    if not found:
+        return Settled()
+    standing = await episode.standing(connection, course.id, [one.case_id for one in found])
+    known = [(one.id, one.cohort, one.generation) for some in standing.values() for one in some if one.id]
+    said = await entering.said(connection, known) if known else {}
+    work, episodes = gather(
+        course, watched, found, standing, said, await _places(connection, course, found), now
+    )
+    done = await door.write(connection, course, work, now)
+    await episode.write(connection, watched.sight, episodes)
+    return done
+
+
+async def enter(
+    connection: Connection, course: Course, between: tuple[UUID, UUID], limit: int, now: datetime
+) -> tuple[int, UUID | None]:
+    """Bring the next cases of a stretch in step: how many were looked at, and the last of them."""
+    assert course.watched is not None, "it looks at cases"
+    await entering.by_key(connection)
+    some = await episode.page(connection, course.watched.sight, between, limit)
+    await settle(connection, course, some.changed, now)
+    return some.cases, some.last
+
+
+async def _places(connection: Connection, course: Course, found: Sequence[Seen]) -> Iterator[int]:
+    """Places in the audience for those who enter, where that matters to the schedule."""
+    new = sum(len(one.people) for one in found)
+    if not course.plan.spread or not new:
+        return iter(range(new))
+    first = await entering.places(connection, course.terms.run_id, new)
+    return iter(range(first, first + new))
+
+
+def gather(
+    course: Course, watched: Watched, found: Sequence[Seen], standing: Mapping[UUID, list[Looked]],
+    said: Mapping[UUID, set[Key]], places: Iterator[int], now: datetime,
+) -> tuple[Work, list[Written]]:  # fmt: skip
+    """What is to become of these cases' people, and how each case stands then."""
+    ids, work, episodes = ascending7(now), Work(), []
+    for one in found:
+        after = _turned(watched, one, now)
+        episodes.append(_written(one, after))
+        inside = {who.contact_id: who for who in standing.get(one.case_id, ())}
+        for who in _people(watched, one, inside, now):
+            if who.id is None:
+                _enter(course, who, after, next(ids), next(places), now, work)
+            else:
+                _follow(course, who, after, said.get(who.id, set()), now, work)
+    return work, episodes
+
+
+def _turned(watched: Watched, one: Seen, now: datetime) -> Episode:
+    before = None
+    if one.phase is not None:
+        before = Episode(Phase(one.phase), one.reason, one.times, one.since, one.restarted_by, one.began_at)
+    only_new = watched.alert.existing == "only_from_now"
+    existing = only_new and one.stored_at <= watched.launched_at
+    facts = Facts(one.meets, one.state == "open", one.restart, existing)
+    return turned(before, facts, watched.alert.reentry, now)
+
+
+def _written(one: Seen, after: Episode) -> Written:
+    return Written(
+        one.case_id, after.phase.value, str(after.reason), after.times, after.since, after.began_at,
+        after.restart, one.next_turn, one.hash,
+    )  # fmt: skip
+
+
+def _people(watched: Watched, one: Seen, inside: Mapping[UUID, Looked], now: datetime) -> Iterator[Looked]:
+    """Whom the case names now, as they are, and who is enrolled and not named any more."""
+    properties = dict(zip(watched.sight.properties, one.told, strict=True))
+    named = set()
+    for key, zone, opted_out, values in one.people:
+        who = UUID(key)
+        named.add(who)
+        seen = inside.get(who) or _stranger(one.case_id, who, now)
+        yield replace(seen, meant=True, zone=zone, opted_out=opted_out, values=values, properties=properties)
+    for who, looked in inside.items():
+        if who not in named:
+            yield replace(looked, meant=False, properties=properties)
+
+
+def _stranger(case_id: UUID, contact_id: UUID, now: datetime) -> Looked:
+    """Somebody whom a case names and who is not enrolled."""
+    return Looked(
+        contact_id, True, False, "", [], None, 1, "", "", cohort_of(now), now, 0, "", None, None, None, 0,
+        case_id=case_id,
+    )  # fmt: skip
+
+
+def _enter(
+    course: Course, who: Looked, episode: Episode, identifier: UUID, place: int, now: datetime, work: Work
+) -> None:
+    change = enters(episode, who.opted_out, now)
+    if change is not None:
+        door.come_in(course, who, identifier, change, episode.since, now, work, place=place)
+
+
+def _follow(course: Course, who: Looked, episode: Episode, said: set[Key], now: datetime, work: Work) -> None:
+    standing = stand(who)
+    assert standing is not None
+    basis = course.basis(who.values, who.properties)
+    person, written = Person(who.meant, who.opted_out, basis), bool(said)
+    switched = who.revision < course.switched
+    found = follows(standing, episode, person, now, written=written, switched=switched)
+    if found is not None:
+        change, began_at = found
+        door.put_since(course, who, standing, change, said, now, work, began_at)
