@@ -25,6 +25,7 @@ ALL: dict[str, list[str]] = {
     "places": [],
     "occurrences": [],
     "following": [],
+    "alerts": [],
     "rehearsal": [],
 }
 
