@@ -71,15 +71,17 @@ class Seen:
 
 
 def _seeing(sight: Sight) -> LiteralString:
-    """A case `k` with what is seen of it (`s`) and its episode (`e`)."""
-    return f"""CROSS JOIN LATERAL (SELECT ({sight.meets}) AS meets, ({sight.next_turn}) AS next_turn) w
-LEFT JOIN LATERAL ({sight.people}) r ON w.meets
+    """A case `k` with what is seen of it (`s`) and its episode (`e`). Each is computed once (OFFSET 0), and
+    whom it is told to only where it meets the criteria."""
+    return f"""CROSS JOIN LATERAL (
+  SELECT ({sight.meets}) AS meets, ({sight.next_turn}) AS next_turn OFFSET 0) w
+CROSS JOIN LATERAL (SELECT CASE WHEN w.meets THEN ({sight.people}) END AS people OFFSET 0) r
 CROSS JOIN LATERAL (SELECT coalesce(k.properties->>%(restart)s::text, '') AS restart,
   ARRAY(SELECT coalesce(k.dates->>p.key, k.properties->>p.key)
-        FROM unnest(%(properties)s::text[]) WITH ORDINALITY p(key, n) ORDER BY p.n) AS told) t
+        FROM unnest(%(properties)s::text[]) WITH ORDINALITY p(key, n) ORDER BY p.n) AS told OFFSET 0) t
 CROSS JOIN LATERAL (SELECT hashtextextended(CASE
   WHEN w.meets THEN concat_ws(E'\\x1e', w.next_turn, t.restart, t.told, r.people)
-  ELSE concat_ws(E'\\x1e', w.next_turn, k.state) END, 0) AS hash) s
+  ELSE concat_ws(E'\\x1e', w.next_turn, k.state) END, 0) AS hash OFFSET 0) s
 LEFT JOIN LATERAL (
   SELECT * FROM episode
   WHERE episode.campaign_id = %(campaign)s AND episode.case_id = k.id LIMIT 1) e ON true"""
