@@ -49,7 +49,7 @@ class Own(_Model):
 
 
 class Staff(_Model):
-    """Who owns the case (everybody of it, where that is a group), or who wrote it last."""
+    """Who owns the case, where that is a contact, or who wrote it last."""
 
     to: Literal["owner", "modified_by"]
 

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from uuid import UUID
 
+from clarion.domain import case_view
 from clarion.domain.address import SCHEMES
 from clarion.errors import Invalid, Problem
 
@@ -33,10 +34,7 @@ class Kind(StrEnum):
 NAMING = frozenset((Kind.ADDRESS, Kind.CONTACT))
 """Kinds of properties that name a person."""
 
-_ATTRIBUTES = """
-type external_id name state closed owner modified_by parent host opened_at closed_at modified_at
-"""
-ATTRIBUTES = frozenset(_ATTRIBUTES.split())
+ATTRIBUTES = frozenset(case_view.ATTRIBUTES)
 """What every case has beside its properties, so no property's key."""
 
 MOST_PROPERTIES = 1_000

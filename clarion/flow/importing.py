@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ class Progress:
 
 
 @dataclass
-class Job:
+class Job(ABC):
     """One reading of one file. What kind of rows it has is for those who derive from it."""
 
     db: Database
@@ -46,17 +47,17 @@ class Job:
     began_at: int = 0  # the row
     columns: Columns | CaseColumns = field(init=False)
 
+    @abstractmethod
     async def prepare(self, connection: Connection, home: Row) -> None:
         """Find out `columns`, and whatever the rows are read by. Raises Invalid or NotFound."""
-        raise NotImplementedError
 
+    @abstractmethod
     def batches(self, table: Table, skip: int, size: int) -> Iterator[Batch]:
         """The rows after the first `skip`, read and checked; runs in a thread of its own."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def take(self, connection: Connection, ready: Batch) -> tuple[Counter[str], list[imports.Trouble]]:
         """Store a batch: how many had which outcome, and what only the database could tell."""
-        raise NotImplementedError
 
     async def read(self, path: Path, size: int) -> bool:
         """All batches from where the file stands; False when it was cancelled meanwhile."""

@@ -7,16 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from clarion.domain.case import ATTRIBUTES
 from clarion.errors import Problem
 
 SOURCE = "commcare"
-ATTRIBUTES = frozenset(
-    (
-        "type", "external_id", "name", "state", "closed", "owner", "modified_by", "parent", "host",
-        "opened_at", "closed_at", "modified_at",
-    )
-)  # fmt: skip
-"""What a case has of itself here: no property can be called so."""
 
 OWN = frozenset(
     (

@@ -43,11 +43,6 @@ CREATE TABLE touched_case (
 CREATE INDEX campaign_alerts ON campaign (workspace_id) WHERE follows AND kind = 'alert';
 """
 
-_INDEXES = (
-    ("enrollment_case", "case_id, campaign_id", "case_id"),
-    ("enrollment_contact", "contact_id", "contact_id"),
-)
-
 # Everything that may change what becomes of a case in an alert: noted in the transaction that changes it.
 _TOUCHED = """
 CREATE FUNCTION clarion_touch_case() RETURNS trigger LANGUAGE plpgsql
@@ -121,13 +116,6 @@ def upgrade() -> None:
     op.execute("GRANT EXECUTE ON FUNCTION clarion_following_cases(timestamptz) TO clarion_app")
     op.execute("ALTER FUNCTION clarion_following_cases(timestamptz) OWNER TO clarion_definer")
     op.execute("REVOKE CREATE ON SCHEMA public FROM clarion_definer")
-    with op.get_context().autocommit_block():
-        for name, columns, column in _INDEXES:
-            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")  # half made by one that was broken off
-            op.execute(
-                f"""CREATE INDEX CONCURRENTLY {name} ON enrollment ({columns})
-                    WHERE {column} IS NOT NULL"""
-            )
 
 
 def downgrade() -> None:
