@@ -89,7 +89,8 @@ async def contact(connection: Connection, contact_id: UUID, now: datetime, zone:
 
 def _followed(one: Row, zone: tzinfo) -> str:
     reason = f" ({STOPPED.get(one['reason'], one['reason'])})" if one["reason"] else ""
-    said = f"{one['campaign']}, a sequence: {ENROLLED[one['state']]}{reason}"
+    kind = "a sequence" if one["about"] is None else f"an alert about case {one['about']}"
+    said = f"{one['campaign']}, {kind}: {ENROLLED[one['state']]}{reason}"
     return f"{said}; something comes next {_when(one['next_due'], zone)}." if one["next_due"] else f"{said}."
 
 

@@ -84,10 +84,13 @@ async def set_resumed(connection: Connection, enrollment_id: UUID, moment: datet
 
 
 async def of_contact(connection: Connection, contact_id: UUID) -> list[Row]:
-    """Where somebody is in the campaigns that follow people, the newest first, with their names."""
+    """Where somebody is in the campaigns that follow people, the newest first, with their names; of alerts
+    also `about`, the external id of the case that each is about."""
     return await rows(
         connection,
-        f"""SELECT {_SHOWN}, g.name AS campaign FROM enrollment e JOIN campaign g ON g.id = e.campaign_id
+        f"""SELECT {_SHOWN}, g.name AS campaign, k.external_id AS about
+            FROM enrollment e JOIN campaign g ON g.id = e.campaign_id
+            LEFT JOIN LATERAL (SELECT external_id FROM "case" WHERE "case".id = e.case_id LIMIT 1) k ON true
             WHERE (e.subject_id = %(contact)s OR e.contact_id = %(contact)s) AND e.began_at IS NOT NULL
             ORDER BY e.id DESC LIMIT 50""",
         {"contact": contact_id},

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from clarion.errors import Invalid
-from clarion.flow import alert
+from clarion.flow import alert, explain
+from clarion.flow.enroll.watch import Watcher
 from clarion.flow.services import Services
+from clarion.kit.db import Row
 from clarion.store import group
 from tests.flow.alerting import AT_ONCE, definition, running, say, standing, types, until, work, written
 from tests.flow.announcing import channel
@@ -214,6 +218,37 @@ async def test_a_case_that_met_them_already_is_left_out_where_only_new_ones_are_
     await visit(services, workspace, "V2", "2026-03-05")
     await work(services, workspace, campaign_id)
     assert [one[0] for one in await written(services, workspace, campaign_id)] == ["V2"]
+
+
+async def test_a_worker_sees_by_itself_that_a_case_was_saved(
+    alone: tuple[Services, UUID],
+) -> None:
+    services, workspace = alone
+    await types(services, workspace)
+    campaign_id = await running(services, workspace)
+    stop, watcher = asyncio.Event(), Watcher(services)
+    worker = asyncio.create_task(watcher.run(stop))
+    await asyncio.sleep(0.5)
+    later = (services.clock.now() + 30 * DAY).date().isoformat()
+    await visit(services, workspace, "V1", later)
+    watcher.wake()
+    began = time.monotonic()
+    found: list[Row] = []
+    while not found and time.monotonic() < began + 10:
+        found = await standing(services, workspace, campaign_id)
+    stop.set()
+    await worker
+    assert [(one["case"], one["name"], one["state"]) for one in found] == [("V1", "Amina", "active")]
+
+
+async def test_a_person_is_told_of_which_case_they_hear(services: Services, workspace: UUID) -> None:
+    await visit(services, workspace, "V1", "2026-03-05")
+    await running(services, workspace)
+    async with services.db.tenant(workspace) as connection:
+        cursor = await connection.execute("SELECT id FROM contact WHERE name = 'Amina'")
+        ((amina,),) = await cursor.fetchall()
+        told = await explain.explain(connection, amina, services.clock.now())
+    assert any("Visits, an alert about case V1: is in it" in line for line in told.sentences)
 
 
 async def test_an_alert_that_names_nothing_that_there_is_says_all_of_it(
