@@ -34,6 +34,7 @@ from clarion.flow.enroll import due
 from clarion.flow.services import Services
 from clarion.kit.clock import FakeClock
 from clarion.kit.db import Database
+from clarion.kit.process import settle_memory
 from clarion.kit.secrets import SecretBox
 from clarion.settings import Settings
 from clarion.store import field
@@ -144,6 +145,7 @@ def main() -> None:
     parser.add_argument("--crowd", type=int, default=100_000)
     parser.add_argument("--few", type=int, default=1_000)
     given = parser.parse_args()
+    settle_memory()  # as a worker does
     house = House(Path(tempfile.mkdtemp()))
     database = house.new_database()
     nobody = cast(Any, SimpleNamespace(url="http://127.0.0.1:9"))

@@ -7,29 +7,42 @@ only their own times are, and no more of these than somebody asks for.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from clarion.domain.schedule import starts
 from clarion.domain.schedule.course import Course
+from clarion.domain.schedule.days import Falls
 from clarion.domain.schedule.draws import person_key
 from clarion.domain.schedule.holds import Gate
-from clarion.domain.schedule.model import Every, Window
-from clarion.domain.schedule.shape import Fall, Shape
+from clarion.domain.schedule.model import Every
+from clarion.domain.schedule.shape import KEPT, Kept, Shape
 from clarion.domain.schedule.starts import Origin
 from clarion.domain.schedule.subject import Occurrence
-from clarion.domain.schedule.times import Clock, Second
-from clarion.domain.schedule.zones import DAY, EPOCH, Zone, seconds
+from clarion.domain.schedule.times import Own, Second
+from clarion.domain.schedule.zones import DAY, EPOCH, Zone
 
 FARTHEST = 100 * 366  # days from the present on after which nobody looks
 
 
+class Ahead(NamedTuple):
+    """A step of an iteration on a day. Nothing that falls on it or later is due before `sure`. Its second of
+    the day is added to `plain`, where that is all that there is to it."""
+
+    sure: int
+    iteration: int
+    fall: Falls
+    plain: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Made by `Plan.alike`. `settled`: the times that are not drawn, by step; `windows`: those that are, with
-    the steps that have them."""
+    """Made by `Plan.alike`. `times`: at which second of its day each step is due. `ways`: what is ahead, kept
+    for whoever begins on the same day and hears from the same moment on, where nobody has days of their
+    own."""
 
     shape: Shape
     zone: Zone
@@ -38,53 +51,59 @@ class Alike:
     enrolled: int
     gate: Gate | None
     seed: str
-    settled: Mapping[int, Second]
-    windows: Sequence[tuple[Window, Sequence[int]]]
+    times: Mapping[int, Second]
+    ways: dict[tuple[int, int, float], Kept[Ahead]] = field(default_factory=dict)
 
     def occurrences(
         self, key: str, place: int = 0, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Occurrence]:
         """As `Plan.occurrences`, of the one of them with this key, at this place in the audience."""
-        course = self._from_the_past(self._course(key, place))
+        own = Own(person_key(self.seed, key), place)
+        course = self._from_the_past(
+            Course(self.shape, self.zone, self.origin, self.stop, self.enrolled, self.gate, own, self.times)
+        )
         if course is None:
             return
         first = self.enrolled  # from the second on in which they were enrolled: what begins then is said
-        if since is not None and seconds(since) > self.enrolled:
-            first = -int(-since.timestamp() // 1)
+        if since is not None and (moment := since.timestamp()) // 1 > self.enrolled:
+            first = -int(-moment // 1)
         last = math.inf if until is None else -int(-until.timestamp() // 1)
         end = last if self.stop is None else min(self.stop, last)
         ready: list[Occurrence] = []
-        early = self.shape.reach.early + EPOCH
-        for iteration, fall in self._falls(course, first, last):
-            sure = (fall.day - early) * DAY  # nothing that falls then or later is due before
+        for sure, iteration, fall, plain in self._ahead(course, first, last):
             while ready and ready[0].due < sure:
                 yield heappop(ready)
             if sure >= end:
                 break
-            one = course.occurrence(iteration, fall)
+            if plain is None:
+                one = course.occurrence(iteration, fall)
+            else:
+                second = self.times[fall.step](own, iteration, fall.step)
+                one = Occurrence(plain + second, iteration, fall.step)
             if first <= one.due < end:
                 heappush(ready, one)
         while ready:
             yield heappop(ready)
 
-    def _course(self, key: str, place: int) -> Course:
-        own = person_key(self.seed, key)
-        times = self.settled
-        if self.windows:
-            clock, times = Clock(own, self.seed, place, self.shape.covering), dict(times)
-            for window, numbers in self.windows:
-                times |= dict.fromkeys(numbers, clock.within(window))
-        return Course(
-            self.shape, self.zone, self.origin, self.stop, self.enrolled, self.gate, own, times
-        )  # fmt: skip
-
-    def _falls(self, course: Course, first: int, last: float) -> Iterator[Fall]:
+    def _ahead(self, course: Course, first: int, last: float) -> Iterator[Ahead]:
         """What may be due from `first` on to before `last`, by day."""
+        if self.shape.own_days:
+            return self._by_day(course, first, last)
+        way = course.origin.day, first, last
+        if way not in self.ways:
+            if len(self.ways) >= KEPT:
+                self.ways.clear()
+            self.ways[way] = Kept(self._by_day(course, first, last))
+        return iter(self.ways[way])
+
+    def _by_day(self, course: Course, first: int, last: float) -> Iterator[Ahead]:
         reach = self.shape.reach
         today, until = first // DAY + EPOCH, first + FARTHEST * DAY if last == math.inf else int(last)
         soonest = today - (reach.late if self.gate is None else reach.late_held)
         latest = max(course.origin.day, until // DAY + EPOCH + reach.before + reach.early)
-        return course.falls(soonest, latest)
+        early = reach.early + EPOCH
+        for iteration, fall in course.falls(soonest, latest):
+            yield Ahead((fall.day - early) * DAY, iteration, fall, course.plain(fall))
 
     # --- what the schedule declares where it begins when some of it has passed
 

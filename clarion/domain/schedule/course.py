@@ -15,7 +15,7 @@ from clarion.domain.schedule.model import Every, Window
 from clarion.domain.schedule.shape import KEPT, Fall, Kept, Shape
 from clarion.domain.schedule.starts import Origin
 from clarion.domain.schedule.subject import Occurrence, Skip
-from clarion.domain.schedule.times import Second
+from clarion.domain.schedule.times import Own, Second
 from clarion.domain.schedule.zones import DAY, EPOCH, LeftOut, Wall, Zone
 
 _BACK = (4, 16, 64, None)  # iterations back; None: to the first
@@ -31,11 +31,11 @@ class Course:
     stop: int | None
     enrolled: int
     gate: Gate | None
-    key: bytes
+    own: Own
     times: Mapping[int, Second]
 
     def iterations(self, soonest: int) -> Iterator[tuple[int, int]]:
-        return bases(self.shape.schedule, self.origin.day, self.key, soonest)
+        return bases(self.shape.schedule, self.origin.day, self.own.key, soonest)
 
     def _last_before(self, iteration: int, base: int) -> int | None:
         """The last random day before an iteration, as all from the first on would have it: from as far back
@@ -46,7 +46,7 @@ class Course:
         for back in _BACK:
             soonest = self.origin.day if back is None else base - back * longest(repeat)
             run = list(takewhile(lambda one: one[0] < iteration, self.iterations(soonest)))
-            possible = days.last_days(random, self.key, run)
+            possible = days.last_days(random, self.own.key, run)
             if len(possible) == 1:
                 break
         return possible.pop()
@@ -99,7 +99,7 @@ class Course:
         schedule = self.shape.schedule
         found = days.of_steps(schedule.steps, base, self.origin.day, schedule.missing_day)
         if schedule.random_days is not None:
-            found += days.at_random(schedule.random_days, self.key, iteration, base, after)
+            found += days.at_random(schedule.random_days, self.own.key, iteration, base, after)
         return found
 
     def occurrence(self, iteration: int, fall: days.Falls) -> Occurrence:
@@ -108,7 +108,7 @@ class Course:
         try:
             moment, changed, shown = self._moment(iteration, fall)
         except LeftOut:
-            due = (fall.day - EPOCH) * DAY + self.times[fall.step](iteration, fall.step)
+            due = (fall.day - EPOCH) * DAY + self.times[fall.step](self.own, iteration, fall.step)
             return Occurrence(due, iteration, fall.step, moved, Skip.LEFT_OUT)
         if changed:
             moved += ("clock_change",)
@@ -125,10 +125,26 @@ class Course:
         timed = self.shape.timed[fall.step]
         if timed.time is None and fall.day == self.origin.day:
             return self.origin.moment + timed.later, False, None  # exactly, also where it comes twice
-        second = self.times[fall.step](iteration, fall.step)
+        second = self.times[fall.step](self.own, iteration, fall.step)
         moment, changed = self.zone.moment(fall.day, second)
         known = not changed and not timed.later and second < DAY
         return moment + timed.later, changed, second if known else None
+
+    def plain(self, fall: days.Falls) -> int | None:
+        """The moment that a step's second on a day is added to, for everybody; None where more than that
+        decides when it is due (`occurrence`)."""
+        day, timed = fall.day, self.shape.timed[fall.step]
+        if self.gate is not None or self.shape.calendar is not None or fall.moved:
+            return None
+        if timed.time is None and day == self.origin.day:
+            return None
+        at_once = isinstance(timed.time, Window) and timed.time.passed == "now"
+        if at_once and (day - EPOCH - 2) * DAY < self.enrolled:
+            return None
+        midnight = self.zone.midnight(day)
+        if midnight is None or self.zone.midnight(day + 1) != midnight + DAY:  # windows go over midnight
+            return None
+        return midnight + timed.later
 
     def _now(self, iteration: int, fall: days.Falls) -> bool:
         """Whether its window is open at the enrollment, and what has passed in it is sent at once."""

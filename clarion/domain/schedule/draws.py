@@ -17,8 +17,13 @@ _GOLDEN = 0.618_033_988_749_895  # steps of this share of a circle fall evenly f
 def draw(key: bytes, purpose: str, *numbers: int) -> int:
     """64 random bits for this purpose and these numbers (an iteration, a step). `key` is a person's in a
     campaign (`person_key`)."""
-    said = f"{purpose}:{':'.join(map(str, numbers))}".encode()
+    said = _said(purpose, *numbers)
     return int.from_bytes(blake2b(said, digest_size=8, key=key).digest(), "big")
+
+
+@lru_cache(maxsize=4_096)
+def _said(purpose: str, *numbers: int) -> bytes:
+    return f"{purpose}:{':'.join(map(str, numbers))}".encode()
 
 
 def person_key(seed: str, subject: str) -> bytes:

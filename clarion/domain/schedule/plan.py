@@ -12,7 +12,6 @@ from clarion.domain.schedule.model import AtField, Chosen, Schedule, Time, Windo
 from clarion.domain.schedule.shape import Shape
 from clarion.domain.schedule.starts import Origin
 from clarion.domain.schedule.subject import Occurrence, Subject
-from clarion.domain.schedule.times import Second
 from clarion.domain.schedule.zones import Zone, seconds, zone
 
 ALIKE = 10_000  # answers that are kept of what many have alike
@@ -56,16 +55,16 @@ class Plan:
         if origin is None:
             return None
         layers = (*((schedule.hours,) if schedule.hours else ()), *subject.hours)
-        settled: dict[int, Second] = {}
-        windows: list[tuple[Window, list[int]]] = []
+        seconds_of: dict[int, times.Second] = {}
         for time, numbers in self._shape.at_times.values():
             if isinstance(time, Window):
-                windows.append((time, numbers))
+                second = times.drawn(time, self._shape.covering.get(time), subject.seed)
             else:
-                settled |= dict.fromkeys(numbers, times.settled(time, origin.second, subject))
+                second = times.settled(time, origin.second, subject)
+            seconds_of |= dict.fromkeys(numbers, second)
         return Alike(
             self._shape, where, origin, starts.end(schedule.until, subject, where),
-            seconds(subject.enrolled_at), gate(layers) if layers else None, subject.seed, settled, windows,
+            seconds(subject.enrolled_at), gate(layers) if layers else None, subject.seed, seconds_of,
         )  # fmt: skip
 
     def _origin(self, subject: Subject, where: Zone) -> Origin | None:

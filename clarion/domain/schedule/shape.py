@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from clarion.domain.schedule.days import Falls
 from clarion.domain.schedule.holds import PublicHolidays
@@ -14,6 +14,7 @@ from clarion.domain.schedule.zones import DAY
 
 KEPT = 4_000  # ways through a schedule that are kept, of those who begin on the same day
 
+T = TypeVar("T")
 Fall = tuple[int, Falls]
 """(iteration, a step on a day)."""
 
@@ -56,13 +57,13 @@ class Reach(NamedTuple):
 
 
 @dataclass(slots=True)
-class Kept:
+class Kept(Generic[T]):
     """What an iterator gives, taken from it once."""
 
-    more: Iterator[Fall]
-    known: list[Fall] = field(default_factory=list)
+    more: Iterator[T]
+    known: list[T] = field(default_factory=list)
 
-    def __iter__(self) -> Iterator[Fall]:
+    def __iter__(self) -> Iterator[T]:
         yield from self.known
         place = len(self.known)
         while True:
@@ -100,4 +101,4 @@ class Shape:
         self.own_days = schedule.random_days is not None or (
             isinstance(repeat, Every) and isinstance(repeat.every, tuple)
         )
-        self.kept: dict[tuple[int, int, int], Kept] = {}
+        self.kept: dict[tuple[int, int, int], Kept[Fall]] = {}

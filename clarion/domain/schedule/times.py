@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime, time
 
 from clarion.domain.schedule.clocktime import minutes_of
@@ -10,9 +10,22 @@ from clarion.domain.schedule.draws import below, draw, even, person_key, shuffle
 from clarion.domain.schedule.model import Chosen, Fixed, Time, Window
 from clarion.domain.schedule.subject import Subject
 
-Second = Callable[[int, int], int]
-"""(iteration, step) → seconds after the midnight of its day; from 24 hours on, of the next."""
 _Order = tuple[list[int], Iterator[int]]  # slots as far as they were asked for, and those that come then
+
+
+class Own:
+    """What one person's times are drawn by: `key` is theirs in the campaign (`draws.person_key`), `place`
+    where they stand in the audience."""
+
+    __slots__ = ("key", "orders", "place")
+
+    def __init__(self, key: bytes, place: int = 0) -> None:
+        self.key, self.place = key, place
+        self.orders: dict[tuple[Cover, str, int], _Order] = {}  # by turn
+
+
+Second = Callable[[Own, int, int], int]
+"""(whose, iteration, step) → seconds after the midnight of its day; from 24 hours on, of the next."""
 
 
 class Cover:
@@ -35,7 +48,7 @@ def settled(time: Time | None, own: int, subject: Subject) -> Second:
         own = time.at * 60
     elif isinstance(time, Chosen):
         own = _chosen(time, subject) * 60
-    return lambda iteration, step: own
+    return lambda _, iteration, step: own
 
 
 def _chosen(wish: Chosen, subject: Subject) -> int:
@@ -47,43 +60,40 @@ def _chosen(wish: Chosen, subject: Subject) -> int:
     return wish.otherwise if found is None else found
 
 
-class Clock:
-    """One person's drawn times. `key` is theirs in the campaign (`draws.person_key`), `seed` the campaign's,
-    `place` where they stand in the audience; `covering`: the windows that are covered."""
+def drawn(window: Window, cover: Cover | None, seed: str) -> Second:
+    """When a step with this window is due: of everybody in the campaign of this `seed`. `cover` is the
+    window's, where it is covered."""
+    if cover is not None:
+        return _covered(cover)
+    opens, width = window.opens, window.width
+    if window.strategy == "spread":
+        everybody = person_key(seed, "")
+        return lambda own, iteration, step: (
+            60 * (opens + even(own.place, width, below(draw(everybody, "spread", iteration, step), width)))
+        )
+    return lambda own, iteration, step: (
+        60 * (opens + below(draw(own.key, "time", iteration, step), width))
+    )  # fmt: skip
 
-    __slots__ = ("_covering", "_key", "_orders", "_place", "_seed")
 
-    def __init__(self, key: bytes, seed: str, place: int, covering: Mapping[Window, Cover]) -> None:
-        self._key, self._seed, self._place, self._covering = key, seed, place, covering
-        self._orders: dict[tuple[str, int, int], _Order] = {}  # of cover
+def _covered(cover: Cover) -> Second:
+    places, many, size, opens = cover.places, len(cover.places), cover.size, cover.opens
+    slots, all_slots, extras = cover.slots, range(cover.slots), cover.extras
 
-    def within(self, window: Window) -> Second:
-        """When a step with this window is due."""
-        opens, width, key = window.opens, window.width, self._key
-        if window.strategy == "uniform":
-            return lambda iteration, step: (opens + below(draw(key, "time", iteration, step), width)) * 60
-        if window.strategy == "spread":
-            place, everybody = self._place, person_key(self._seed, "")
-            return lambda iteration, step: (
-                60 * (opens + even(place, width, below(draw(everybody, "spread", iteration, step), width)))
-            )
-        return self._cover(self._covering[window])
+    def second(own: Own, iteration: int, step: int) -> int:
+        turn, place = divmod((iteration - 1) * many + places[step], size)
+        # every slot once, and then those that are worth more
+        purpose = "cover" if place < slots else "valued"
+        order = own.orders.get((cover, purpose, turn))
+        if order is None:
+            among = all_slots if place < slots else extras
+            order = [], shuffled(draw(own.key, purpose, opens, turn), among)
+            own.orders[cover, purpose, turn] = order
+        known, more = order
+        if place >= slots:
+            place -= slots
+        while len(known) <= place:
+            known.append(next(more))
+        return (opens + 60 * known[place]) * 60
 
-    def _cover(self, cover: Cover) -> Second:
-        places, many, size, opens = cover.places, len(cover.places), cover.size, cover.opens
-
-        def second(iteration: int, step: int) -> int:
-            turn, place = divmod((iteration - 1) * many + places[step], size)
-            # every slot once, and then those that are worth more
-            purpose, place = ("cover", place) if place < cover.slots else ("valued", place - cover.slots)
-            order = self._orders.get((purpose, opens, turn))
-            if order is None:
-                slots = range(cover.slots) if purpose == "cover" else cover.extras
-                drawn = draw(self._key, purpose, opens, turn)
-                order = self._orders[purpose, opens, turn] = [], shuffled(drawn, slots)
-            known, more = order
-            while len(known) <= place:
-                known.append(next(more))
-            return (opens + 60 * known[place]) * 60
-
-        return second
+    return second

@@ -125,6 +125,14 @@ def test_when_all_have_come_they_begin_anew_in_another_order() -> None:
     assert hours[:13] != hours[13:]
 
 
+def test_two_windows_that_open_together_are_covered_each_by_itself() -> None:
+    steps = [{"number": 1}, {"number": 2, "time": window("cover", closes="12:00")}]
+    found = occurrences({**daily(4, window("cover")), "steps": steps}, subject())
+    hours = {number: [local(one)[1] // 60 for one in found if one.step == number] for number in (1, 2)}
+    assert sorted(hours[2]) == [9, 10, 11, 12]
+    assert len(set(hours[1])) == 4
+
+
 def test_a_window_over_midnight_is_covered_too() -> None:
     found = occurrences(daily(4, window("cover", "22:00", "01:00")), subject())
     assert sorted(local(one)[1] // 60 for one in found) == [0, 1, 22, 23]
