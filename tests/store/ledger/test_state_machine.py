@@ -35,14 +35,17 @@ def bench(house: House) -> Iterator[Bench]:
         bench.close()
 
 
+# For all tests of a process, which share a database; apart, since ids of one world are made of each other.
+NUMBERS = itertools.count(1 << 20, 1 << 20)
+
+
 @pytest.fixture(autouse=True)
 def _ids_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is made later sorts later, within the same millisecond as well: the same choices lead to the same
     rows in the same order, which is how Hypothesis knows a run again."""
-    numbers = itertools.count(1 << 20, 1 << 20)  # apart: ids of one world are made of each other
 
     def counted(size: int) -> bytes:
-        return next(numbers).to_bytes(size, "big")
+        return next(NUMBERS).to_bytes(size, "big")
 
     monkeypatch.setattr(ids, "os", SimpleNamespace(urandom=counted))
     monkeypatch.setattr(expansion, "token_hex", lambda size: counted(size).hex())
