@@ -12,6 +12,7 @@ from clarion.connectors.rapidpro.plan import KEY, LONGEST_MESSAGE, said
 from clarion.domain.content import Content, FlowStartForm, Form, TextForm
 from clarion.domain.field import Field, FieldType
 from clarion.domain.language import three_letters
+from clarion.domain.missing import needed
 from clarion.domain.template import spot
 from clarion.errors import Problem
 
@@ -59,6 +60,9 @@ def words(content: Content, where: str, names: Names) -> Words:
             what = f"a campaign of RapidPro says texts and starts flows, and this is {form.kind!r}"
             hint = 'Add a variant for it: "channel_kind": "rapidpro".'
             found.problems.append(Problem(place, what, hint))
+    if needed(content.missing):
+        what = "a campaign of RapidPro leaves out what it does not know"
+        found.problems.append(Problem(f"{where}.missing", what, 'Say "fallback".'))
     if not (texts or flows or found.problems):
         what = "it says nothing on a channel of RapidPro"
         found.problems.append(Problem(where, what, "Add a variant without a channel_kind."))

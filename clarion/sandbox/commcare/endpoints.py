@@ -44,6 +44,7 @@ class CommCare:
         self._world = world
         self._forwarder = Forwarder(world)
         self._run = ""
+        self._cut, self._cut_of = 0, world.config.commcare
         self._same_record()
         self.controls: dict[tuple[str, str], Callable[[Exchange], object]] = {
             ("POST", "commcare/cases"): self._save,
@@ -81,7 +82,20 @@ class CommCare:
     def route(self, head: Head) -> Handler | None:
         """The handler of this head, when the address is that of a list of cases."""
         match = _PATH.fullmatch(head.path)
-        return None if match is None else lambda exchange: self._list(exchange.head, match[1])
+        return None if match is None else lambda exchange: self._whole(exchange, match[1])
+
+    def _whole(self, exchange: Exchange, domain: str) -> bytes | None:
+        """The answer, but for lists that are to be cut."""
+        answer, settings = self._list(exchange.head, domain), self._settings
+        if settings is not self._cut_of:
+            self._cut_of, self._cut = settings, settings.cut
+        if not self._cut or not answer.startswith(b"HTTP/1.1 200"):
+            return answer
+        self._cut -= 1
+        if exchange.transport is not None:
+            exchange.transport.write(answer[: len(answer) // 2])
+        exchange.hang_up()
+        return None
 
     def _list(self, head: Head, domain: str) -> bytes:
         settings = self._settings

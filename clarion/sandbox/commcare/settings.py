@@ -34,7 +34,8 @@ class ForwardSettings(BaseModel):
 
 class CommCareSettings(BaseModel):
     """The project space and the user whose API key is one of the sandbox's tokens. `requests` in any
-    `window` seconds are answered; a save is in the list `index_lag` seconds later."""
+    `window` seconds are answered; a save is in the list `index_lag` seconds later. Of the next lists `cut`
+    break off in their middle, as where a network fails."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,4 +44,5 @@ class CommCareSettings(BaseModel):
     requests: int = Field(default=1000, ge=1)
     window: Annotated[float, Field(gt=0, le=86_400)] = 60.0
     index_lag: Seconds = 0.0
+    cut: int = Field(default=0, ge=0, le=1000)
     forward: ForwardSettings = ForwardSettings()
