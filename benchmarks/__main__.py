@@ -26,6 +26,8 @@ ALL: dict[str, list[str]] = {
     "occurrences": [],
     "following": [],
     "alerts": [],
+    "in_step": [],
+    "at_once": [],
     "rehearsal": [],
 }
 

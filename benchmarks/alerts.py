@@ -29,6 +29,7 @@ from clarion.flow import alert, fire
 from clarion.flow.services import Services
 from clarion.kit.clock import FakeClock
 from clarion.kit.db import Database
+from clarion.kit.process import settle_memory
 from clarion.kit.secrets import SecretBox
 from clarion.settings import Settings
 from clarion.store import case_type, run
@@ -53,7 +54,7 @@ DEFINITION = {
 }  # fmt: skip
 
 
-def visits(scene: Scene, type_id: UUID) -> None:
+def visits(scene: Scene, type_id: UUID, now: datetime = BEGIN) -> None:
     """One for each contact; three of ten are scheduled, of these all have a date to come."""
     with psycopg.connect(scene.superuser_url, autocommit=True) as connection:
         connection.execute(
@@ -68,7 +69,7 @@ def visits(scene: Scene, type_id: UUID) -> None:
                FROM (SELECT workspace_id, row_number() OVER (ORDER BY id) AS n,
                        to_char(%(now)s::date + 3 + (row_number() OVER (ORDER BY id) %% 60)::int,
                          'YYYY-MM-DD') AS day FROM contact) c""",
-            {"now": BEGIN, "type": type_id},
+            {"now": now, "type": type_id},
         )
         connection.execute(
             """INSERT INTO case_contact (workspace_id, case_id, role, contact_id)
@@ -136,6 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=1_000_000)
     given = parser.parse_args()
+    settle_memory()  # as a worker does
     house = House(Path(tempfile.mkdtemp()))
     database = house.new_database()
     nobody = cast(Any, SimpleNamespace(url="http://127.0.0.1:9"))

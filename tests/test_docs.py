@@ -19,7 +19,14 @@ from clarion.settings import Settings
 from tests import external
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "examples").rglob("*.md"),
+    ]
+)
 WHY = [ROOT / "docs" / "why-duplicates.md", ROOT / "docs" / "why-no-floods.md"]
 RUNNING = ROOT / "docs" / "running.md"
 GLOSSARY = ROOT / "docs" / "glossary.md"

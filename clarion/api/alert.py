@@ -13,6 +13,7 @@ from clarion.api.alert_shapes import (
     AlertChange,
     AlertInList,
     RecipientAnswer,
+    WouldTellAnswer,
     answer,
     recipient,
 )
@@ -26,7 +27,8 @@ from clarion.api.sequence_shapes import in_list
 from clarion.domain.alert import KIND
 from clarion.domain.enrollment import Status
 from clarion.domain.scope import Scope
-from clarion.flow import alert, progress
+from clarion.flow import alert, progress, rerun
+from clarion.flow.enroll import would_tell
 from clarion.kit.db import Connection
 from clarion.store import campaign as campaigns
 from clarion.store import enrollment as enrollments
@@ -36,6 +38,8 @@ router = new_router("alerts", "People are told of cases that meet criteria, in t
 Reader = Annotated[Edge, needs(Scope.ANNOUNCEMENTS_READ)]
 Writer = Annotated[Edge, needs(Scope.ANNOUNCEMENTS_WRITE)]
 Statuses = Annotated[list[Status] | None, Query(description="only these; repeat it for several")]
+MOST_CASES = 200_000
+"""What one request may go over beforehand; `clarion alert edit --dry-run` takes more."""
 Confirm = Annotated[bool, Query(description="also where all cases of the type meet its criteria")]
 
 
@@ -51,7 +55,7 @@ async def create(body: AlertBody, edge: Writer) -> AlertAnswer:
         )  # fmt: skip
         if body.launch:
             await alert.launch(connection, edge.services, alert_id, confirm_all=body.confirm_all)
-        return await _shown(connection, alert_id)
+        return await shown(connection, edge, alert_id)
 
 
 @router.get("", summary="List alerts, newest first")
@@ -64,13 +68,13 @@ async def listed(edge: Reader, ask: Annotated[Ask, asked()]) -> Page[AlertInList
 @router.get("/{alert_id}", summary="Show an alert", responses=responses(404))
 async def show(alert_id: UUID, edge: Reader) -> AlertAnswer:
     async with edge.transaction() as connection:
-        return await _shown(connection, alert_id)
+        return await shown(connection, edge, alert_id)
 
 
 @router.patch("/{alert_id}", summary="Edit it, also while it runs", responses=responses(404, 409))
 async def change(alert_id: UUID, body: AlertChange, edge: Writer) -> AlertAnswer:
-    """What decides who hears, or when, has all its cases gone through again; nothing is said twice. An edit
-    of content alone moves nothing."""
+    """What decides who hears, or when, has all its cases gone through again; nothing is said twice. While
+    that lasts (`rerun`) it cannot be changed once more; content can, and such an edit moves nothing."""
     changes = body.changes()
     async with edge.transaction() as connection:
         row, before = await alert.read(connection, alert_id)
@@ -81,7 +85,21 @@ async def change(alert_id: UUID, body: AlertChange, edge: Writer) -> AlertAnswer
             connection, edge.services, alert_id, name=body.name, channel_id=body.channel_id, changes=changes,
             say_again=body.say_again,
         )  # fmt: skip
-        return await _shown(connection, alert_id)
+        return await shown(connection, edge, alert_id)
+
+
+@router.post(
+    "/{alert_id}/dry-run", summary="What an edit or the launch would do", responses=responses(404, 409, 413)
+)
+async def dry_run(alert_id: UUID, edge: Reader, body: AlertChange | None = None) -> WouldTellAnswer:
+    """To how many cases, and to how many who hear of them, while nothing is written; of a draft, if it were
+    launched. 413 where there are too many cases for a request: the command line goes over any number."""
+    wanted = body or AlertChange()
+    found = await would_tell.would(
+        edge.apart, edge.workspace_id, alert_id, wanted.changes(), say_again=wanted.say_again,
+        most=MOST_CASES,
+    )  # fmt: skip
+    return WouldTellAnswer.model_validate(found)
 
 
 @router.post("/{alert_id}/launch", summary="Launch it", responses=responses(404, 409))
@@ -90,7 +108,7 @@ async def launch(alert_id: UUID, edge: Writer, confirm_all: Confirm = False) -> 
     to be told that this is meant."""
     async with edge.transaction() as connection:
         await alert.launch(connection, edge.services, alert_id, confirm_all=confirm_all)
-        return await _shown(connection, alert_id)
+        return await shown(connection, edge, alert_id)
 
 
 @router.post("/{alert_id}/pause", summary="Pause it", responses=responses(404, 409))
@@ -98,14 +116,14 @@ async def pause(alert_id: UUID, edge: Writer) -> AlertAnswer:
     """Nothing more is sent. Its cases stay in step; what falls due meanwhile is skipped when it goes on."""
     async with edge.transaction() as connection:
         await alert.pause(connection, edge.services, alert_id)
-        return await _shown(connection, alert_id)
+        return await shown(connection, edge, alert_id)
 
 
 @router.post("/{alert_id}/resume", summary="Resume it", responses=responses(404, 409))
 async def resume(alert_id: UUID, edge: Writer) -> AlertAnswer:
     async with edge.transaction() as connection:
         await alert.resume(connection, edge.services, alert_id)
-        return await _shown(connection, alert_id)
+        return await shown(connection, edge, alert_id)
 
 
 @router.post("/{alert_id}/cancel", summary="End it", responses=responses(404, 409))
@@ -113,7 +131,7 @@ async def cancel(alert_id: UUID, edge: Writer) -> AlertAnswer:
     """For all cases, and for good: what waits is cancelled."""
     async with edge.transaction() as connection:
         await alert.cancel(connection, edge.services, alert_id)
-        return await _shown(connection, alert_id)
+        return await shown(connection, edge, alert_id)
 
 
 @router.get("/{alert_id}/progress", summary="What became of its messages", responses=responses(404))
@@ -136,6 +154,7 @@ async def people(
         return ask.page(RecipientAnswer, [recipient(row, definition) for row in found], key="subject_id")
 
 
-async def _shown(connection: Connection, alert_id: UUID) -> AlertAnswer:
+async def shown(connection: Connection, edge: Edge, alert_id: UUID) -> AlertAnswer:
     row, definition = await alert.read(connection, alert_id)
-    return answer(row, definition, await enrollments.counts(connection, alert_id))
+    far = await rerun.shown(connection, alert_id, edge.now())
+    return answer(row, definition, await enrollments.counts(connection, alert_id), far)

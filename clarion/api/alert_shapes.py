@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
@@ -20,6 +20,8 @@ from clarion.domain.criteria import parse_criteria
 from clarion.domain.enrollment import Status, unpacked
 from clarion.domain.outside import Outside
 from clarion.domain.purpose import Purpose
+from clarion.domain.replies import CaseReplies
+from clarion.domain.rerun import Rerun, Stage
 from clarion.domain.schedule.sentence import describe
 from clarion.domain.schedule.zones import utc
 
@@ -45,9 +47,10 @@ _ONLY = "of these, whose fields have one of the values given for each: {field: [
 _RESTART = "when this property says something else, the case begins anew"
 _REENTRY = "a case that meets the criteria again begins again, never, or not within so many days"
 _EXISTING = "cases that meet the criteria when it is launched are meant, or only those that come to"
+_REPLIES = "a reply stops what who wrote it, or everybody, hears of the case in this time round; {}: nothing"
 _PLAIN = (
     "case_type", "recipients", "only", "contents", "restart_on", "reentry", "existing",
-    "expires_after", "purpose", "weight", "pool_id",
+    "expires_after", "purpose", "weight", "pool_id", "replies",
 )  # fmt: skip
 _NULLABLE = ("restart_on", "outside_window")
 
@@ -71,6 +74,7 @@ class AlertBody(Body):
     existing: str = Field(default="include", pattern="^(include|only_from_now)$", description=_EXISTING)
     expires_after: int = Field(default=STALE, ge=60, le=30 * DAY, description="seconds after its moment")
     outside_window: Outside | None = Field(default=None, description=OUTSIDE)
+    replies: CaseReplies | None = Field(default=None, description=_REPLIES)
     purpose: Purpose = Purpose.UTILITY
     weight: int = Field(default=1, ge=1, le=100, description="its share of the channel beside other alerts")
     fallback: list[Fallback] = Field(default_factory=list, max_length=5)
@@ -112,6 +116,7 @@ class AlertChange(Body):
     existing: str | None = Field(default=None, pattern="^(include|only_from_now)$", description=_EXISTING)
     expires_after: int | None = Field(default=None, ge=60, le=30 * DAY)
     outside_window: Outside | None = Field(default=None, description=OUTSIDE + "; so does null")
+    replies: CaseReplies | None = Field(default=None, description=_REPLIES)
     purpose: Purpose | None = None
     weight: int | None = Field(default=None, ge=1, le=100)
     fallback: list[Fallback] | None = Field(default=None, max_length=5)
@@ -150,6 +155,22 @@ class AlertInList(Answer):
     finished_at: datetime | None
 
 
+class RerunAnswer(Answer):
+    """How far it is in going over all cases of its type, since its launch or the last change of who hears."""
+
+    state: Stage = Field(
+        description="waiting for a worker, going, done; or cancelled: then those that are left follow the "
+        "last change when they are next touched, or fall due"
+    )
+    since: datetime = Field(description="when it was asked for")
+    ended_at: datetime | None
+    done: int = Field(description="cases that have been gone over")
+    cases: int | None = Field(description="of how many; null until it has begun")
+    rate: float = Field(description="cases a second, since it began")
+    eta: datetime | None = Field(description="when it may be done, at this rate")
+    error: str = Field(description="why it does not go on")
+
+
 class AlertAnswer(AlertInList):
     """An alert in full."""
 
@@ -165,10 +186,14 @@ class AlertAnswer(AlertInList):
     existing: str
     expires_after: int
     outside_window: Outside | None
+    replies: CaseReplies | None = Field(description=_REPLIES)
     purpose: Purpose
     weight: int
     fallback: list[Fallback]
     people: dict[Status, int] = Field(description="how many recipients of cases there are, by status")
+    rerun: RerunAnswer | None = Field(
+        description="while it is waiting or going, who hears, and when, cannot be changed; null of a draft"
+    )
 
 
 class RecipientAnswer(Answer):
@@ -186,17 +211,66 @@ class RecipientAnswer(Answer):
     next: list[OccurrenceAnswer] = Field(description="what comes next, as far as it is kept")
 
 
-def answer(row: Mapping[str, Any], definition: Alert, people: Mapping[str, int]) -> AlertAnswer:
-    """A campaign's row with its definition beside it."""
+class CasesWouldAnswer(Answer):
+    """How many it would touch, and how."""
+
+    enter: int = Field(description="would come in")
+    leave: int = Field(description="would be stopped")
+    again: int = Field(description="would begin anew, and hear again what was said")
+    same: int = Field(description="would notice nothing")
+
+
+class PeopleWouldAnswer(CasesWouldAnswer):
+    """Of whoever hears of a case, once a case."""
+
+    move: int = Field(description="would hear what comes next at another moment")
+
+
+class TouchedAnswer(Answer):
+    """One of them."""
+
+    what: Literal["enter", "leave", "again", "move"]
+    case_id: UUID
+    case: str = Field(description="its external id")
+    case_name: str
+    contact_id: UUID
+    external_id: str | None = Field(description="the contact's")
+    name: str
+    before: datetime | None = Field(description="when something comes next, as it is")
+    after: datetime | None = Field(description="and as it would be")
+    local: datetime | None = Field(description="that by the clock of whoever hears it")
+
+
+class WouldTellAnswer(Answer):
+    """What an edit of an alert, or its launch, would do."""
+
+    gone_over: int = Field(description="cases of its type")
+    cases: CasesWouldAnswer
+    people: PeopleWouldAnswer
+    silent: int = Field(
+        description="of those who would come in, for whom nothing comes: too late, or no date"
+    )
+    sample: list[TouchedAnswer] = Field(description="at most five of each kind")
+
+
+def answer(
+    row: Mapping[str, Any], definition: Alert, people: Mapping[str, int], far: Rerun | None
+) -> AlertAnswer:
+    """A campaign's row with its definition beside it, and how far its re-run is."""
     keys = (*_PLAIN, "outside_window", "fallback")
     own = {key: getattr(definition, key) for key in keys if key != "pool_id"}
     return AlertAnswer.model_validate(
         {
-            **in_list(row), **own, "people": people, "sentence": describe(definition.schedule),
+            **in_list(row), **own, "people": people, "rerun": rerun_answer(far),
+            "sentence": describe(definition.schedule),
             "schedule": definition.schedule.stored(),
             "criteria": definition.stored()["criteria"],
         }
     )  # fmt: skip
+
+
+def rerun_answer(far: Rerun | None) -> RerunAnswer | None:
+    return None if far is None else RerunAnswer.model_validate(far)
 
 
 def recipient(row: Mapping[str, Any], definition: Alert) -> dict[str, Any]:

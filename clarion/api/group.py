@@ -13,12 +13,14 @@ from pydantic.config import JsonDict
 from clarion.api.auth import needs
 from clarion.api.contact_shapes import ContactAnswer
 from clarion.api.edge import Edge
-from clarion.api.model import Answer, Body
+from clarion.api.model import Answer, Body, unstorable
 from clarion.api.pages import Ask, Page, asked
 from clarion.api.problems import responses
 from clarion.api.routers import new_router
+from clarion.domain.contact import LONGEST_EXTERNAL_ID
 from clarion.domain.person import LONGEST_GROUP
 from clarion.domain.scope import Scope
+from clarion.errors import Invalid
 from clarion.kit.db import Connection
 from clarion.store import contact as contacts
 from clarion.store import group as groups
@@ -29,7 +31,13 @@ Reader = Annotated[Edge, needs(Scope.CONTACTS_READ)]
 Writer = Annotated[Edge, needs(Scope.CONTACTS_WRITE)]
 Deep = Annotated[bool, Query(description="also those of the groups below it")]
 
-_EXAMPLE: JsonDict = {"name": "Night nurses", "parent_id": "0190c2d4-7e00-7000-8000-000000000001"}
+ExternalId = Annotated[str | None, Query(min_length=1, max_length=200, description="the one of this id")]
+
+_EXAMPLE: JsonDict = {
+    "name": "Night nurses",
+    "parent_id": "0190c2d4-7e00-7000-8000-000000000001",
+    "external_id": "W-3-night",
+}
 _PERSON = "0190c2d4-7e00-7000-8000-000000000003"
 MOST_MEMBERS = 10_000
 
@@ -41,15 +49,24 @@ class GroupBody(Body):
 
     name: str = Field(min_length=1, max_length=LONGEST_GROUP, description="unlike any other, but for case")
     parent_id: UUID | None = Field(default=None, description="the group it lies in; null at the top")
+    external_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=LONGEST_EXTERNAL_ID,
+        description="unlike any other group's; a case whose `owner` it is belongs to the group, unless a "
+        "contact has it too",
+    )
 
 
 class GroupChange(Body):
-    """What shall be different; what is absent stays. `parent_id` null puts it at the top."""
+    """What shall be different; what is absent stays. `parent_id` null puts it at the top, `external_id` null
+    takes its external id away."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Nurses"}, {"parent_id": None}]})
 
     name: str | None = Field(default=None, min_length=1, max_length=LONGEST_GROUP)
     parent_id: UUID | None = None
+    external_id: str | None = Field(default=None, min_length=1, max_length=LONGEST_EXTERNAL_ID)
 
 
 class MembersBody(Body):
@@ -66,6 +83,7 @@ class Group(Answer):
 
     id: UUID
     name: str
+    external_id: str | None = Field(description="what cases name as their owner")
     parent_id: UUID | None
     members: int = Field(description="its own, without those of the groups below it")
     created_at: datetime
@@ -82,15 +100,19 @@ class MembersAnswer(Answer):
 @router.post("", status_code=201, summary="Make a group", responses=responses(404, 409))
 async def create(body: GroupBody, edge: Writer) -> Group:
     async with edge.transaction() as connection:
-        return await _shown(
-            connection, await groups.create(connection, body.name, edge.now(), body.parent_id)
+        made = await groups.create(
+            connection, body.name, edge.now(), body.parent_id, external_id=body.external_id
         )
+        return await _shown(connection, made)
 
 
 @router.get("", summary="List groups")
-async def listed(edge: Reader, ask: Annotated[Ask, asked()]) -> Page[Group]:
+async def listed(edge: Reader, ask: Annotated[Ask, asked()], external_id: ExternalId = None) -> Page[Group]:
+    if external_id is not None and unstorable(external_id):
+        raise Invalid("holds a character that cannot be stored", where="query.external_id")
     async with edge.transaction() as connection:
-        return ask.page(Group, await groups.page(connection, ask.after, ask.fetch))
+        found = await groups.page(connection, ask.after, ask.fetch, external_id=external_id)
+        return ask.page(Group, found)
 
 
 @router.get("/{group_id}", summary="Show a group", responses=responses(404))
@@ -99,7 +121,7 @@ async def show(group_id: UUID, edge: Reader) -> Group:
         return await _shown(connection, group_id)
 
 
-@router.patch("/{group_id}", summary="Rename or move a group", responses=responses(404, 409))
+@router.patch("/{group_id}", summary="Change a group", responses=responses(404, 409))
 async def change(group_id: UUID, body: GroupChange, edge: Writer) -> Group:
     """A group cannot come to lie below itself."""
     async with edge.transaction() as connection:
@@ -107,6 +129,8 @@ async def change(group_id: UUID, body: GroupChange, edge: Writer) -> Group:
             await groups.rename(connection, group_id, body.name)
         if "parent_id" in body.model_fields_set:
             await groups.move(connection, group_id, body.parent_id)
+        if "external_id" in body.model_fields_set:
+            await groups.know_as(connection, group_id, body.external_id)
         return await _shown(connection, group_id)
 
 

@@ -33,7 +33,7 @@ class Job(Answer):
     """One piece of housekeeping. Running it twice changes nothing the second time."""
 
     id: int
-    task: str = Field(examples=["ingest"], description="fire (expand an audience), ingest, withdraw")
+    task: str = Field(examples=["ingest"], description="fire (expand an audience), ingest, withdraw, pull")
     state: State
     tries: int = Field(description="how often it was begun and ended")
     about: dict[str, JsonValue] = Field(description="what it works on", examples=[{"file": "0190c2d4-…"}])

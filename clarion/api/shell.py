@@ -32,7 +32,11 @@ class Limits:
 
     usual: int = 32 * MEGABYTE
     by_prefix: dict[str, int] = field(
-        default_factory=lambda: {"/api/v1/imports": 1024 * MEGABYTE, "/hooks": 4 * MEGABYTE}
+        default_factory=lambda: {
+            "/api/v1/imports": 1024 * MEGABYTE,
+            "/hooks": 4 * MEGABYTE,
+            "/inbound": 8 * MEGABYTE,
+        }
     )
 
     def of(self, path: str) -> int:

@@ -7,9 +7,8 @@ from uuid import UUID
 
 import typer
 
-from clarion.cli import contact, options, place, terminal
+from clarion.cli import contact, options, place, terminal, written
 from clarion.cli.moment import parse_moment
-from clarion.domain.campaign import State
 from clarion.domain.enrollment import Status, Verb, unpacked
 from clarion.domain.person import clean_group
 from clarion.domain.schedule.clocktime import minutes_of
@@ -19,13 +18,11 @@ from clarion.errors import Invalid, NotFound
 from clarion.flow.enroll import crowd, steer
 from clarion.flow.enroll.choose import Choice
 from clarion.kit.db import Connection, Row
-from clarion.store import campaign as campaigns
 from clarion.store import enrollment
 from clarion.store import group as groups
 
 Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="Which sequence.")]
 Who = Annotated[str, typer.Argument(metavar="CONTACT", help="Id, external id or address of a person.")]
-SEARCHED = 1_000
 
 
 def people(
@@ -174,7 +171,7 @@ async def _steer(
 
 async def group_named(connection: Connection, named: str) -> UUID:
     """A group by its name. Raises NotFound."""
-    there = await groups.page(connection, None, SEARCHED)
+    there = await groups.page(connection, None, written.SEARCHED)
     known = {row["name"].casefold(): row["id"] for row in there}
     if (found := known.get(clean_group(named).casefold())) is None:
         some = ", ".join(sorted(row["name"] for row in there)[:20]) or "none yet"
@@ -185,19 +182,7 @@ async def group_named(connection: Connection, named: str) -> UUID:
 
 async def find(connection: Connection, named: str) -> Row:
     """A sequence by id, or by its name where only one has it. Raises NotFound, Invalid."""
-    try:
-        return await campaigns.get(connection, UUID(named), KIND)
-    except ValueError:
-        recent = await campaigns.page(connection, KIND, None, SEARCHED)
-    found = [row for row in recent if row["name"] == named]
-    if len(found) > 1:
-        found = [row for row in found if row["state"] != State.CANCELLED] or found
-    if len(found) > 1:
-        ids = ", ".join(str(row["id"]) for row in found[:10])
-        raise Invalid(f"{len(found)} sequences are named so", hint=f"Say which by id: {ids}")
-    if not found:
-        raise NotFound("there is no such sequence", hint="`clarion sequence list` shows them.")
-    return found[0]
+    return await written.find(connection, KIND, named)
 
 
 def _person(one: Row, names: dict[int, str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from clarion.cli.commands import single
 from clarion.cli.moment import parse_moment
 from clarion.domain.campaign import State
 from clarion.domain.caps import OF_CAPS
-from clarion.domain.wording import REASONS, STOPPED
+from clarion.domain.wording import REASONS, STOPPED, why
 from clarion.errors import Invalid, NotFound
 from clarion.flow.rehearse.advice import span
 from clarion.flow.rehearse.outcome import Day, OverChannel
@@ -117,7 +117,7 @@ def _lines(found: Rehearsal, zone: ZoneInfo) -> Iterator[tuple[str, object]]:
         + (f" until {terminal.moment(found.until, zone)}; more come after that" if found.beyond else ""),
     )
     for reason, many in found.skipped.items():
-        yield "", f"{many:,} more are left out: {REASONS.get(reason, reason)}"
+        yield "", f"{many:,} more are left out: {why(reason)}"
     yield (
         "leave",
         f"{found.leave:,}"

@@ -8,24 +8,21 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import orjson
 import typer
-from pydantic import ValidationError
 
 from clarion.cli import channel as channels
-from clarion.cli import followed, options, place, saying, terminal
+from clarion.cli import followed, options, place, saying, terminal, written
 from clarion.cli.commands import group
 from clarion.cli.place import Place
-from clarion.domain.campaign import State
 from clarion.domain.enrollment import Status
 from clarion.domain.outside import Outside
 from clarion.domain.schedule.sentence import describe
 from clarion.domain.sequence import KIND, Sequence
-from clarion.errors import Invalid, NotFound, Problem
+from clarion.errors import Invalid
 from clarion.flow import sequence
 from clarion.flow.enroll.would import would
 from clarion.flow.services import Services
-from clarion.kit.db import Connection, Row
+from clarion.kit.db import Connection
 from clarion.store import campaign as campaigns
 from clarion.store import enrollment
 
@@ -66,7 +63,7 @@ async def _create(
     file: Path, name: str, named: list[str], everyone: bool, channel: str | None,
     outside: Outside | None, launch: bool, workspace: str | None, json: bool,
 ) -> None:  # fmt: skip
-    document = _read(file)
+    document = written.read(file)
     if outside is not None:
         document["outside_window"] = outside
     async with place.opened(workspace) as here:
@@ -89,9 +86,7 @@ async def _create(
 def edit(
     which: Which,
     file: File,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing: tell how many people it would touch, and how.")
-    ] = False,
+    dry_run: written.DryRun = False,
     workspace: options.Workspace = None,
     json: options.Json = False,
 ) -> None:
@@ -101,7 +96,7 @@ def edit(
 
 
 async def _edit(which: str, file: Path, workspace: str | None, dry_run: bool, json: bool) -> None:
-    document = _read(file)
+    document = written.read(file)
     async with place.opened(workspace) as here:
         async with here.tenant() as connection:
             row = await followed.find(connection, which)
@@ -142,7 +137,8 @@ async def _list(limit: int, workspace: str | None, json: bool) -> None:
         found = await campaigns.page(connection, KIND, None, limit)
         people = [await enrollment.counts(connection, row["id"]) for row in found]
     if json:
-        terminal.json([{**_short(row), "people": counts} for row, counts in zip(found, people, strict=True)])
+        both = zip(found, people, strict=True)
+        terminal.json([{**written.short(row), "people": counts} for row, counts in both])
         return
     terminal.table(
         ("id", "name", "state", "people", "active"),
@@ -204,29 +200,10 @@ async def _do(which: str, verb: Do, workspace: str | None, json: bool) -> None:
         await _tell(here, str(row["id"]), json=json)
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = orjson.loads(file.read_bytes())
-    except OSError as error:
-        raise NotFound(f"it cannot be read: {error.strerror}", where=str(file)) from None
-    except orjson.JSONDecodeError as error:
-        raise Invalid(f"not JSON: {error}", where=str(file)) from None
-    if not isinstance(found, dict):
-        raise Invalid("not a JSON object", where=str(file), hint='It begins with "{".')
-    return found
-
-
 def _definition(document: dict[str, Any], where: str) -> Sequence:
-    document = {key: value for key, value in document.items() if key != "sheet"}  # of `schedule import`
     if "audience" not in document:
         raise Invalid("nothing says whom it is for", where=where, hint="Say --group or --everyone.")
-    try:
-        return Sequence.model_validate(document)
-    except ValidationError as error:
-        problems = tuple(
-            Problem(".".join(str(part) for part in one["loc"]), str(one["msg"])) for one in error.errors()
-        )
-        raise Invalid("this is no sequence", where=where, problems=problems) from None
+    return written.checked(Sequence, document, KIND, where)
 
 
 async def audience_of(connection: Connection, named: list[str], everyone: bool) -> dict[str, Any]:
@@ -243,21 +220,13 @@ async def _tell(here: Place, which: str, *, json: bool) -> None:
         definition = Sequence.read(row["definition"])
         counts = await enrollment.counts(connection, row["id"])
     if json:
-        terminal.json({**_short(row), "people": counts, **definition.stored()})
+        terminal.json({**written.short(row), "people": counts, **definition.stored()})
         return
     among = ", ".join(f"{n:,} {state}" for state, n in counts.items())
     terminal.pairs(
         [
             ("id", row["id"]), ("name", row["name"]),
-            ("state", f"{row['state']}: {row['reason']}" if row["reason"] else row["state"]),
-            ("says", describe(definition.schedule)), ("people", among or _nobody(row["state"])),
+            ("state", written.state(row)),
+            ("says", describe(definition.schedule)), ("people", among or written.nobody(row["state"])),
         ]
     )  # fmt: skip
-
-
-def _nobody(state: str) -> str:
-    return "nobody yet; a worker enrolls them" if state == State.RUNNING else "nobody yet"
-
-
-def _short(row: Row) -> dict[str, Any]:
-    return {key: row[key] for key in ("id", "name", "state", "reason", "channel_id", "launched_at")}

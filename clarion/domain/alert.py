@@ -19,6 +19,7 @@ from clarion.domain.content import Content
 from clarion.domain.criteria import Criteria
 from clarion.domain.outside import Outside
 from clarion.domain.purpose import Purpose
+from clarion.domain.replies import CaseReplies
 from clarion.domain.schedule import check
 from clarion.domain.schedule.model import AtField, AtProperty, Chosen, Schedule
 from clarion.domain.sequence import Sequence
@@ -49,7 +50,8 @@ class Own(_Model):
 
 
 class Staff(_Model):
-    """Who owns the case, where that is a contact, or who wrote it last."""
+    """Who owns the case, or who wrote it last. Of an owner that is a group: everybody of it, and of those
+    below it."""
 
     to: Literal["owner", "modified_by"]
 
@@ -79,7 +81,8 @@ class Alert(_Model):
     `recipients` are all meant, each person once; of these, `only` whose fields have one of the values given
     for each. `restart_on`: when this property says something else, it begins anew. `existing`: cases that
     meet the criteria when it is launched are meant (`include`), or only those that come to
-    (`only_from_now`). `expires_after` are seconds after its moment in which something may still be sent.
+    (`only_from_now`). `replies`: what it does when somebody writes back. `expires_after` are seconds after
+    its moment in which something may still be sent.
     """
 
     case_type: Word
@@ -97,6 +100,7 @@ class Alert(_Model):
     fallback: tuple[Fallback, ...] = Field(default=(), max_length=5)
     pool_id: UUID | None = None
     outside_window: Outside | None = None
+    replies: CaseReplies | None = None
 
     @field_validator("schedule", mode="before")
     @classmethod
@@ -107,6 +111,11 @@ class Alert(_Model):
     def patience(self) -> timedelta:
         """How long after its moment a message may still be sent."""
         return timedelta(seconds=self.expires_after)
+
+    @property
+    def stops_on_reply(self) -> str | None:
+        """For whom a reply ends this time round: `recipient`, `case`; None: for nobody."""
+        return self.replies.stop if self.replies else None
 
     def stored(self) -> dict[str, Any]:
         """As JSON, for the campaign's row; `read` reads it back."""

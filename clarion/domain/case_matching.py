@@ -7,7 +7,8 @@
 - Text is compared exactly. A property is read as its type declares it (see `case_reading`).
 - A leaf that asks contacts (`field`, `in_group`) is true when it is of any of those meant, so false where
   nobody is. By `of`: the owner, the modifier, those of a role; else those whom the first address property
-  that names anybody names.
+  that names anybody names. `in_group` of an owner that is itself a group is true of that group, and where
+  nested of all above it.
 - A case that is closed or deleted never matches, whatever the criteria.
 """
 
@@ -54,7 +55,9 @@ def next_turn(
     return _Judge(case, known, now, zone).judge(criteria).turn
 
 
-class _Verdict(NamedTuple):
+class Verdict(NamedTuple):
+    """Whether something holds of a case, and the first day on which the calendar may turn that."""
+
     true: bool
     turn: date | None = None
 
@@ -66,47 +69,49 @@ class _Judge:
     now: datetime
     zone: tzinfo
 
-    def judge(self, node: Node) -> _Verdict:
+    def judge(self, node: Node) -> Verdict:
         match node:
             case All():
-                return _all(map(self.judge, node.all))
+                return all_hold(map(self.judge, node.all))
             case AnyOf():
-                return _any(map(self.judge, node.any))
+                return any_holds(map(self.judge, node.any))
             case Not():
-                return _not(self.judge(node.not_))
+                return negated(self.judge(node.not_))
+            case InGroup(of="owner") if self.case.owned_in(node.in_group, nested=node.deep):
+                return Verdict(True)
             case Comparison() | InGroup():
                 alone = node.model_copy(update={"of": None})
-                return _any(self._of_contact(alone, one) for one in self.case.people(node.of))
+                return any_holds(self._of_contact(alone, one) for one in self.case.people(node.of))
             case Property():
                 return self._of_case(node, self.case.case(node.of))
             case ChangedTo():
                 one = self.case.case(node.of)
                 has = one is not None and node.key in one.changed
-                return self._of_case(node.now(), one) if has else _Verdict(False)
+                return self._of_case(node.now(), one) if has else Verdict(False)
 
     @property
     def _today(self) -> date:
         return self.now.astimezone(self.zone).date()
 
-    def _of_case(self, leaf: Property, one: CaseView | None) -> _Verdict:
+    def _of_case(self, leaf: Property, one: CaseView | None) -> Verdict:
         if one is None:
-            return _Verdict(leaf.op is Op.NO_VALUE)
+            return Verdict(leaf.op is Op.NO_VALUE)
         reading = read(leaf, declared(leaf.key, one.type.kinds), self.zone)
         if isinstance(reading, Refusal):
-            return _Verdict(False)
+            return Verdict(False)
         if reading.kind in DATES:
             return self._by_points(reading, one.point(leaf.key, self.zone))
-        return _Verdict(_compared(reading, _value(one, leaf.key, reading.kind)))
+        return Verdict(_compared(reading, _value(one, leaf.key, reading.kind)))
 
-    def _by_points(self, reading: Reading, value: Point | None) -> _Verdict:
+    def _by_points(self, reading: Reading, value: Point | None) -> Verdict:
         if reading.op is Op.NO_VALUE or value is None:
-            return _Verdict((value is None) is (reading.op is Op.NO_VALUE))
+            return Verdict((value is None) is (reading.op is Op.NO_VALUE))
         if reading.op is Op.HAS_VALUE:
-            return _Verdict(True)
+            return Verdict(True)
         if reading.kind is FieldType.DATE:
             value = value.as_day
         wanted = [self._lies(one) for one in reading.points]
-        return _Verdict(
+        return Verdict(
             point.holds(reading.op, value, wanted),
             point.turn(reading.op, value, reading.points, self._today),
         )
@@ -114,9 +119,9 @@ class _Judge:
     def _lies(self, one: int | Point) -> Point:
         return one if isinstance(one, Point) else point.of_day(self._today + timedelta(days=one))
 
-    def _of_contact(self, leaf: Comparison | InGroup, one: Contact) -> _Verdict:
+    def _of_contact(self, leaf: Comparison | InGroup, one: Contact) -> Verdict:
         true = matches(leaf, one, self.known, now=self.now, zone=self.zone)
-        return _Verdict(true, self._contact_turn(leaf, one) if isinstance(leaf, Comparison) else None)
+        return Verdict(true, self._contact_turn(leaf, one) if isinstance(leaf, Comparison) else None)
 
     def _contact_turn(self, leaf: Comparison, one: Contact) -> date | None:
         kind, value = self.known.get(leaf.field), present(one, leaf.field, self.known)
@@ -161,19 +166,21 @@ def _compared(reading: Reading, value: Value | None) -> bool:
     return compares(reading.op, value, reading.values)
 
 
-def _not(one: _Verdict) -> _Verdict:
-    return _Verdict(not one.true, one.turn)
+def negated(one: Verdict) -> Verdict:
+    """That it does not hold."""
+    return Verdict(not one.true, one.turn)
 
 
-def _all(several: Iterable[_Verdict]) -> _Verdict:
+def all_hold(several: Iterable[Verdict]) -> Verdict:
     """While all are true the first to turn turns it. Else all the false ones must have turned first."""
     verdicts = list(several)
     wrong = [one.turn for one in verdicts if not one.true]
     if not wrong:
-        return _Verdict(True, min((one.turn for one in verdicts if one.turn is not None), default=None))
+        return Verdict(True, min((one.turn for one in verdicts if one.turn is not None), default=None))
     days = [day for day in wrong if day is not None]
-    return _Verdict(False, max(days) if len(days) == len(wrong) else None)
+    return Verdict(False, max(days) if len(days) == len(wrong) else None)
 
 
-def _any(several: Iterable[_Verdict]) -> _Verdict:
-    return _not(_all(map(_not, several)))
+def any_holds(several: Iterable[Verdict]) -> Verdict:
+    """That at least one holds."""
+    return negated(all_hold(map(negated, several)))

@@ -56,7 +56,9 @@ class CaseView:
 
     `properties`, `dates`, `numbers` and `changed` in the forms in which they are stored. `owner`,
     `modified_by`, `parent` and `host` are external ids, which may name nobody: whom they do name is in
-    `owned_by`, `modifier`, `parent_case` and `host_case`. `contacts` by role. Only active contacts.
+    `owned_by`, `modifier`, `parent_case` and `host_case`. `contacts` by role. Only active contacts. Where the
+    owner is no contact but a group, `owning_group` is that group's id, and `owning_groups` are its id and
+    those of all above it.
     """
 
     type: TypeView
@@ -77,6 +79,8 @@ class CaseView:
     parent_case: CaseView | None = None
     host_case: CaseView | None = None
     owned_by: Contact | None = None
+    owning_group: str | None = None
+    owning_groups: frozenset[str] = frozenset()
     modifier: Contact | None = None
     contacts: Mapping[str, tuple[Contact, ...]] = field(default_factory=dict)
 
@@ -94,6 +98,10 @@ class CaseView:
             named = (self.contacts.get(role, ()) for role in self.type.addresses)
             return next(filter(None, named), ())
         return self.contacts.get(of.removeprefix("role:"), ())
+
+    def owned_in(self, group: str, *, nested: bool) -> bool:
+        """Whether the owner is this group itself, or lies below it where `nested`."""
+        return group in self.owning_groups if nested else group == self.owning_group
 
     def text(self, key: str) -> str | None:
         """An attribute or property as text; None where it is missing."""

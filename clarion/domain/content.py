@@ -19,6 +19,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from clarion.domain.language import parse_language
+from clarion.domain.missing import Missing
 from clarion.domain.part import (
     MOST_BUTTONS,
     Attachment,
@@ -233,8 +234,10 @@ class Variant(Model):
 
 
 class Content(Model):
-    """Everything that is said at one step of a campaign, to whomever, wherever."""
+    """Everything that is said at one step of a campaign, to whomever, wherever. `missing`: what becomes of
+    whom a value is missing for that it would show; None as "fallback", it is left out of the text."""
 
+    missing: Missing | None = None
     variants: tuple[Variant, ...] = Field(min_length=1, max_length=200)
 
     @classmethod

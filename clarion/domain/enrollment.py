@@ -41,13 +41,14 @@ class Status(StrEnum):
 
 class Stop(StrEnum):
     """Why somebody was stopped: they are no longer meant, they said stop, or somebody took them out. Of an
-    alert also: its case meets the criteria no more, or was closed."""
+    alert also: its case meets the criteria no more, or was closed, or somebody replied."""
 
     LEFT = "left"
     OPTED_OUT = "opted_out"
     TAKEN_OUT = "taken_out"
     NO_MATCH = "no_match"
     CLOSED = "closed"
+    REPLIED = "replied"
 
 
 class Wait(StrEnum):

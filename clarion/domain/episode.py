@@ -101,22 +101,31 @@ def _refused(before: Episode, reentry: Reentry, now: datetime) -> Out | None:
 # --- its recipients
 
 
-def enters(episode: Episode, opted_out: bool, now: datetime) -> Change | None:
+def enters(episode: Episode, opted_out: bool, now: datetime, *, replied: bool = False) -> Change | None:
     """What becomes of a recipient who is not enrolled yet; None: nothing. What had come before they joined
-    is not said to them."""
+    is not said to them. `replied`: a reply has ended what everybody hears of the case."""
     if episode.phase is not Phase.ON:
         return None
-    return Change(Status.STOPPED, Stop.OPTED_OUT) if opted_out else Change(Status.ACTIVE, since=now)
+    if opted_out or replied:
+        return Change(Status.STOPPED, Stop.OPTED_OUT if opted_out else Stop.REPLIED)
+    return Change(Status.ACTIVE, since=now)
+
+
+def answers(stand: Stand, episode: Episode, seen: Seen, *, switched: bool = False) -> bool:
+    """Whether a reply in the generation that a recipient is in still counts: neither has the case begun again
+    since, nor moved to another date, which begins the next time round."""
+    return stand.began_at >= episode.since and (switched or seen.basis == stand.basis)
 
 
 def follows(
-    stand: Stand, episode: Episode, seen: Seen, now: datetime, *, written: bool, switched: bool = False
-) -> tuple[Change, datetime] | None:
+    stand: Stand, episode: Episode, seen: Seen, now: datetime, *, written: bool, switched: bool = False,
+    replied: bool = False,
+) -> tuple[Change, datetime] | None:  # fmt: skip
     """What becomes of a recipient who is enrolled, and since when their generation counts; None: nothing.
 
     `seen.meant`: whether the case still names them. `written`: whether their generation has any message.
     `switched`: since they were looked at the alert counts from another property, so that another date says
-    nothing of the case: what was said stays said.
+    nothing of the case: what was said stays said. `replied`: a reply has ended this time round for them.
     """
     if episode.phase is not Phase.ON:
         ended = _over(stand, episode, now)
@@ -128,6 +137,8 @@ def follows(
     if stand.began_at < episode.since:
         return _again(stand, episode, now, written=written)
     change = changed(stand, seen, "continue", now, written=written and not switched)
+    if replied and not (change is not None and change.anew):
+        change = _replied(stand)
     if change is None:
         return None
     return change, now if change.anew else stand.began_at
@@ -142,6 +153,15 @@ def _over(stand: Stand, episode: Episode, now: datetime) -> Change | None:
     return None
 
 
+def _replied(stand: Stand) -> Change | None:
+    """Who has had all keeps that; what of it still waits is not sent."""
+    if stand.status in (Status.FINISHED, Status.LAPSED):
+        return Change(stand.status, stand.reason, withdraw=Stop.REPLIED)
+    if stand.status is Status.STOPPED and stand.reason in (Stop.REPLIED, Stop.TAKEN_OUT):
+        return None
+    return _stopped(Stop.REPLIED)
+
+
 def _stopped(why: str) -> Change:
     return Change(Status.STOPPED, why, withdraw=why)
 
@@ -151,5 +171,5 @@ def _again(stand: Stand, episode: Episode, now: datetime, *, written: bool) -> t
     if stand.status is Status.STOPPED and stand.reason == Stop.TAKEN_OUT:
         return None
     status = Status.PAUSED if stand.status is Status.PAUSED else Status.ACTIVE
-    withdraw = "restarted" if stand.status in (Status.ACTIVE, Status.PAUSED) else None
+    withdraw = None if stand.status is Status.STOPPED else "restarted"  # of who has had all, too
     return Change(status, anew=written, since=now, withdraw=withdraw), episode.since

@@ -97,7 +97,7 @@ class InboundFacts(Facts):
     payload: str = Field(description="of a reply that they tapped, what it was given to bring back; or empty")
     meaning: str = Field(
         description="what it was taken for: stop, start, help, yes (a start after an opt-out), time (it set "
-        "the time that they chose), or empty"
+        "the time that they chose), reply (it ended what an alert says of a case), or empty"
     )
 
 

@@ -1,12 +1,13 @@
-"""What a reply does in a campaign that follows people, beside stopping it: a time that somebody writes back
-may be the time at which they hear. Pure: judged against a workspace by `flow`."""
+"""What a reply does in a campaign that follows people, beside opting out: a time that somebody writes back
+may be the time at which they hear, and it may be the end of what an alert says of a case. Pure: judged
+against a workspace by `flow`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -28,6 +29,16 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _Readable(_Model):
+    @classmethod
+    def of(cls, stored: Mapping[str, Any] | None) -> Self:
+        """As a campaign's definition has them; nothing where it has none, or what cannot be read."""
+        try:
+            return cls.model_validate(stored or {})
+        except ValidationError:
+            return cls()
+
+
 class TimeReply(_Model):
     """A reply that is a time of day is kept in `field`. `confirm`: what is answered then, by language, with
     {time} and {us}, our name; nothing where nothing is given."""
@@ -45,18 +56,17 @@ class TimeReply(_Model):
         return {tag: text.replace("{time}", "{{ time }}") for tag, text in self.confirm.items()}
 
 
-class Replies(_Model):
-    """What replies do; nothing by default."""
+class Replies(_Readable):
+    """What replies do in a sequence; nothing by default."""
 
     time: TimeReply | None = None
 
-    @classmethod
-    def of(cls, stored: Mapping[str, Any] | None) -> Replies:
-        """As a campaign's definition has them; nothing where it has none, or what cannot be read."""
-        try:
-            return cls.model_validate(stored or {})
-        except ValidationError:
-            return cls()
+
+class CaseReplies(_Readable):
+    """What a reply does in an alert, in this time round: it stops what whoever wrote it hears of the case
+    (`recipient`), or what everybody hears of it (`case`). Nothing by default."""
+
+    stop: Literal["recipient", "case"] | None = None
 
 
 def _language(given: str) -> str:
@@ -81,8 +91,9 @@ def _text(text: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """What a campaign said last to somebody at an address, and where they stand in it. `attempt_id` is the
-    try that said it, by which it is known when. `follows`: its door is open. `replies`: as it is stored. The
-    fields stand in the order in which the statement names them."""
+    try that said it, by which it is known when. `follows`: its door is open. `replies`: as it is stored. Of
+    an alert also about which case, and in which generation. The fields stand in the order in which the
+    statement names them."""
 
     attempt_id: UUID
     campaign_id: UUID
@@ -93,6 +104,8 @@ class Spoken:
     address_id: UUID
     consent_key: bytes
     language: str | None
+    case_id: UUID | None = None
+    generation: int = 1
 
     @property
     def takes(self) -> TimeReply | None:
@@ -109,3 +122,14 @@ def answered(spoken: Sequence[Spoken]) -> Spoken | None:
         return None
     several = {one.contact_id for one in spoken if one.campaign_id == last.campaign_id}
     return last if len(several) == 1 else None
+
+
+def ended(spoken: Sequence[Spoken]) -> list[Spoken]:
+    """What a reply at an address ends: of the case that was spoken of last there, what everybody was told at
+    this address, where it was an alert that stops on replies. Nothing where something else was said since."""
+    last = max(spoken, key=lambda one: one.attempt_id, default=None)
+    if last is None or not last.follows or last.case_id is None:
+        return []
+    if CaseReplies.of(last.replies).stop is None:
+        return []
+    return [one for one in spoken if (one.campaign_id, one.case_id) == (last.campaign_id, last.case_id)]

@@ -24,6 +24,7 @@ from clarion.domain.content import (
 from clarion.domain.field import FieldType
 from clarion.domain.language import choose_language
 from clarion.domain.refusal import Refusal
+from clarion.domain.required import ROOTS
 from clarion.domain.template import compile_template
 
 LONGEST_PARAMETER = 1024
@@ -42,7 +43,7 @@ LONGEST_IN_BUTTON = {"url": 2000, "quick_reply": 256, "copy_code": 15}
 TEXT_LIMITS: Mapping[str, int] = {"whatsapp": 4096, "messenger": 2000, "sms": 1600}
 """Characters of one text by kind of channel; a provider's own `text_limit` goes before these."""
 
-PERSON = ("contact", "recipient")
+PERSON = ROOTS[:2]
 """What templates call the person who is spoken to."""
 Sources = list[tuple[str, str, int | None]]
 FREE = (TextForm, MediaForm, InteractiveForm)
@@ -104,6 +105,15 @@ def variables(content: Content) -> frozenset[str]:
     return frozenset().union(*found)
 
 
+def in_a_manner(content: Content) -> bool:
+    """Whether any of its templates writes dates, times or numbers as a person's language does.
+
+    Raises Invalid as `variables` does.
+    """
+    forms = (form for variant in content.variants for _, form in variant.forms)
+    return any(compile_template(source).written for form in forms for _, source, _ in sources(form))
+
+
 def contact_values(
     wanted: Iterable[str], stored: Mapping[str, object], types: Mapping[str, FieldType], zone: tzinfo
 ) -> dict[str, dict[str, object]]:
@@ -140,7 +150,7 @@ def case_values(wanted: Iterable[str], case: Mapping[str, object]) -> dict[str, 
 def _copy(keys: list[str], source: Mapping[str, object], target: dict[str, object]) -> None:
     key, *rest = keys
     value = source.get(key)
-    if value is None:
+    if value is None or value == "":
         return
     if not rest:
         target[key] = value

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
+from clarion.domain import missing
 from clarion.domain.audience import Audience
 from clarion.domain.campaign import DAY, Announcement, Fallback, State
 from clarion.domain.content import Content
@@ -122,7 +123,7 @@ class Sequence(BaseModel):
             found.append(
                 Problem("schedule.start", "contacts have fields, not properties", 'Say {"from": "field"}.')
             )
-        return [*found, *self._heard()]
+        return [*found, *missing.problems(self.contents, self.expires_after), *self._heard()]
 
     def _heard(self) -> Iterator[Problem]:
         """A time by reply that the schedule would not read."""

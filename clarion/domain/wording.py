@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from clarion.domain.missing import path_of
+
 STATES: Mapping[str, str] = {
     "scheduled": "waits for its moment",
     "ready": "is due and waits for its turn",
@@ -56,6 +58,8 @@ REASONS: Mapping[str, str] = {
     "restarted": "began anew before it was sent",
     "no_match": "its case meets the criteria no more",
     "closed": "its case was closed",
+    "replied": "they replied, or somebody who hears of the same case did",
+    "filtered": "is none of those whom the alert is for",
 }
 
 ENROLLED: Mapping[str, str] = {
@@ -72,8 +76,16 @@ STOPPED: Mapping[str, str] = {
     "taken_out": "taken out by somebody",
     "no_match": "the case meets the criteria no more",
     "closed": "the case was closed",
+    "replied": "they replied, or somebody who hears of the same case did",
     "no_start": "nothing says yet from when on",
 }
+
+OUT: Mapping[str, str] = {
+    "existing": "the case met the criteria already when the alert was launched",
+    "once": "the case began once already",
+    "too_soon": "the case began too lately to begin again",
+}
+"""Why nobody hears of a case that meets the criteria of an alert."""
 
 
 def gone(provider: str, code: str | None) -> str:
@@ -85,4 +97,6 @@ def why(reason: str | None) -> str:
     """A reason as part of a sentence; a provider's own code as it is, "" for none."""
     if reason is None:
         return ""
+    if (path := path_of(reason)) is not None:
+        return f"{path} is missing"
     return REASONS.get(reason, f"code {reason} of the provider")

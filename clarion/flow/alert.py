@@ -17,7 +17,7 @@ from clarion.domain.matching import walk
 from clarion.domain.saying import variables
 from clarion.domain.sequence import require
 from clarion.errors import Conflict, Invalid, Problem
-from clarion.flow import campaign, draft, follow, route, sequence, whom
+from clarion.flow import campaign, draft, follow, rerun, route, sequence, whom
 from clarion.flow.route import Way
 from clarion.flow.services import Services
 from clarion.kit.db import Connection, Row
@@ -28,7 +28,8 @@ from clarion.store import door as doors
 from clarion.store.criteria import Values
 
 MANY = 10  # cases: where all of so many meet the criteria, somebody may have forgotten to say which
-LOOKED_AT = ("case_type", "criteria", "recipients", "only", "restart_on", "reentry")  # gone through for again
+LOCKED = ("schedule", "existing")  # beside these: what stays as it is while all cases are gone over
+LOOKED_AT = ("case_type", "criteria", "recipients", "only", "restart_on", "reentry", "replies")  # gone over
 
 
 async def create(
@@ -103,13 +104,16 @@ async def edit(
 ) -> None:
     """Change it, also while it runs. What decides who hears, or when, has all its cases gone through again;
     an edit of what is said alone reckons nothing. Where it counts from another property then, what was said
-    is not said again, unless `say_again`. Raises NotFound, Invalid, Conflict (it has ended)."""
+    is not said again, unless `say_again`. Raises NotFound, Invalid, Conflict (it has ended; or its cases are
+    being gone over, and who hears would change again)."""
     now = services.clock.now()
     row, before = await read(connection, campaign_id, lock=True)
     changes = dict(changes or {})
     if channel_id is not None:
         changes["pool_id"] = None
     after = changed(row, before, changes)
+    if row["state"] != State.DRAFT and _differs(before, after, (*LOOKED_AT, *LOCKED)):
+        await rerun.refuse_while_going(connection, campaign_id, now)
     over = await check(connection, services, channel_id or row["channel_id"], after)
     await campaigns.change(
         connection, campaign_id, name=row["name"] if name is None else campaign.named(name, KIND),
@@ -117,10 +121,10 @@ async def edit(
     )  # fmt: skip
     if row["state"] == State.DRAFT:
         return
-    again = any(getattr(before, each) != getattr(after, each) for each in LOOKED_AT)
     await follow.change(
-        connection, services, row, over, before.followed_as(), after.followed_as(), PRIORITY, again=again
-    )
+        connection, services, row, over, before.followed_as(), after.followed_as(), PRIORITY,
+        again=_differs(before, after, LOOKED_AT),
+    )  # fmt: skip
     if before.counts_from() != after.counts_from() and not say_again:
         await doors.switch(connection, campaign_id)
 
@@ -194,6 +198,10 @@ async def cancel(connection: Connection, services: Services, campaign_id: UUID) 
     require(row["state"], "cancel", KIND)
     await follow.end(connection, campaign_id, services)
     return True
+
+
+def _differs(before: Alert, after: Alert, some: tuple[str, ...]) -> bool:
+    return any(getattr(before, each) != getattr(after, each) for each in some)
 
 
 def _said(definition: Alert) -> str:

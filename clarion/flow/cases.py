@@ -35,12 +35,13 @@ async def upsert_cases(
     if len(given) > MOST_AT_ONCE:
         raise Invalid(f"{len(given):,} cases at once; at most {MOST_AT_ONCE:,}", hint="send them in parts")
     async with db.tenant(workspace_id) as connection:
-        return await _upsert(connection, clock, given, how, by)
+        return await upsert_within(connection, clock, given, how, by)
 
 
-async def _upsert(
+async def upsert_within(
     connection: Connection, clock: Clock, given: Sequence[Mapping[str, Any]], how: str, by: str
 ) -> list[Taken]:
+    """The same in the caller's transaction, however many."""
     home = await workspace.get(connection)
     customs = await customs_of(connection, home, clock)
     read, lines = await asyncio.to_thread(_read, given, customs)
@@ -98,7 +99,7 @@ async def change_case(
         if kept["state"] == "deleted" and said.get("closed") is not False:
             raise Conflict("this case was deleted", where="case", hint="Reopen it first.")
         word = {**said, "type": kept["type"], "external_id": kept["external_id"]}
-        (taken,) = await _upsert(connection, clock, [word], how, by)
+        (taken,) = await upsert_within(connection, clock, [word], how, by)
         _refuse(taken)
         return await cases.get(connection, str(kept["id"]))
 

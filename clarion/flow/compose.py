@@ -21,11 +21,13 @@ from pydantic import ValidationError
 from clarion.domain.contact import ATTRIBUTES
 from clarion.domain.content import Content
 from clarion.domain.field import FieldType
+from clarion.domain.manner import Manner, languages
+from clarion.domain.missing import needed, path_of, patience_of
 from clarion.domain.refusal import Refusal
 from clarion.domain.rendering import render
 from clarion.domain.said import Said as Reading
 from clarion.domain.said import SaidMail, SaidPush, SaidText
-from clarion.domain.saying import Chosen, case_values, choose, contact_values, variables
+from clarion.domain.saying import Chosen, case_values, choose, contact_values, in_a_manner, variables
 from clarion.errors import Invalid, NotFound
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.services import Services
@@ -51,12 +53,22 @@ class Unsayable(Exception):
     """Nothing can be said to this person now. `reason` is a word for the ledger.
 
     `no_content`, `outside_window`, `empty_text`, `empty_subject`, `empty_title`, `empty_parameter`,
-    `too_long`, `template_failed`.
+    `too_long`, `template_failed`, `missing:` and the path of a value.
     """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Lacking(Unsayable):
+    """A value is missing, and it waits for that: for `patience` after its moment. `of_case`: it is a value
+    of the case, or of what that is linked to."""
+
+    def __init__(self, reason: str, patience: timedelta) -> None:
+        super().__init__(reason)
+        self.patience = patience
+        self.of_case = (path_of(reason) or "").startswith("case.")
 
 
 @dataclass(slots=True)
@@ -72,12 +84,16 @@ class _Speech:
     used_at: float
     many_languages: bool = field(init=False)
     of_cases: bool = field(init=False)  # whether it says something of a case
+    in_a_manner: bool = field(init=False)  # whether it writes something as the person's language does
+    strict: bool = field(init=False)  # whether nothing is said without what it would show
     choices: dict[tuple[str | None, str, bool], Chosen | Refusal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         variants = self.content.variants if self.content else ()
         self.many_languages = len({variant.language for variant in variants}) > 1
         self.of_cases = any(path.startswith("case.") for path in self.wanted)
+        self.in_a_manner = self.content is not None and in_a_manner(self.content)
+        self.strict = self.content is not None and needed(self.content.missing)
 
 
 class Composer:
@@ -117,7 +133,7 @@ class Composer:
         await self._keep(connection, {content_id: (content, tuple(sorted(variables(content))))}, ticks)
 
     def compose(self, channel: Channel, waiting: Waiting, now: datetime) -> tuple[Rendered, Said | None]:
-        """What to say, and what a retry needs to say the same (None: nothing). Raises Unsayable."""
+        """What to say, and what a retry needs to say the same (None: nothing). Raises Unsayable, Lacking."""
         return self.say(channel.provider, channel.id, waiting, now)
 
     def say(
@@ -134,12 +150,14 @@ class Composer:
         in_window = not provider.has_window or window_open(provider, channel_id, waiting, now)
         chosen = _chosen(speech, wishes, provider.name, in_window=in_window)
         values = _values(speech, waiting) if before is None else before
+        manner = _manner(speech, chosen, waiting)
         said = render(
-            chosen.form, values, text_limit=provider.text_limit, byte_limit=registry.byte_limit(provider)
-        )
+            chosen.form, values, text_limit=provider.text_limit, byte_limit=registry.byte_limit(provider),
+            manner=manner, strict=speech.strict and before is None,
+        )  # fmt: skip
         if isinstance(said, Refusal):
-            raise Unsayable(said.reason)
-        snapshot = before if before is not None else _snapshot(speech, chosen, values)
+            raise _unsayable(speech, said)
+        snapshot = before if before is not None else _snapshot(speech, chosen, values, manner)
         return _rendered(said), snapshot
 
     def zone_of(self, waiting: Waiting) -> str:
@@ -233,11 +251,30 @@ def _values(speech: _Speech, waiting: Waiting) -> Said:
     return values
 
 
-def _snapshot(speech: _Speech, chosen: Chosen, values: Said) -> Said | None:
-    """Values of all that the content may read, whichever variant the next try needs; and the language."""
+def _manner(speech: _Speech, chosen: Chosen, waiting: Waiting) -> Manner | None:
+    """How this person has dates and numbers written; as in a try before."""
+    if not speech.in_a_manner:
+        return None
+    if kept := (waiting.variables or {}).get("manner"):
+        return Manner(tuple(kept["languages"]), kept["zone"])
+    spoken = languages(chosen.language, waiting.language, speech.language)
+    return Manner(spoken, waiting.timezone or str(speech.zone))
+
+
+def _unsayable(speech: _Speech, refusal: Refusal) -> Unsayable:
+    patience = patience_of(speech.content.missing) if speech.content else None
+    if patience is not None and path_of(refusal.reason) is not None:
+        return Lacking(refusal.reason, patience)
+    return Unsayable(refusal.reason)
+
+
+def _snapshot(speech: _Speech, chosen: Chosen, values: Said, manner: Manner | None) -> Said | None:
+    """Values of all that the content may read, whichever variant the next try needs; the language, and how
+    things are written in it."""
+    kept: Said = {"manner": manner._asdict()} if manner is not None else {}
     if speech.many_languages:
-        return {**values, "language": chosen.language}
-    return values or None
+        kept["language"] = chosen.language
+    return {**values, **kept} or None
 
 
 @lru_cache(maxsize=1024)

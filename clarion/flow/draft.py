@@ -18,6 +18,7 @@ from clarion.domain.campaign import (
     similarity_text,
 )
 from clarion.domain.field import FieldType
+from clarion.domain.missing import patience_of
 from clarion.errors import Conflict, Invalid, NotFound, Problem
 from clarion.flow import campaign, catalogue, outside, recur, route, similar, startable, whom
 from clarion.flow.fitting import content_problems
@@ -46,7 +47,7 @@ async def create(
         definition = definition.model_copy(update={"pool_id": pool_id})
     elif channel_id is not None and definition.pool_id is not None:
         raise Invalid("it goes over either a channel or a pool", where="pool_id", hint="Give one of the two.")
-    over = await check(connection, channel_id, definition, now)
+    over = await check(connection, channel_id, definition, now, waits=False)
     if definition.send_at is not None:
         check_moment(definition.send_at, now)
     campaign_id = uuid7(now)
@@ -86,7 +87,7 @@ async def edit(
     recur.may_change(row, before, after)
     if after.schedule is not None and row["state"] != State.DRAFT:
         after = recur.numbered(before, after)
-    over = await check(connection, channel_id or row["channel_id"], after, now)
+    over = await check(connection, channel_id or row["channel_id"], after, now, waits=False)
     if "send_at" in changes and after.send_at is not None:
         check_moment(after.send_at, now)
     await campaigns.change(
@@ -163,13 +164,16 @@ async def check(
     now: datetime,
     *,
     known: Mapping[str, FieldType] | None = None,
+    waits: bool = True,
 ) -> Way:
     """Everything that could not be sent, at once: content by line and column, audience, channels.
 
     What it goes over where all is right. Given the variables that are `known` beside the contact's, it is an
-    alert's: it has no audience of its own. Raises Invalid.
+    alert's: it has no audience of its own. `waits`: it may wait for values. Raises Invalid.
     """
     problems = await whom.problems(connection, definition.audience, now) if known is None else []
+    if not waits and patience_of(definition.content.missing) is not None:
+        problems.append(_NO_WAITING)
     over: Way | None = None
     try:
         over = await route.way(connection, channel_id, definition)
@@ -193,6 +197,13 @@ async def check(
     if problems or over is None:
         raise Invalid("the announcement is not right yet", problems=tuple(problems))
     return over
+
+
+_NO_WAITING = Problem(
+    "content.missing",
+    "an announcement does not wait for a value",
+    'Say "skip" or "fallback"; a sequence and an alert can wait.',
+)
 
 
 def _nowhere(definition: Announcement) -> Problem:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from clarion.domain.message import State, reference
+from clarion.domain.missing import path_of
 from clarion.domain.wording import ENROLLED, STATES, STOPPED, why
 from clarion.errors import NotFound
 from clarion.flow.results import shown_word
@@ -140,6 +141,9 @@ def _waits(found: Row, place: Row | None, now: datetime, zone: tzinfo) -> str:
         return f"It waits because the channel is paused ({place['channel_reason']})."
     if place["lane_state"] != "open":
         return f"It waits because the announcement is {place['lane_state']} ({place['lane_reason']})."
+    if place["awaits"] is not None and (path := path_of(found["reason"])) is not None:
+        until = _when(place["due_at"], zone)
+        return f"It waits until {path} is known; where it is not by {until}, it is skipped."
     if place["awaits"] is not None:
         until = _when(place["expires_at"], zone)
         return (

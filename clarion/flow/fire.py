@@ -66,12 +66,27 @@ async def fire(
     except ClarionError as error:
         await _stuck(services, workspace_id, run_id, error)
         return
+    except ExceptionGroup as group:  # of its streams
+        wrong = _told(group)
+        if wrong is None:
+            raise
+        await _stuck(services, workspace_id, run_id, wrong)
+        return
     if firing is None:
         return
     counted = Counted(progress)
     async with asyncio.TaskGroup() as streams:
         for _ in range(STREAMS):
             streams.create_task(_expand(services, workspace_id, run_id, firing, counted))
+
+
+def _told(group: ExceptionGroup[Exception]) -> ClarionError | None:
+    """What people are told of a failure of several at once, where that is all that it is."""
+    told, others = group.split(ClarionError)
+    if told is None or others is not None:
+        return None
+    first = told.exceptions[0]
+    return first if isinstance(first, ClarionError) else None
 
 
 async def _moment(services: Services, workspace_id: UUID, run_id: UUID) -> bool:

@@ -66,6 +66,9 @@ async def change(
     """Of a changed schedule only what is to come is reckoned anew, and nothing is said twice; what is said
     changes for whom it has not been said to. `row` is the campaign's as it was before. `again`: all are gone
     through, whatever has changed."""
+    again = again or _differs(before, after, RECKONED)
+    if again:  # first of all: whoever holds the doors may wait for the lanes and the run
+        await doors.alone(connection)
     await _say(connection, services, row["id"], after, before)
     door, *_ = await run.of_campaign(connection, row["id"])
     if over.lead != row["channel_id"] or _differs(before, after, CARRIED):
@@ -75,7 +78,7 @@ async def change(
     if before.outside_window != after.outside_window:
         lanes = await campaigns.lane_ids(connection, row["id"])
         await window.decide_again(connection, lanes, services.clock.now())
-    if again or _differs(before, after, RECKONED):
+    if again:
         await doors.revise(connection, row["id"])
         await run.again(connection, door["id"], services.clock.now())
         await campaign.begin(connection, services, door["id"])

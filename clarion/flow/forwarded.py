@@ -6,7 +6,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from clarion.connectors.commcare.cases import read_forwarded
-from clarion.domain.case import type_name
 from clarion.errors import Problem
 from clarion.flow.cases import upsert_cases
 from clarion.flow.services import Services
@@ -21,8 +20,7 @@ async def take(services: Services, workspace_id: UUID, body: bytes) -> tuple[Tak
     told = read_forwarded(body)
     name = str(told.document["type"])
     async with services.db.tenant(workspace_id) as connection:
-        if name not in await case_type.known(connection):
-            await case_type.create(connection, type_name(name), services.clock.now())
+        await case_type.ensure(connection, [name], services.clock.now())
     (taken,) = await upsert_cases(services.db, services.clock, workspace_id, [told.document], how="commcare")
     services.nudge("cases")
     return taken, told.problems

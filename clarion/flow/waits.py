@@ -8,6 +8,7 @@ from typing import Any
 
 from clarion.domain.caps import OF_CAPS
 from clarion.domain.message import Skip
+from clarion.domain.missing import path_of
 from clarion.domain.outside import REASON
 from clarion.kit.db import Row
 
@@ -41,6 +42,7 @@ def of_people(reasons: Mapping[str, Mapping[str, int]]) -> str:
         f"{n:,} until {until}"
         for until, n in (
             ("their person writes (the service window)", held.get(REASON, 0)),
+            ("a value that their text shows is there", sum(n for why, n in held.items() if path_of(why))),
             ("an hour at which they are told", held.get(Skip.QUIET_HOURS.value, 0)),
             ("their person has heard less (the caps)", sum(held.get(one.value, 0) for one in OF_CAPS)),
         )

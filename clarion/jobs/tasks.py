@@ -10,6 +10,7 @@ from procrastinate import Blueprint, JobContext, RetryStrategy
 
 from clarion.errors import Unavailable
 from clarion.flow import announce, fire, ingest
+from clarion.flow.bring import commcare
 from clarion.flow.services import Services
 from clarion.kit.db import AWAY
 
@@ -56,3 +57,10 @@ async def withdraw_cancelled(context: JobContext, workspace: str, campaign: str)
     """End what still waits of a campaign that was cancelled."""
     async with _counted(context) as services:
         await announce.withdraw_cancelled(services, UUID(workspace), UUID(campaign))
+
+
+@tasks.task(name="pull", pass_context=True, retry=_AGAIN)
+async def pull_source(context: JobContext, workspace: str, source: str) -> None:
+    """Pull the cases of a source that was asked for."""
+    async with _counted(context) as services:
+        await commcare.pull_as_asked(services, UUID(workspace), UUID(source))

@@ -48,6 +48,8 @@ Point = Literal[
     "poll.committed",
     "fallback.before_commit",
     "fallback.committed",
+    "pull.before_commit",
+    "pull.committed",
 ]
 POINTS: tuple[Point, ...] = get_args(Point)
 

@@ -9,7 +9,7 @@ and nothing else: the rest is their lot's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import LiteralString
 from uuid import UUID, uuid4
@@ -26,12 +26,14 @@ from clarion.store.staging import stage
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """Some people who enter alike: those of `number` among who was looked at."""
+    """Some people who enter alike: those of `number` among who was looked at. `told`: what the schedule reads
+    of the cases that they enter for."""
 
     number: int
     zone: str
     values: list[str | None]
     opted_out: bool
+    told: list[str | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,8 @@ async def people(connection: Connection) -> list[tuple[str, int]]:
         return await cursor.fetchall()
 
 
-_LINES = {"lot": "int", "state": "text", "reason": "text", "ahead": "bigint[]"}
-_EACH = {"contact_id": "uuid", "place": "int", **_LINES}
+LINES = {"lot": "int", "state": "text", "reason": "text", "ahead": "bigint[]"}
+_EACH = {"contact_id": "uuid", "place": "int", **LINES}
 
 
 def line(lot: int, state: str, reason: str, ahead: Iterable[int]) -> str:
@@ -128,10 +130,10 @@ async def enter(
 ) -> int:  # fmt: skip
     """Enroll everybody of these lots, each of whom day 0 is counted from the same; how many were not yet. In
     the transaction in which they were looked at."""
-    await stage(connection, "staged_lot", _LINES, lines)
-    people: LiteralString = """SELECT n.contact_id, 0 AS place, s.* FROM staged_lot s
-      JOIN staged_newcomer n ON n.lot = s.lot AND NOT n.known"""
-    return await _write(connection, people, campaign_id, revision, bases, now)
+    await stage(connection, "staged_lot", LINES, lines)
+    people: LiteralString = f"""SELECT n.contact_id AS subject_id, {_NO_CASE}, 0 AS place, s.*
+      FROM staged_lot s JOIN staged_newcomer n ON n.lot = s.lot AND NOT n.known"""
+    return await write(connection, people, campaign_id, revision, bases, now)
 
 
 async def enter_each(
@@ -140,21 +142,30 @@ async def enter_each(
 ) -> int:  # fmt: skip
     """The same of people one by one."""
     await stage(connection, "staged_each", _EACH, lines)
-    return await _write(connection, "SELECT * FROM staged_each", campaign_id, revision, bases, now)
+    people: LiteralString = f"""SELECT contact_id AS subject_id, {_NO_CASE}, place, lot, state, reason, ahead
+      FROM staged_each"""
+    return await write(connection, people, campaign_id, revision, bases, now)
 
 
-async def _write(
+_NO_CASE: LiteralString = "NULL::uuid AS case_id, NULL::uuid AS contact_id"
+
+
+async def write(
     connection: Connection, people: LiteralString, campaign_id: UUID, revision: int, bases: Mapping[int, str],
     now: datetime,
 ) -> int:  # fmt: skip
+    """Enroll who is in the rows of the query `people` (subject_id, case_id, contact_id, place, lot, state,
+    reason, ahead), since `now`; how many were not yet."""
     # of some thousand people in some lots a hash is the cheap way; nothing here is looked up by key
     await connection.execute("SELECT set_config('enable_hashjoin', 'on', true)", prepare=True)
     cursor = await connection.execute(
         f"""INSERT INTO enrollment (id, workspace_id, campaign_id, subject_id, generation, iteration, state,
-              reason, cohort, next_due, created_at, began_at, place, basis, ahead, revision)
-            SELECT clarion_uuid7_nth(%(now)s, row_number() OVER (ORDER BY p.contact_id), %(noise)s),
-              clarion_workspace(), %(campaign)s, p.contact_id, 1, 0, p.state, p.reason, %(cohort)s,
-              to_timestamp(p.ahead[1]), %(now)s, %(now)s, p.place, b.basis, p.ahead, %(revision)s
+              reason, cohort, next_due, created_at, began_at, place, basis, ahead, revision, case_id,
+              contact_id)
+            SELECT clarion_uuid7_nth(%(now)s, row_number() OVER (ORDER BY p.subject_id), %(noise)s),
+              clarion_workspace(), %(campaign)s, p.subject_id, 1, 0, p.state, p.reason, %(cohort)s,
+              to_timestamp(p.ahead[1]), %(now)s, %(now)s, p.place, b.basis, p.ahead, %(revision)s, p.case_id,
+              p.contact_id
             FROM ({people}) p
             JOIN unnest(%(lots)s::int[], %(bases)s::text[]) AS b(lot, basis) ON b.lot = p.lot
             ON CONFLICT (campaign_id, subject_id) DO NOTHING""",

@@ -78,12 +78,11 @@ _KINDS = {"address": FieldType.TEXT, "contact": FieldType.TEXT}
 
 def compiled(criteria: Node, read_in: CaseFrame, values: Values) -> Compiled:
     """The criteria, with their values beside the statement's own. A closed or deleted case never matches."""
-    desk = _Compiler(read_in, values)
+    desk = Compiler(read_in, values)
     holds: LiteralString = f"(k.state = 'open' AND {desk.holds(criteria)})"
     if not _counts_days(criteria):
         return Compiled(holds, "NULL::date")
-    turn: LiteralString = f"(SELECT nullif(x.n, 'infinity'::date) FROM ({desk.verdict(criteria)}) x)"
-    return Compiled(holds, f"CASE WHEN k.state = 'open' THEN {turn} END")
+    return Compiled(holds, f"CASE WHEN k.state = 'open' THEN nullif({desk.turn(criteria)}, {_NEVER}) END")
 
 
 async def all_of(
@@ -143,12 +142,15 @@ def _has_day(node: Node) -> bool:
 _NEVER: LiteralString = "'infinity'::date"  # so that the least and the greatest of days need no null
 
 
-class _Compiler:
+class Compiler:
+    """Writes the nodes of one statement over `"case" k`."""
+
     def __init__(self, read_in: CaseFrame, values: Values) -> None:
         self._people, self._values = read_in.people, values
         self._leaves = Leaves(read_in.types, read_in.people, values)
 
     def holds(self, node: Node) -> LiteralString:
+        """Whether it holds; never null."""
         match node:
             case All():
                 return f"({' AND '.join(map(self.holds, node.all))})"
@@ -156,8 +158,11 @@ class _Compiler:
                 return f"({' OR '.join(map(self.holds, node.any))})"
             case Not():
                 return f"(NOT {self.holds(node.not_)})"
+            case InGroup(of="owner"):
+                person = _any(f"{self.contacts(node.of)} AND {self.of_contact(node)}")
+                return f"({person} OR {self._by_group(node)})"
             case Comparison() | InGroup():
-                return _any(f"{self._contacts(node.of)} AND {self._of_contact(node)}")
+                return _any(f"{self.contacts(node.of)} AND {self.of_contact(node)}")
             case Property():
                 return self._of_case(node)
             case ChangedTo():
@@ -165,40 +170,51 @@ class _Compiler:
 
     def verdict(self, node: Node) -> LiteralString:
         """A SELECT of one row: `t`, whether it holds, and `n`, the day on which it may turn."""
-        if not _counts_days(node):
-            return f"SELECT {self.holds(node)} AS t, {_NEVER} AS n"
+        turn = self.turn(node) if _counts_days(node) else _NEVER
+        return f"SELECT {self.holds(node)} AS t, {turn} AS n"
+
+    def turn(self, node: Node) -> LiteralString:
+        """The day on which it may turn, of what counts days."""
         match node:
             case All():
-                return f"SELECT {_ALL} FROM ({self._together(node.all)}) x"
+                return self._together(node.all, every=True)
             case AnyOf():
-                return f"SELECT {_ANY} FROM ({self._together(node.any)}) x"
+                return self._together(node.any, every=False)
             case Not():
-                return f"SELECT NOT x.t AS t, x.n FROM ({self.verdict(node.not_)}) x"
+                return self.turn(node.not_)
             case Comparison():
-                return f"""SELECT {_ANY} FROM (SELECT {self._of_contact(node)} AS t,
-                  coalesce({self._contact_turn(node)}, {_NEVER}) AS n {self._contacts(node.of)}) x"""
+                return f"""(SELECT {_ANY_TURN} FROM (SELECT {self.of_contact(node)} AS t,
+                  coalesce({self._contact_turn(node)}, {_NEVER}) AS n {self.contacts(node.of)}) x)"""
             case Property() | ChangedTo():
-                return f"SELECT {self.holds(node)} AS t, coalesce({self._case_turn(node)}, {_NEVER}) AS n"
+                return f"coalesce({self._case_turn(node)}, {_NEVER})"
             case _:
                 raise TypeError("a group counts no days")
 
-    def _together(self, several: tuple[Node, ...]) -> LiteralString:
-        return " UNION ALL ".join(map(self.verdict, several))
+    def _together(self, several: tuple[Node, ...], *, every: bool) -> LiteralString:
+        """Where of all or any of these one that counts no days has decided, the others are not looked at."""
+        counting = [one for one in several if _counts_days(one)]
+        turn = self.turn(counting[0])
+        if len(counting) > 1:
+            each = " UNION ALL ".join(map(self.verdict, counting))
+            turn = f"(SELECT {_ALL_TURN if every else _ANY_TURN} FROM ({each}) x)"
+        no: LiteralString = "NOT " if every else ""
+        decided = " OR ".join(no + self.holds(one) for one in several if one not in counting)
+        return f"CASE WHEN {decided} THEN {_NEVER} ELSE {turn} END" if decided else turn
 
     def _of_case(self, leaf: Property) -> LiteralString:
         if leaf.of == "case":
             return self._leaves.holds(leaf, "k")
         if leaf.op is Op.NO_VALUE:  # whoever is not there has none either
-            there = _any(f"{_LINKED[leaf.of]} AND NOT {self._leaves.holds(leaf, 'p')}")
+            there = _any(f"{LINKED[leaf.of]} AND NOT {self._leaves.holds(leaf, 'p')}")
             return f"NOT {there}"
-        return _any(f"{_LINKED[leaf.of]} AND {self._leaves.holds(leaf, 'p')}")
+        return _any(f"{LINKED[leaf.of]} AND {self._leaves.holds(leaf, 'p')}")
 
     def _changed(self, leaf: ChangedTo) -> LiteralString:
         key = self._values.add(leaf.key)
         if leaf.of == "case":
             return f"(k.changed ? {key}::text AND {self._leaves.holds(leaf.now(), 'k')})"
         now = self._leaves.holds(leaf.now(), "p")
-        return _any(f"{_LINKED[leaf.of]} AND p.changed ? {key}::text AND {now}")
+        return _any(f"{LINKED[leaf.of]} AND p.changed ? {key}::text AND {now}")
 
     def _case_turn(self, leaf: Property | ChangedTo) -> LiteralString:
         row: LiteralString = "k" if leaf.of == "case" else "p"
@@ -209,9 +225,9 @@ class _Compiler:
             )
         else:
             turn = self._leaves.turn(leaf, row)
-        return turn if leaf.of == "case" else f"(SELECT {turn} {_LINKED[leaf.of]})"
+        return turn if leaf.of == "case" else f"(SELECT {turn} {LINKED[leaf.of]})"
 
-    def _contacts(self, of: str | None) -> LiteralString:
+    def contacts(self, of: str | None) -> LiteralString:
         """The contacts meant: FROM and WHERE, each as `c`."""
         if of in ("owner", "modified_by"):
             return _NAMED[of]
@@ -219,7 +235,16 @@ class _Compiler:
             return f"{_IN_ROLE} AND l.role = {_FIRST_ROLE}"
         return f"{_IN_ROLE} AND l.role = {self._values.add(of.removeprefix('role:'))}::text"
 
-    def _of_contact(self, leaf: Comparison | InGroup) -> LiteralString:
+    def _by_group(self, leaf: InGroup) -> LiteralString:
+        """Whether the owner is itself one of the groups that are meant."""
+        group = of_contacts.group_of(leaf)
+        if group is None:
+            return "false"
+        among = of_contacts.these([group], self._values, nested=leaf.deep)
+        return _any(f"{OWNING_GROUP} AND g.id = ANY ({among})")
+
+    def of_contact(self, leaf: Comparison | InGroup) -> LiteralString:
+        """Whether it is true of the contact `c`."""
         return of_contacts.compiled(leaf.model_copy(update={"of": None}), self._people, self._values)
 
     def _contact_turn(self, leaf: Comparison) -> LiteralString:
@@ -242,12 +267,11 @@ def _any(such: LiteralString) -> LiteralString:
 
 
 # While all are true the first to turn turns it; else all the false ones must have turned first.
-_ALL: LiteralString = """bool_and(x.t) AS t,
-  CASE WHEN bool_and(x.t) THEN min(x.n) ELSE max(x.n) FILTER (WHERE NOT x.t) END AS n"""
-_ANY: LiteralString = f"""coalesce(bool_or(x.t), false) AS t,
-  coalesce(CASE WHEN bool_or(x.t) THEN max(x.n) FILTER (WHERE x.t) ELSE min(x.n) END, {_NEVER}) AS n"""
+_ALL_TURN: LiteralString = "CASE WHEN bool_and(x.t) THEN min(x.n) ELSE max(x.n) FILTER (WHERE NOT x.t) END"
+_ANY_TURN: LiteralString = f"""coalesce(
+  CASE WHEN bool_or(x.t) THEN max(x.n) FILTER (WHERE x.t) ELSE min(x.n) END, {_NEVER})"""
 
-_LINKED: Mapping[str, LiteralString] = {
+LINKED: Mapping[str, LiteralString] = {
     "parent": """FROM "case" p WHERE p.workspace_id = (SELECT clarion_workspace())
       AND p.external_id = k.parent""",
     "host": """FROM "case" p WHERE p.workspace_id = (SELECT clarion_workspace())
@@ -259,6 +283,10 @@ _NAMED: Mapping[str, LiteralString] = {
     "modified_by": """FROM contact c WHERE c.workspace_id = (SELECT clarion_workspace())
       AND c.external_id = k.modified_by AND c.status = 'active'""",
 }
+# The group that owns case `k`: its external id names a contact first. Both are look-ups by key.
+OWNING_GROUP: LiteralString = """FROM contact_group g WHERE g.workspace_id = (SELECT clarion_workspace())
+      AND g.external_id = k.owner AND coalesce((SELECT false FROM contact o
+        WHERE o.workspace_id = (SELECT clarion_workspace()) AND o.external_id = k.owner LIMIT 1), true)"""
 # One look-up by id for each, whatever is believed of the table's size.
 _IN_ROLE: LiteralString = """FROM case_contact l CROSS JOIN LATERAL (
     SELECT * FROM contact o WHERE o.id = l.contact_id AND o.status = 'active' LIMIT 1) c

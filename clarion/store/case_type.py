@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from clarion.domain.case import CaseProperty, CaseType, Kind, meant
+from clarion.domain.case import CaseProperty, CaseType, Kind, meant, type_name
 from clarion.errors import Conflict, NotFound
 from clarion.kit.db import Connection, Row, row, rows
 from clarion.kit.ids import uuid7
@@ -57,6 +57,19 @@ async def create(
         raise Conflict("there is a case type of this name already", where="name", hint="edit that one")
     await declare(connection, identifier, properties)
     return identifier
+
+
+async def ensure(connection: Connection, names: Iterable[str], now: datetime) -> None:
+    """Make those of these types that there are not, with nothing declared: cases of a type that comes with
+    them must not be lost until somebody declares it. Raises Invalid for what cannot be a type's name."""
+    missing = sorted({type_name(one) for one in names} - (await known(connection)).keys())
+    if missing:
+        await connection.execute(
+            """INSERT INTO case_type (id, workspace_id, name, created_at, modified_at)
+               SELECT id, clarion_workspace(), name, %s, %s FROM unnest(%s::uuid[], %s::text[]) AS t(id, name)
+               ON CONFLICT DO NOTHING""",
+            (now, now, [uuid7(now) for _ in missing], missing),
+        )
 
 
 async def change(

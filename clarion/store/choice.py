@@ -62,8 +62,8 @@ async def gone(connection: Connection, contact_ids: Sequence[UUID]) -> dict[UUID
 # Of everybody who has the address: each campaign's last try that may have been read there. What answers
 # people is no campaign that they answer.
 _SPOKEN = """
-SELECT DISTINCT ON (e.campaign_id, d.contact_id) t.id, e.campaign_id, g.follows, g.replies, e.state,
-  d.contact_id, d.id, d.consent_key, c.language
+SELECT DISTINCT ON (e.campaign_id, e.case_id, d.contact_id) t.id, e.campaign_id, g.follows, g.replies,
+  e.state, d.contact_id, d.id, d.consent_key, c.language, e.case_id, m.generation
 FROM unnest(%(keys)s::bytea[]) AS k(key)
 CROSS JOIN LATERAL (
   SELECT id, contact_id, consent_key FROM address
@@ -72,22 +72,25 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
   SELECT language FROM contact WHERE contact.id = d.contact_id AND status = 'active' LIMIT 1) c
 CROSS JOIN LATERAL (
-  SELECT id, campaign_id, state, generation, cohort FROM enrollment
-  WHERE subject_id = d.contact_id OFFSET 0) e
+  SELECT id, campaign_id, state, generation, cohort, case_id FROM enrollment
+  WHERE subject_id = d.contact_id
+  UNION ALL
+  SELECT id, campaign_id, state, generation, cohort, case_id FROM enrollment
+  WHERE contact_id = d.contact_id OFFSET 0) e
 CROSS JOIN LATERAL (
   SELECT follows, definition->'replies' AS replies FROM campaign
   WHERE campaign.id = e.campaign_id AND kind <> 'courtesy' LIMIT 1) g
 CROSS JOIN LATERAL (
-  SELECT id, cohort FROM message WHERE message.enrollment_id = e.id AND message.cohort = e.cohort
-    AND message.expires_at > %(since)s
+  SELECT id, cohort, generation FROM message
+  WHERE message.enrollment_id = e.id AND message.cohort = e.cohort AND message.expires_at > %(since)s
   UNION ALL
-  SELECT id, cohort FROM message WHERE e.generation > 1 AND message.enrollment_id = e.id
+  SELECT id, cohort, generation FROM message WHERE e.generation > 1 AND message.enrollment_id = e.id
     AND message.cohort < e.cohort AND message.expires_at > %(since)s) m
 CROSS JOIN LATERAL (
   SELECT id FROM attempt WHERE attempt.message_id = m.id AND attempt.cohort = m.cohort AND attempt.effective
     AND attempt.address_id = d.id AND attempt.channel_id = %(channel)s
     AND attempt.id >= %(first)s AND attempt.id < %(last)s LIMIT 1) t
-ORDER BY e.campaign_id, d.contact_id, t.id DESC
+ORDER BY e.campaign_id, e.case_id, d.contact_id, t.id DESC
 """
 
 
@@ -101,7 +104,7 @@ async def spoken(
 ) -> list[Spoken]:
     """What campaigns said last to whoever has one of these addresses (`identity.consent_hash`) under one of
     the channel's `schemes`, over this channel, from `since` to before `until`: one for each campaign and
-    person."""
+    person, and of an alert each case."""
     async with connection.cursor(row_factory=args_row(Spoken)) as cursor:
         await cursor.execute(
             _SPOKEN,

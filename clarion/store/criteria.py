@@ -77,9 +77,14 @@ def compiled(criteria: Node, read_in: Frame, values: Values) -> LiteralString:
 def in_groups(groups: Sequence[UUID], values: Values, *, nested: bool = True) -> LiteralString:
     """Whether `c` is in one of the groups, or below where `nested`: a look-up by key for each contact, never
     a hash of the whole group, so that a page of contacts costs the same however large the group is."""
-    among = below(groups, values) if nested else f"{values.add(list(groups))}::uuid[]"
+    among = these(groups, values, nested=nested)
     return f"""coalesce((SELECT true FROM group_member gm
       WHERE gm.contact_id = c.id AND gm.group_id = ANY ({among}) LIMIT 1), false)"""
+
+
+def these(groups: Sequence[UUID], values: Values, *, nested: bool) -> LiteralString:
+    """The groups as an array, with all below them where `nested`."""
+    return below(groups, values) if nested else f"{values.add(list(groups))}::uuid[]"
 
 
 def below(groups: Sequence[UUID], values: Values) -> LiteralString:
@@ -91,11 +96,17 @@ def below(groups: Sequence[UUID], values: Values) -> LiteralString:
 
 
 def _in_group(leaf: InGroup, values: Values) -> LiteralString:
+    group = group_of(leaf)
+    return "false" if group is None else in_groups([group], values, nested=leaf.deep)
+
+
+def group_of(leaf: InGroup) -> UUID | None:
+    """The group that a leaf asks for; None where it is written as no group is."""
     try:
         group = UUID(leaf.in_group)
     except ValueError:
-        return "false"
-    return in_groups([group], values, nested=leaf.deep) if str(group) == leaf.in_group else "false"
+        return None
+    return group if str(group) == leaf.in_group else None
 
 
 def _comparison(leaf: Comparison, read_in: Frame, values: Values) -> LiteralString:

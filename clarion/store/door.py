@@ -1,13 +1,42 @@
-"""The door of a campaign that follows people: whether it is open, and what was reckoned through it."""
+"""The door of a campaign that follows people: whether it is open, and what was reckoned through it.
+
+Whoever brings people or cases in step holds the workspace's doors (an advisory lock, shared, until the
+transaction ends) before reading what campaigns say, and an edit of that waits until nobody does. So what is
+written is by what they say, and nobody who read it a moment before an edit writes a moment after everybody
+was gone through. It is one lock for all, since who was touched is looked at in all of them.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
 from psycopg.rows import tuple_row
 
 from clarion.kit.db import Connection, Row, rows
+
+_DOORS: LiteralString = "hashtextextended('clarion doors ' || clarion_workspace(), 0)"
+
+
+async def hold(connection: Connection) -> None:
+    """Keep what the workspace's campaigns say as it is until the transaction ends."""
+    await connection.execute(f"SELECT pg_advisory_xact_lock_shared({_DOORS})", prepare=True)
+
+
+async def alone(connection: Connection) -> None:
+    """Wait until nobody holds the workspace's doors, and let nobody until the transaction ends. The caller
+    may have a campaign locked, and nothing else that those may wait for."""
+    await connection.execute(f"SELECT pg_advisory_xact_lock({_DOORS})")
+
+
+async def revision(connection: Connection, campaign_id: UUID) -> int:
+    """At which revision what it says is now."""
+    cursor = await connection.execute(
+        "SELECT revision FROM campaign WHERE id = %s", (campaign_id,), prepare=True
+    )
+    found = await cursor.fetchone()
+    return int(found[0]) if found else 0
 
 
 async def following(connection: Connection) -> list[Row]:
@@ -66,4 +95,5 @@ async def switch(connection: Connection, campaign_id: UUID) -> None:
 
 async def revise(connection: Connection, campaign_id: UUID) -> None:
     """What was reckoned of the campaign's schedule for anybody holds no more."""
+    await alone(connection)
     await connection.execute("UPDATE campaign SET revision = revision + 1 WHERE id = %s", (campaign_id,))

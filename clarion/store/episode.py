@@ -24,7 +24,8 @@ from clarion.store.staging import line, stage
 class Sight:
     """How an alert looks at a case `k`: whether it meets the criteria, before which day the calendar alone
     changes nothing, and whom it is told to (`store.recipient.people`), with the values of all three.
-    `properties` are those that its schedule reads, `restart_on` the one that begins it anew."""
+    `properties` are those that its schedule reads, `restart_on` the one that begins it anew; `replies`: it
+    looks at who has replied, too."""
 
     campaign_id: UUID
     revision: int
@@ -37,6 +38,7 @@ class Sight:
     restart_on: str
     keys: Sequence[str]
     schemes: Sequence[str]
+    replies: bool = False
 
     def values(self) -> dict[str, Any]:
         """The parameters of its statements."""
@@ -50,8 +52,9 @@ class Sight:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A case as an alert sees it. `told` are the properties that its schedule reads; `people`: contact, zone,
-    whether they opted out, the values of their fields that matter. What begins with `phase` is the episode's,
-    None where there is none. The fields stand in the order in which the statement names them."""
+    whether they opted out, the values of their fields that matter; `replied`: contact, and to which
+    generation they replied. What begins with `phase` is the episode's, None where there is none. The fields
+    stand in the order in which the statement names them."""
 
     case_id: UUID
     meets: bool
@@ -60,6 +63,7 @@ class Seen:
     told: list[str | None]
     restart: str
     people: list[tuple[str, str, bool, list[str | None]]]
+    replied: list[tuple[str, int]]
     hash: int
     stored_at: datetime
     phase: str | None
@@ -70,30 +74,50 @@ class Seen:
     restarted_by: str
 
 
-def _seeing(sight: Sight) -> LiteralString:
-    """A case `k` with what is seen of it (`s`) and its episode (`e`). Each is computed once (OFFSET 0), and
-    whom it is told to only where it meets the criteria."""
+def _judging(sight: Sight) -> LiteralString:
+    """Joins to a case `k` whether it meets the criteria and when it turns (`w`), computed once (OFFSET 0)."""
     return f"""CROSS JOIN LATERAL (
-  SELECT ({sight.meets}) AS meets, ({sight.next_turn}) AS next_turn OFFSET 0) w
-CROSS JOIN LATERAL (SELECT CASE WHEN w.meets THEN ({sight.people}) END AS people OFFSET 0) r
+  SELECT ({sight.meets}) AS meets, ({sight.next_turn}) AS next_turn OFFSET 0) w"""
+
+
+def _telling(sight: Sight) -> LiteralString:
+    """One row: whom a judged case `k` is told to (`r`), only where it meets the criteria; what is told of it
+    (`t`); the hash of all (`s`)."""
+    replied: LiteralString = _REPLIED if sight.replies else "NULL::jsonb"
+    also: LiteralString = ", t.replied" if sight.replies else ""
+    return f"""(SELECT CASE WHEN w.meets THEN ({sight.people}) END AS people OFFSET 0) r
 CROSS JOIN LATERAL (SELECT coalesce(k.properties->>%(restart)s::text, '') AS restart,
   ARRAY(SELECT coalesce(k.dates->>p.key, k.properties->>p.key)
-        FROM unnest(%(properties)s::text[]) WITH ORDINALITY p(key, n) ORDER BY p.n) AS told OFFSET 0) t
+        FROM unnest(%(properties)s::text[]) WITH ORDINALITY p(key, n) ORDER BY p.n) AS told,
+  {replied} AS replied OFFSET 0) t
 CROSS JOIN LATERAL (SELECT hashtextextended(CASE
-  WHEN w.meets THEN concat_ws(E'\\x1e', w.next_turn, t.restart, t.told, r.people)
-  ELSE concat_ws(E'\\x1e', w.next_turn, k.state) END, 0) AS hash OFFSET 0) s
-LEFT JOIN LATERAL (
+  WHEN w.meets THEN concat_ws(E'\\x1e', w.next_turn, t.restart, t.told, r.people{also})
+  ELSE concat_ws(E'\\x1e', w.next_turn, k.state) END, 0) AS hash OFFSET 0) s"""
+
+
+_EPISODE: LiteralString = """LEFT JOIN LATERAL (
   SELECT * FROM episode
   WHERE episode.campaign_id = %(campaign)s AND episode.case_id = k.id LIMIT 1) e ON true"""
 
 
+def seeing(sight: Sight) -> LiteralString:
+    """Joins to a case `k` all that is seen of it and its episode (`e`)."""
+    return f"{_judging(sight)} CROSS JOIN LATERAL {_telling(sight)} {_EPISODE}"
+
+
+_REPLIED: LiteralString = """CASE WHEN w.meets THEN (
+    SELECT jsonb_agg(jsonb_build_array(contact_id, generation) ORDER BY contact_id) FROM replied
+    WHERE replied.campaign_id = %(campaign)s AND replied.case_id = k.id) END"""
+
+
 class Page(NamedTuple):
-    """Some cases of a type that were gone over: how many, the last of them, and those of which there is
-    something to do."""
+    """Some cases of a type that were gone over: how many, the last of them, and those of which there may be
+    something to do: such as the alert knows, and such as it does not."""
 
     cases: int
     last: UUID | None
     changed: list[UUID]
+    new: list[UUID]
 
 
 async def page(connection: Connection, sight: Sight, between: tuple[UUID, UUID], limit: int) -> Page:
@@ -104,9 +128,13 @@ async def page(connection: Connection, sight: Sight, between: tuple[UUID, UUID],
                   SELECT * FROM "case" WHERE type_id = %(type)s AND id > %(after)s AND id <= %(until)s
                   ORDER BY id LIMIT %(limit)s)
                 SELECT (SELECT count(*) FROM picked), (SELECT id FROM picked ORDER BY id DESC LIMIT 1),
-                  ARRAY(SELECT k.id FROM picked k {_seeing(sight)}
-                    WHERE (w.meets OR w.next_turn IS NOT NULL OR e.case_id IS NOT NULL)
-                      AND (e.seen, e.revision) IS DISTINCT FROM (s.hash, %(revision)s))""",
+                  coalesce(array_agg(c.id) FILTER (WHERE c.known), '{{}}'),
+                  coalesce(array_agg(c.id) FILTER (WHERE NOT c.known), '{{}}')
+                FROM (SELECT k.id, e.case_id IS NOT NULL AS known
+                  FROM picked k {_judging(sight)} {_EPISODE}
+                  WHERE (w.meets OR w.next_turn IS NOT NULL OR e.case_id IS NOT NULL)
+                    AND CASE WHEN e.revision = %(revision)s
+                          THEN e.seen <> (SELECT s.hash FROM {_telling(sight)}) ELSE true END) c""",
             {**sight.values(), "after": between[0], "until": between[1], "limit": limit},
         )
         found = await cursor.fetchone()
@@ -115,10 +143,15 @@ async def page(connection: Connection, sight: Sight, between: tuple[UUID, UUID],
 
 
 async def lock(connection: Connection, case_ids: Iterable[UUID]) -> None:
-    """Keep these cases as they are until the transaction ends; the same order for all keeps them apart."""
+    """Keep these cases as they are until the transaction ends. They are locked in the order of their external
+    ids, as whoever writes several does (`case_sql.MEET`): so nobody dead-locks."""
     await connection.execute(
-        """SELECT FROM unnest(%s::uuid[]) AS i(id) CROSS JOIN LATERAL (
-             SELECT FROM "case" WHERE "case".id = i.id LIMIT 1 FOR NO KEY UPDATE) k""",
+        """SELECT FROM (
+             SELECT k.id FROM unnest(%s::uuid[]) AS i(id) CROSS JOIN LATERAL (
+               SELECT id, external_id FROM "case" WHERE "case".id = i.id LIMIT 1) k
+             ORDER BY k.external_id COLLATE "C" OFFSET 0) o
+           CROSS JOIN LATERAL (
+             SELECT FROM "case" WHERE "case".id = o.id LIMIT 1 FOR NO KEY UPDATE) l""",
         (array(one.hex for one in case_ids),),
     )
 
@@ -131,11 +164,11 @@ async def look(
     async with connection.cursor(row_factory=args_row(Seen)) as cursor:
         await cursor.execute(
             f"""SELECT k.id, w.meets, k.state, w.next_turn, t.told, t.restart, coalesce(r.people, '[]'),
-                  s.hash, k.stored_at, e.phase, coalesce(e.reason, ''), coalesce(e.times, 0),
-                  coalesce(e.since, k.stored_at), e.began_at, coalesce(e.restart, '')
+                  coalesce(t.replied, '[]'), s.hash, k.stored_at, e.phase, coalesce(e.reason, ''),
+                  coalesce(e.times, 0), coalesce(e.since, k.stored_at), e.began_at, coalesce(e.restart, '')
                 FROM unnest(%(ids)s::uuid[]) AS i(id) CROSS JOIN LATERAL (
                   SELECT * FROM "case" WHERE "case".id = i.id AND "case".type_id = %(type)s LIMIT 1) k
-                {_seeing(sight)}
+                {seeing(sight)}
                 WHERE (w.meets OR w.next_turn IS NOT NULL OR e.case_id IS NOT NULL)
                   AND (%(whatever)s OR (e.seen, e.revision) IS DISTINCT FROM (s.hash, %(revision)s))
                 ORDER BY k.id""",
@@ -145,19 +178,20 @@ async def look(
 
 
 async def standing(
-    connection: Connection, campaign_id: UUID, case_ids: Iterable[UUID]
+    connection: Connection, campaign_id: UUID, case_ids: Iterable[UUID], *, keep: bool = True
 ) -> dict[UUID, list[Looked]]:
-    """Who is enrolled in the alert of each of these cases, locked until the transaction ends. Whether they
-    are meant, and what is known of them, the caller adds."""
+    """Who is enrolled in the alert of each of these cases; `keep`: locked until the transaction ends. Whether
+    they are meant, and what is known of them, the caller adds."""
     found: dict[UUID, list[Looked]] = defaultdict(list)
+    locked: LiteralString = "FOR NO KEY UPDATE" if keep else "OFFSET 0"
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
-            """SELECT e.case_id, e.contact_id, false, false, '', '{}'::text[], e.id, e.generation, e.state,
-                 e.reason, e.cohort, coalesce(e.began_at, e.created_at), e.place, coalesce(e.basis, ''),
-                 e.moves, e.next_due, e.ahead, e.revision
+            f"""SELECT e.case_id, e.contact_id, false, false, '', ARRAY[]::text[], e.id, e.generation,
+                 e.state, e.reason, e.cohort, coalesce(e.began_at, e.created_at), e.place,
+                 coalesce(e.basis, ''), e.moves, e.next_due, e.ahead, e.revision
                FROM unnest(%s::uuid[]) AS i(id) CROSS JOIN LATERAL (
                  SELECT * FROM enrollment WHERE case_id = i.id AND campaign_id = %s
-                 ORDER BY enrollment.id FOR NO KEY UPDATE) e""",
+                 ORDER BY enrollment.id {locked}) e""",
             (array(one.hex for one in case_ids), campaign_id),
         )
         for case_id, *looked in await cursor.fetchall():

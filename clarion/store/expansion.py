@@ -141,12 +141,21 @@ async def take_part(connection: Connection, run_id: UUID) -> tuple[int, UUID, UU
 
 
 async def leave_part(
-    connection: Connection, run_id: UUID, number: int, last: UUID | None, now: datetime, *, done: bool
+    connection: Connection,
+    run_id: UUID,
+    number: int,
+    last: UUID | None,
+    now: datetime,
+    *,
+    done: bool,
+    looked: int = 0,
 ) -> bool:
-    """Move a part's cursor on, to its end where that is `done`; whether it was the run's last."""
+    """Move a part's cursor on over the `looked` that one chunk looked at, to its end where that is `done`;
+    whether it was the run's last."""
     await connection.execute(
-        "UPDATE run_part SET cursor = coalesce(%s, cursor), done = %s WHERE run_id = %s AND part = %s",
-        (last, done, run_id, number),
+        """UPDATE run_part SET cursor = coalesce(%s, cursor), done = %s, looked = looked + %s
+           WHERE run_id = %s AND part = %s""",
+        (last, done, looked, run_id, number),
     )
     return done and await _all_done(connection, run_id, now)
 
@@ -172,7 +181,7 @@ async def cut(
             found = await cursor.fetchone()
             if found is None or found[0] != "planned":
                 return
-        bounds = await _bounds(connection, parts, cases_of)
+        size, bounds = await _bounds(connection, parts, cases_of)
         starts = [_NOBODY, *bounds]
         await cursor.execute(
             """INSERT INTO run_part (workspace_id, run_id, part, cursor, until)
@@ -181,12 +190,13 @@ async def cut(
             (run_id, starts, [*bounds, _EVERYBODY]),
         )
         await cursor.execute(
-            "UPDATE run SET state = 'expanding', started_at = %s WHERE id = %s", (now, run_id)
+            "UPDATE run SET state = 'expanding', started_at = %s, size = %s WHERE id = %s",
+            (now, size, run_id),
         )
 
 
-async def _bounds(connection: Connection, parts: int | None, cases_of: UUID | None) -> list[UUID]:
-    """The last contact, or case, of every part but the last."""
+async def _bounds(connection: Connection, parts: int | None, cases_of: UUID | None) -> tuple[int, list[UUID]]:
+    """How many contacts, or cases, there are, and the last of every part but the last."""
     among: LiteralString = "contact WHERE workspace_id = clarion_workspace()"
     if cases_of is not None:
         among = '"case" WHERE type_id = %(type)s'
@@ -196,13 +206,13 @@ async def _bounds(connection: Connection, parts: int | None, cases_of: UUID | No
         people = int(counted[0]) if counted else 0
         wanted = parts or min(MOST_PARTS, max(1, people // PART))
         if wanted == 1:
-            return []
+            return people, []
         await cursor.execute(
             f"""SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM {among}) c
                 WHERE n %% %(size)s = 0 ORDER BY id LIMIT %(bounds)s""",
             {"size": -(-people // wanted), "bounds": wanted - 1, "type": cases_of},
         )
-        return [found[0] for found in await cursor.fetchall()]
+        return people, [found[0] for found in await cursor.fetchall()]
 
 
 async def expand_chunk(
@@ -249,7 +259,7 @@ async def expand_chunk(
         people, ready, skipped, last = found
         if falls and skipped:
             await fallback.note_chunk(connection, cohort, run_id, now)
-        done = await leave_part(connection, run_id, number, last, now, done=people < limit)
+        done = await leave_part(connection, run_id, number, last, now, done=people < limit, looked=people)
         return Chunk(people, ready, skipped, done)
 
 

@@ -1,4 +1,5 @@
-"""Groups of people. They nest: who is in a group is in every group above it."""
+"""Groups of people. They nest: who is in a group is in every group above it. By its external id, where it has
+one, a group may own cases."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
+from clarion.domain.contact import LONGEST_EXTERNAL_ID, clean_external_id
 from clarion.domain.person import clean_group
 from clarion.errors import Conflict, Invalid, NotFound
 from clarion.kit.db import Connection, Row, array, row, rows
@@ -20,46 +22,60 @@ BELOW: LiteralString = """ARRAY(
   SELECT id FROM below)"""
 
 
-async def create(connection: Connection, name: str, now: datetime, parent_id: UUID | None = None) -> UUID:
-    """Add a group. Raises Invalid (no name), Conflict (the name is taken), NotFound (no such parent)."""
-    shown = _name(name)
+_SHOWN: LiteralString = """SELECT g.id, g.name, g.external_id, g.parent_id, g.created_at,
+  (SELECT count(*) FROM group_member m WHERE m.group_id = g.id) AS members
+FROM contact_group g"""
+
+
+async def create(
+    connection: Connection, name: str, now: datetime, parent_id: UUID | None = None, *,
+    external_id: str | None = None,
+) -> UUID:  # fmt: skip
+    """Add a group. Raises Invalid (no name, no external id), Conflict (one of both is taken), NotFound (no
+    such parent)."""
+    shown, known_as = _name(name), _external_id(external_id)
     await _take_turn(connection)
     await _refuse_taken(connection, shown, None)
+    await _refuse_known(connection, known_as, None)
     if parent_id is not None:
         await get(connection, parent_id)
     identifier = uuid7(now)
     await connection.execute(
-        """INSERT INTO contact_group (id, workspace_id, name, parent_id, created_at)
-           VALUES (%s, clarion_workspace(), %s, %s, %s)""",
-        (identifier, shown, parent_id, now),
+        """INSERT INTO contact_group (id, workspace_id, name, parent_id, created_at, external_id)
+           VALUES (%s, clarion_workspace(), %s, %s, %s, %s)""",
+        (identifier, shown, parent_id, now, known_as),
     )
     return identifier
 
 
 async def get(connection: Connection, group_id: UUID) -> Row:
-    """One group: {id, name, parent_id, created_at, members (direct ones)}. Raises NotFound."""
-    found = await row(
-        connection,
-        """SELECT g.id, g.name, g.parent_id, g.created_at,
-             (SELECT count(*) FROM group_member m WHERE m.group_id = g.id) AS members
-           FROM contact_group g WHERE g.id = %s""",
-        (group_id,),
-    )
+    """One group: {id, name, external_id, parent_id, created_at, members (direct ones)}. Raises NotFound."""
+    found = await row(connection, f"{_SHOWN} WHERE g.id = %s", (group_id,))
     if found is None:
         raise NotFound("there is no such group", where="group")
     return found
 
 
-async def page(connection: Connection, after: UUID | None = None, limit: int = 100) -> list[Row]:
-    """Groups by id after a cursor, as `get` shows them."""
+async def page(
+    connection: Connection, after: UUID | None = None, limit: int = 100, *, external_id: str | None = None
+) -> list[Row]:
+    """Groups by id after a cursor, as `get` shows them; of an external id only the one that has it."""
     return await rows(
         connection,
-        """SELECT g.id, g.name, g.parent_id, g.created_at,
-             (SELECT count(*) FROM group_member m WHERE m.group_id = g.id) AS members
-           FROM contact_group g WHERE %(after)s::uuid IS NULL OR g.id > %(after)s
+        f"""{_SHOWN} WHERE (%(after)s::uuid IS NULL OR g.id > %(after)s)
+             AND (%(external_id)s::text IS NULL OR g.external_id = %(external_id)s)
            ORDER BY g.id LIMIT %(limit)s""",
-        {"after": after, "limit": limit},
+        {"after": after, "limit": limit, "external_id": external_id},
     )
+
+
+async def know_as(connection: Connection, group_id: UUID, external_id: str | None) -> None:
+    """Give a group another external id, or none. Raises Invalid, Conflict, NotFound."""
+    known_as = _external_id(external_id)
+    await _take_turn(connection)
+    await get(connection, group_id)
+    await _refuse_known(connection, known_as, group_id)
+    await connection.execute("UPDATE contact_group SET external_id = %s WHERE id = %s", (known_as, group_id))
 
 
 async def rename(connection: Connection, group_id: UUID, name: str) -> None:
@@ -168,13 +184,16 @@ async def join(
 
 
 async def by_name(connection: Connection, names: Iterable[str], now: datetime) -> dict[str, UUID]:
-    """The groups of these names and all others, by the casefolded name; made where they are new.
+    """The groups of these names and all others, by the casefolded name, or by the casefolded external id
+    where no group is called so; made where they are new.
 
     Names are compared without regard to case; a new group is called as it was first written.
     """
     await _take_turn(connection)
-    cursor = await connection.execute("SELECT name, id FROM contact_group ORDER BY id DESC")
-    known = {name.casefold(): identifier for name, identifier in await cursor.fetchall()}
+    cursor = await connection.execute("SELECT name, external_id, id FROM contact_group ORDER BY id DESC")
+    there = await cursor.fetchall()
+    known = {external_id.casefold(): identifier for _, external_id, identifier in there if external_id}
+    known |= {name.casefold(): identifier for name, _, identifier in there}
     new: dict[str, tuple[str, UUID]] = {}
     for name in names:
         if (key := name.casefold()) not in known and key not in new:
@@ -200,6 +219,30 @@ async def _refuse_taken(connection: Connection, name: str, by_another_than: UUID
     for identifier, taken in await cursor.fetchall():
         if taken.casefold() == name.casefold() and identifier != by_another_than:
             raise Conflict("a group of this name exists", where="name", hint="use it, or choose another name")
+
+
+async def _refuse_known(
+    connection: Connection, external_id: str | None, by_another_than: UUID | None
+) -> None:
+    if external_id is None:
+        return
+    found = await page(connection, external_id=external_id)
+    if found and found[0]["id"] != by_another_than:
+        raise Conflict(
+            f"the group {found[0]['name']} has this external id",
+            where="external_id",
+            hint="use that group, or choose another external id",
+        )
+
+
+def _external_id(raw: str | None) -> str | None:
+    if raw is None:
+        return None
+    known_as = clean_external_id(raw)
+    if not known_as or len(raw.strip()) > LONGEST_EXTERNAL_ID:
+        hint = f"1 to {LONGEST_EXTERNAL_ID} characters; null for none"
+        raise Invalid("this is no external id", where="external_id", hint=hint)
+    return known_as
 
 
 def _name(raw: str) -> str:

@@ -30,9 +30,9 @@ WITH waiting AS MATERIALIZED (
   RETURNING m.run_id, m.was, m.was_reason, m.state, m.reason
 ), queued AS (
   INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id, consent_key,
-    content_version_id, expires_at, tries, variables, again)
+    content_version_id, expires_at, tries, variables, again, held_until)
   SELECT lane_id, later, message_id, cohort, workspace_id, contact_id, address_id, consent_key,
-    content_version_id, expires_at, tries, variables, again
+    content_version_id, expires_at, tries, variables, again, held_until
   FROM gone
 ), counted AS ("""
     + tally.ADD

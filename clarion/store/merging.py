@@ -28,6 +28,10 @@ _STEPS: tuple[LiteralString, ...] = (
        WHERE e.contact_id = %(loser)s AND NOT EXISTS (
          SELECT FROM enrollment w WHERE w.campaign_id = e.campaign_id AND w.case_id = e.case_id
            AND w.contact_id = %(winner)s)""",
+    # What they replied to.
+    """UPDATE replied r SET contact_id = %(winner)s WHERE r.contact_id = %(loser)s AND NOT EXISTS (
+         SELECT FROM replied w WHERE w.campaign_id = r.campaign_id AND w.case_id = r.case_id
+           AND w.contact_id = %(winner)s)""",
     # The same where another system speaks to them.
     """UPDATE pushed_person p SET contact_id = %(winner)s
        WHERE p.contact_id = %(loser)s AND NOT EXISTS (

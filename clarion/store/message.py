@@ -106,6 +106,20 @@ async def of_contact(connection: Connection, contact_id: UUID, limit: int = 20) 
     )  # fmt: skip
 
 
+async def of_enrollments(connection: Connection, enrollment_ids: Sequence[UUID], limit: int) -> list[Row]:
+    """The last messages of each of these, newest first, with {enrollment_id, generation, iteration, step}."""
+    return await rows(
+        connection,
+        "SELECT " + _COLUMNS + """, m.enrollment_id, m.generation, m.iteration, m.step_id AS step
+           FROM (SELECT m.* FROM unnest(%s::uuid[]) AS w(id)
+             CROSS JOIN LATERAL (SELECT * FROM enrollment WHERE enrollment.id = w.id LIMIT 1) e
+             CROSS JOIN LATERAL (SELECT * FROM (""" + _OF_ENROLLMENT + " UNION ALL " + _OF_BEFORE + """) u
+               ORDER BY u.due_at DESC, u.id DESC LIMIT %s) m) m"""
+        + _BESIDE + " ORDER BY m.due_at DESC, m.id DESC",
+        (list(enrollment_ids), limit),
+    )  # fmt: skip
+
+
 async def several(connection: Connection, message_ids: Sequence[UUID]) -> dict[UUID, Row]:
     """These messages by id, with the name and kind of their campaigns."""
     found = await rows(
@@ -135,8 +149,8 @@ async def tries(connection: Connection, message_id: UUID, cohort: date) -> list[
 
 async def place(connection: Connection, message_id: UUID) -> Row | None:
     """Where a message that waits stands: {due_at, expires_at, tries, lane_state, lane_reason,
-    channel_state, channel_reason, opted_out, awaits (the address that must write first)}; None when it is not
-    in the queue."""
+    channel_state, channel_reason, opted_out, awaits (the address that must write first, or who lacks a
+    value)}; None when it is not in the queue."""
     return await row(
         connection,
         """SELECT q.due_at, q.expires_at, q.tries, q.awaits, l.state AS lane_state, l.reason AS lane_reason,

@@ -59,6 +59,7 @@ class Waiting:
 
     `window_at`: when the person last wrote where a service window counts, over `window_channel_id`.
     `erased`: the address was forgotten while the row was being written; there is nobody to send it to.
+    `held_until`: it waits, or waited, for a value that its text shows, until then at most.
     The fields stand in the order in which the statements name them, but for `case`: of an alert what is known
     of the case that it is about (`store.told_case`).
     """
@@ -86,6 +87,7 @@ class Waiting:
     fields: dict[str, Any]
     opted_out: bool
     erased: bool
+    held_until: datetime | None = None
     case: dict[str, Any] | None = None
 
 
@@ -111,7 +113,7 @@ def _reading(found: LiteralString) -> LiteralString:
   q.consent_key, q.content_version_id, q.expires_at, q.tries, q.variables,
   coalesce(a.scheme, '') AS scheme, coalesce(a.value, '') AS address, a.window_at,
   a.window_channel_id, c.name, c.language, c.country, c.timezone, c.external_id, c.fields,
-  o.consent_key IS NOT NULL AS opted_out, a.id IS NULL AS erased
+  o.consent_key IS NOT NULL AS opted_out, a.id IS NULL AS erased, q.held_until
 FROM ({found}) q
 LEFT JOIN LATERAL (SELECT * FROM address WHERE id = q.address_id LIMIT 1) a ON true
 CROSS JOIN LATERAL (SELECT * FROM contact WHERE id = q.contact_id LIMIT 1) c

@@ -121,7 +121,7 @@ async def again(connection: Connection, run_id: UUID, now: datetime) -> None:
     await connection.execute("SELECT FROM run_part WHERE run_id = %s ORDER BY part FOR UPDATE", (run_id,))
     await connection.execute("DELETE FROM run_part WHERE run_id = %s", (run_id,))
     await connection.execute(
-        """UPDATE run SET state = 'planned', due_at = %s, error = '', expanded_at = NULL
+        """UPDATE run SET state = 'planned', due_at = %s, error = '', expanded_at = NULL, size = NULL
            WHERE id = %s AND state <> 'cancelled'""",
         (now, run_id),
     )

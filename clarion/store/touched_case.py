@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
 from psycopg.rows import tuple_row
@@ -47,11 +48,12 @@ async def linked(connection: Connection, case_ids: Sequence[UUID]) -> list[UUID]
 
 
 async def touch_of(
-    connection: Connection, campaign_id: UUID, contact_ids: Sequence[UUID], groups: Sequence[UUID]
-) -> None:
+    connection: Connection, campaign_id: UUID, contact_ids: Sequence[UUID], groups: Sequence[UUID], *,
+    owners: bool = False,
+) -> None:  # fmt: skip
     """Note the cases that these contacts have to do with: in a role, as who owns or wrote them, and those of
     which they hear in this alert. Where it speaks to `groups` and one of them is in these, all that meet its
-    criteria."""
+    criteria; where it speaks to `owners`, those that a group of theirs owns."""
     await connection.execute(
         """INSERT INTO touched_case (workspace_id, case_id)
            SELECT DISTINCT clarion_workspace(), o.id FROM unnest(%(ids)s::uuid[]) AS i(id)
@@ -66,6 +68,8 @@ async def touch_of(
              WHERE x.workspace_id = clarion_workspace() AND x.modified_by = c.external_id OFFSET 0) o""",
         {"ids": array(one.hex for one in contact_ids), "campaign": campaign_id},
     )
+    if owners:
+        await connection.execute(_OF_THEIR_GROUPS, {"ids": array(one.hex for one in contact_ids)})
     if groups:
         values = Values()
         meant = below(groups, values)
@@ -77,6 +81,20 @@ async def touch_of(
                   WHERE gm.group_id = ANY ({meant}))""",
             {**values.params, "ids": array(one.hex for one in contact_ids), "campaign": campaign_id},
         )
+
+
+# Of open cases alone: one that is opened meanwhile is noted by itself.
+_OF_THEIR_GROUPS: LiteralString = """
+INSERT INTO touched_case (workspace_id, case_id)
+WITH RECURSIVE above AS (
+    SELECT gm.group_id AS id FROM unnest(%(ids)s::uuid[]) AS i(id)
+    JOIN group_member gm ON gm.contact_id = i.id
+    UNION SELECT g.parent_id FROM above a JOIN contact_group g ON g.id = a.id WHERE g.parent_id IS NOT NULL)
+SELECT clarion_workspace(), k.id FROM above a
+CROSS JOIN LATERAL (
+  SELECT external_id FROM contact_group g WHERE g.id = a.id AND g.external_id IS NOT NULL LIMIT 1) g
+CROSS JOIN LATERAL (SELECT id FROM "case"
+  WHERE workspace_id = clarion_workspace() AND owner = g.external_id AND state = 'open' OFFSET 0) k"""
 
 
 async def awaited(connection: Connection, now: datetime) -> list[tuple[UUID, UUID | None]]:

@@ -109,9 +109,9 @@ WITH waiting AS MATERIALIZED (
   RETURNING m.run_id, m.was, m.was_reason, m.state, m.reason
 ), queued AS (
   INSERT INTO queue (lane_id, due_at, message_id, cohort, workspace_id, contact_id, address_id, consent_key,
-    content_version_id, expires_at, tries, variables, again, awaits)
+    content_version_id, expires_at, tries, variables, held_until, again, awaits)
   SELECT onto, coalesce(%(again_at)s::timestamptz, expires_at), message_id, cohort, workspace_id, contact_id,
-    address_id, consent_key, content_version_id, expires_at, tries, variables,
+    address_id, consent_key, content_version_id, expires_at, tries, variables, held_until,
     CASE WHEN %(again_at)s::timestamptz IS NOT NULL THEN onto END,
     CASE WHEN %(again_at)s::timestamptz IS NULL THEN address_id END
   FROM gone
@@ -167,7 +167,8 @@ FROM queue q WHERE q.lane_id = ANY (%(lanes)s::uuid[]) AND q.awaits IS NOT NULL
 """
 _OF_CONTACT: LiteralString = """
 SELECT q.lane_id, q.due_at, q.message_id, q.cohort, q.lane_id AS onto
-FROM (SELECT id FROM address WHERE contact_id = %(contact)s OFFSET 0) a
+FROM (SELECT id FROM address WHERE contact_id = %(contact)s
+      UNION ALL SELECT %(contact)s::uuid OFFSET 0) a
 CROSS JOIN LATERAL (
   SELECT lane_id, due_at, message_id, cohort FROM queue WHERE awaits = a.id OFFSET 0) q
 """
@@ -184,21 +185,25 @@ async def wake(
     """
     wrote = array(one.hex for one in sorted(set(address_ids)))
     params = {"address": wrote, "channel": channel_id, "since": since}
-    return await _wake(connection, _AWAITING, params, now)
+    return await make_due(connection, _AWAITING, params, now)
 
 
 async def decide_again(connection: Connection, lane_ids: Sequence[UUID], now: datetime) -> int:
     """Let everything that waits for somebody to write, in these lanes, be due now: what the campaign declares
     has changed. How many messages."""
-    return await _wake(connection, _OF_LANES, {"lanes": list(lane_ids)}, now)
+    return await make_due(connection, _OF_LANES, {"lanes": list(lane_ids)}, now)
 
 
 async def look_again(connection: Connection, contact_id: UUID, now: datetime) -> int:
-    """The same of whatever waits for this person: what is known of their addresses has changed."""
-    return await _wake(connection, _OF_CONTACT, {"contact": contact_id}, now)
+    """The same of whatever waits for this person, also for a value: what is known of them has changed."""
+    return await make_due(connection, _OF_CONTACT, {"contact": contact_id}, now)
 
 
-async def _wake(connection: Connection, waiting: LiteralString, params: dict[str, Any], now: datetime) -> int:
+async def make_due(
+    connection: Connection, waiting: LiteralString, params: dict[str, Any], now: datetime
+) -> int:
+    """Let what waits be due now. `waiting` selects places `q` of the queue, each with the lane onto which it
+    goes."""
     async with connection.cursor(row_factory=tuple_row) as cursor:
         order: LiteralString = " ORDER BY q.lane_id, q.due_at, q.message_id FOR UPDATE OF q"
         await cursor.execute(waiting + order, params)

@@ -68,7 +68,10 @@ async def test_an_alert_is_written_launched_and_shows_who_hears_of_which_case(
 
 async def test_an_alert_is_edited_paused_resumed_and_ended(selam: Api, services: Services) -> None:
     await visits(selam, services)
-    path = f"{PATH}/{(await selam.post(PATH, await body(selam, launch=True))).json['id']}"
+    alert_id = (await selam.post(PATH, await body(selam, launch=True))).json["id"]
+    path = f"{PATH}/{alert_id}"
+    assert selam.workspace_id is not None
+    await work(services, selam.workspace_id, UUID(alert_id))
     edited = (await selam.patch(path, {"reentry": {"not_within_days": 3}, "criteria": SOON})).json
     states = [(await selam.post(f"{path}/{verb}")).json["state"] for verb in ("pause", "resume", "cancel")]
     assert edited["reentry"] == {"not_within_days": 3}

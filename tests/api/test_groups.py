@@ -74,3 +74,18 @@ async def test_another_workspaces_group_answers_as_one_that_does_not_exist(selam
     ):
         assert (await nyota.send(method, f"{GROUPS}/{staff}{path}", json=body)).status == 404, (method, path)
     assert (await nyota.post(GROUPS, {"name": "Below", "parent_id": staff})).status == 404
+
+
+async def test_a_group_has_an_external_id_of_its_own(selam: Api, nyota: Api) -> None:
+    body = {"name": "East", "external_id": "L-17"}
+    east = (await selam.post(GROUPS, body)).json
+    assert east["external_id"] == "L-17"
+    assert (await nyota.post(GROUPS, body)).status == 201
+    twice = await selam.post(GROUPS, {"name": "West", "external_id": "L-17"})
+    assert (twice.status, twice.json["where"]) == (409, "external_id")
+    west = (await selam.post(GROUPS, {"name": "West"})).json
+    assert (await selam.patch(f"{GROUPS}/{west['id']}", {"external_id": "L-17"})).status == 409
+    found = await selam.get(f"{GROUPS}?external_id=L-17")
+    assert [one["name"] for one in found.json["items"]] == ["East"]
+    gone = await selam.patch(f"{GROUPS}/{east['id']}", {"external_id": None})
+    assert (gone.json["external_id"], gone.json["name"]) == (None, "East")

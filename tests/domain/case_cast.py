@@ -85,6 +85,8 @@ CONTACTS: dict[str, Contact] = {
 }  # fmt: skip
 MEMBERS = {"E-1": ["finance"], "e-1": ["managers"], "007": ["night", "managers"], "E-2": []}
 GONE = "E-3"  # the external id of a contact who is not active
+OWNERS = {"finance": "G-finance", "managers": "G-managers", "night": "E-1"}
+"""The groups' external ids; the last is also a contact's, who is meant first."""
 
 
 @dataclass
@@ -117,8 +119,8 @@ def cast(seed: int = 7, number: int = 60) -> list[Drawn]:
 
 
 def _case(chance: random.Random, external_id: str, names: Sequence[str]) -> Drawn:
-    def somebody() -> str | None:
-        return chance.choice([None, *CONTACTS, GONE, "nobody"])
+    def somebody(*more: str) -> str | None:
+        return chance.choice([None, *CONTACTS, GONE, "nobody", *more])
 
     def moment() -> datetime:
         return datetime.fromisoformat(chance.choice(_MOMENTS[:6]))
@@ -126,7 +128,8 @@ def _case(chance: random.Random, external_id: str, names: Sequence[str]) -> Draw
     one = Drawn(
         external_id, chance.choice([*TYPES, "visit"]), chance.choice(["open"] * 8 + ["closed", "deleted"]),
         chance.choice(["", "Finance", "Amina"]), moment(), moment(), chance.choice([None, moment()]),
-        somebody(), somebody(), chance.choice([None, *names]), chance.choice([None, None, *names]),
+        somebody(*OWNERS.values(), *OWNERS.values()), somebody(), chance.choice([None, *names]),
+        chance.choice([None, None, *names]),
     )  # fmt: skip
     for key in KEYS:
         if chance.random() < 0.75:
@@ -172,9 +175,12 @@ def contacts(groups: Mapping[str, str] | None = None) -> dict[str, Contact]:
     return found
 
 
-def views(cases: Sequence[Drawn], people: Mapping[str, Contact]) -> dict[str, CaseView]:
-    """The cases as criteria see them, by external id."""
-    alone = {one.external_id: _view(one, people) for one in cases}
+def views(
+    cases: Sequence[Drawn], people: Mapping[str, Contact], groups: Mapping[str, str] | None = None
+) -> dict[str, CaseView]:
+    """The cases as criteria see them, by external id; `groups`: the ids that the groups have."""
+    ids = groups or {name: name for name in drawn.GROUPS}
+    alone = {one.external_id: _view(one, people, ids) for one in cases}
     return {
         name: replace(
             view, parent_case=alone.get(view.parent or ""), host_case=alone.get(view.host or "")
@@ -183,18 +189,28 @@ def views(cases: Sequence[Drawn], people: Mapping[str, Contact]) -> dict[str, Ca
     }  # fmt: skip
 
 
-def _view(one: Drawn, people: Mapping[str, Contact]) -> CaseView:
+def _view(one: Drawn, people: Mapping[str, Contact], groups: Mapping[str, str]) -> CaseView:
     plain = {key: value for key, value in vars(one).items() if key not in ("type", "people")}
     return CaseView(
         **plain,
         type=TYPES[one.type],
         owned_by=people.get(one.owner or ""),
+        **_owning(one.owner, people, groups),
         modifier=people.get(one.modified_by or ""),
         contacts={
             role: tuple(people[name] for name in names if name in people)
             for role, names in one.people.items()
         },
     )
+
+
+def _owning(owner: str | None, people: Mapping[str, Contact], groups: Mapping[str, str]) -> dict[str, Any]:
+    """The group that owns a case, where no contact does."""
+    name = next((name for name, known_as in OWNERS.items() if known_as == owner), None)
+    if name is None or owner in people or owner == GONE:
+        return {}
+    above = {groups[ABOVE[name]]} if name in ABOVE else set()
+    return {"owning_group": groups[name], "owning_groups": frozenset({groups[name], *above})}
 
 
 _TODAY = st.integers(-5, 4).map(lambda n: {"days_from_today": n})

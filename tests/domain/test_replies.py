@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from clarion.domain.replies import Replies, Spoken, answered
+from clarion.domain.replies import Replies, Spoken, answered, ended
 from clarion.domain.schedule.model import Schedule
 from clarion.domain.sequence import chosen_field, chosen_fields
 from clarion.errors import Invalid
@@ -86,3 +86,37 @@ def test_the_only_chosen_time_goes_without_saying_and_of_several_one_is_named() 
     for schedule, wanted in ((two, None), (two, "c"), (Schedule.model_validate({"steps": steps[:1]}), None)):
         with pytest.raises(Invalid):
             chosen_field(schedule, wanted)
+
+
+VISIT, OTHER = UUID(int=31), UUID(int=32)
+STOPS = {"stop": "recipient"}
+
+
+def told(minute: int, case: UUID = VISIT, contact: UUID = AMINA, **more: Any) -> Spoken:
+    """What an alert that stops on replies said of a case at this minute."""
+    return spoken(minute, NEWS, contact, replies=STOPS, case_id=case, **more)
+
+
+@pytest.mark.parametrize(
+    ("said", "over"),
+    [
+        ([], []),
+        ([told(1)], [(VISIT, AMINA)]),
+        ([told(1), told(2, OTHER)], [(OTHER, AMINA)]),  # the case that was spoken of last
+        ([told(1), told(2, contact=ABEBE)], [(VISIT, AMINA), (VISIT, ABEBE)]),  # two at one number
+        ([told(1), spoken(2)], []),  # they answer the sequence
+        ([told(2), spoken(1)], [(VISIT, AMINA)]),
+        ([told(1, follows=False)], []),
+        ([replace(told(1), replies={})], []),
+        ([replace(told(1), replies={"stop": "of a later version"})], []),
+    ],
+)
+def test_a_reply_ends_the_case_that_was_spoken_of_last(
+    said: list[Spoken], over: list[tuple[UUID, UUID]]
+) -> None:
+    assert [(one.case_id, one.contact_id) for one in ended(said)] == over
+    assert {one.attempt_id for one in ended(said[::-1])} == {one.attempt_id for one in ended(said)}
+
+
+def test_a_time_that_answers_an_alert_is_no_chosen_time() -> None:
+    assert answered([spoken(1), told(2)]) is None

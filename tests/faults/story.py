@@ -78,7 +78,7 @@ class Story:
         rng = Random(seed)
         names = rng.sample(sorted(CALL_FAULTS), rng.randint(0, 4))
         workers = rng.choices(WORKERS, SHARES)[0]
-        points = [p for p in POINTS if not p.startswith(("expand", "poll"))]
+        points = [p for p in POINTS if not p.startswith(("expand", "poll", "pull"))]
         crashes = [
             f"{rng.choice(points)}:{rng.choice((1, 1, 2, 5, 20))}" for _ in range(rng.randint(0, workers))
         ]

@@ -15,12 +15,12 @@ pytestmark = pytest.mark.timeout(900)
 
 # Places that this story does not pass: it has no receipts and nothing to end or expand, follows nobody, and
 # its provider is not asked. They are visited by tests/flow/test_receive.py, tests/flow/test_killed.py,
-# tests/flow/test_sequence_killed.py and tests/flow/test_polling.py.
+# tests/flow/test_sequence_killed.py, tests/flow/test_polling.py and tests/flow/test_pull.py.
 QUIET = ("receive.before_commit", "receive.committed", "end.before_commit", "end.committed",
          "expand.before_commit", "expand.committed", "enroll.before_commit", "enroll.committed",
          "due.before_commit", "due.committed", "reckon.before_commit", "reckon.committed",
          "match.before_commit", "match.committed", "poll.asked", "poll.before_commit",
-         "poll.committed")  # fmt: skip
+         "poll.committed", "pull.before_commit", "pull.committed")  # fmt: skip
 
 
 def _story(number: int, *crashes: str) -> Story:

@@ -150,7 +150,7 @@ class Model:
             if person.status != "stopped":
                 self._stop(name, who, person, "left")
         elif case.since is not None and person.began < case.since:
-            if person.status == "active":
+            if person.status != "stopped":
                 self._withdraw(name, who, "restarted")
             self._again(person, case.since, basis, now, anew=bool(person.said))
         elif person.status == "stopped":

@@ -199,3 +199,25 @@ async def test_only_what_was_not_asked_for_lately_is_forgotten(
         await composer.prepare(connection, [uuid4()])
     assert amina.waiting.content_version_id in composer._speeches
     assert len(composer._speeches) < 8
+
+
+async def test_a_date_is_in_the_language_of_the_text_and_stays_so(
+    services: Services, workspace: UUID
+) -> None:
+    def variant(language: str | None, greeting: str) -> dict[str, Any]:
+        text = greeting + " {{ contact.visit | date: 'long' }}, {{ contact.call | time }}"
+        form = {"kind": "template", "name": "hello", "language": "en", "parameters": [text]}
+        return {"language": language, "content": form} if language else {"content": form}
+
+    async with services.db.tenant(workspace) as connection:
+        await field.declare(connection, Field("visit", "Visit", FieldType.DATE))
+        await field.declare(connection, Field("call", "Call", FieldType.DATETIME))
+    content = {"variants": [variant("en", "On"), variant("sw", "Tarehe"), variant(None, "=")]}
+    amina = await scene(services, workspace, content, language="sw", timezone="Africa/Nairobi")
+    fields = {"visit": "2026-03-04", "call": "2026-03-04T15:30:00+00:00"}
+    said, kept = await amina.says(fields=fields)
+    assert said == Template("hello", "en", ("Tarehe 4 Machi 2026, 18:30",))
+    moved = {"language": "en", "timezone": "America/Lima", "fields": {}}
+    assert (await amina.says(variables=kept, **moved))[0] == said
+    said, _ = await amina.says(fields=fields, language="en-GB")
+    assert said == Template("hello", "en", ("On 4 March 2026, 18:30",))

@@ -40,7 +40,7 @@ class Somewhere:
         self.cases = cast.cast()
         self.loop.run_until_complete(self._settle())
         names = {name: str(id) for name, id in self.groups.items()}
-        self.views = cast.views(self.cases, cast.contacts(names))
+        self.views = cast.views(self.cases, cast.contacts(names), names)
 
     def close(self) -> None:
         self.loop.run_until_complete(self.db.__aexit__())
@@ -94,7 +94,9 @@ class Somewhere:
                 await fields.declare(connection, Field(key, key, kind))
             for name in drawn.GROUPS:
                 above = self.groups.get(cast.ABOVE.get(name, ""))
-                self.groups[name] = await group.create(connection, name, NOW, above)
+                self.groups[name] = await group.create(
+                    connection, name, NOW, above, external_id=cast.OWNERS[name]
+                )
             for name in (*cast.CONTACTS, cast.GONE):
                 await self._add_contact(connection, name)
             for name in cast.TYPES:

@@ -93,6 +93,21 @@ def test_what_is_joined_turns_when_the_first_does_or_the_last(
         assert by_sql == by_rule
 
 
+@pytest.mark.parametrize("nested", [None, True, False])
+@pytest.mark.parametrize("name", ["finance", "managers", "night"])
+def test_an_owner_that_is_a_group_is_in_itself_and_in_those_above_it(
+    somewhere: Somewhere, name: str, nested: bool | None
+) -> None:
+    by_sql, by_rule = somewhere.ask({"in_group": name, "of": "owner", "nested": nested})
+    assert by_sql == by_rule
+    owned = {one.external_id for one in somewhere.cases if one.owner == "G-managers" and one.state == "open"}
+    meant = name == "managers" or (name == "finance" and nested is not False)
+    assert owned
+    assert {by_sql[one][0] for one in owned} == {meant}
+    asked, told = somewhere.ask({"not": {"in_group": name, "of": "owner", "nested": nested}})
+    assert asked == told
+
+
 def test_the_deepest_tree_and_the_widest_are_asked_in_one_statement(somewhere: Somewhere) -> None:
     today = {"property": "due", "op": "equal", "value": {"days_from_today": 0}}
     deepest: dict[str, Any] = today
@@ -137,6 +152,10 @@ def test_a_pattern_that_takes_too_long_is_refused(
         ({"property": "note", "of": "host", "op": "no_value"}, "(external_id = k.host)"),
         ({"property": "note", "of": "host", "changed_to": "Finance"}, "(external_id = k.host)"),
         ({"field": "language", "of": "owner", "op": "equal", "value": "sw"}, "(external_id = k.owner)"),
+        (
+            {"in_group": "0199c0de-0000-7000-8000-000000000001", "of": "owner"},
+            "(external_id = k.owner)",
+        ),
         ({"field": "language", "of": "role:helper", "op": "equal", "value": "sw"}, "(id = l.contact_id)"),
         ({"field": "language", "op": "has_value"}, "(id = r.contact_id)"),
     ],

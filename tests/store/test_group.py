@@ -46,6 +46,39 @@ async def test_adding_or_removing_twice_changes_nothing_more(db: Database, works
         assert await group.members(connection, nurses) == [abebe]
 
 
+async def test_an_external_id_is_one_groups_alone_and_can_be_taken_away(
+    db: Database, workspace: UUID, another_workspace: UUID
+) -> None:
+    async with db.tenant(another_workspace) as connection:
+        await group.create(connection, "Theirs", NOW, external_id="L-1")
+    async with db.tenant(workspace) as connection:
+        kisumu = await group.create(connection, "Kisumu", NOW, external_id=" L-1 ")
+        assert (await group.get(connection, kisumu))["external_id"] == "L-1"
+        with pytest.raises(Conflict, match="Kisumu has this external id"):
+            await group.create(connection, "Busia", NOW, external_id="L-1")
+        busia = await group.create(connection, "Busia", NOW)
+        with pytest.raises(Conflict, match="Kisumu has this external id"):
+            await group.know_as(connection, busia, "L-1")
+        for wrong in (" ", "x" * 201):
+            with pytest.raises(Invalid, match="no external id"):
+                await group.know_as(connection, busia, wrong)
+        await group.know_as(connection, kisumu, "L-1")
+        await group.know_as(connection, kisumu, None)
+        await group.know_as(connection, busia, "L-1")
+        (found,) = await group.page(connection, external_id="L-1")
+        assert found["name"] == "Busia"
+
+
+async def test_an_import_may_name_a_group_by_its_external_id(db: Database, workspace: UUID) -> None:
+    async with db.tenant(workspace) as connection:
+        kisumu = await group.create(connection, "Kisumu", NOW, external_id="L-1")
+        called = await group.create(connection, "L-2", NOW)
+        busia = await group.create(connection, "Busia", NOW, external_id="L-2")
+        found = await group.by_name(connection, ["l-1", "L-2", "busia", "New"], NOW)
+        assert (found["l-1"], found["l-2"], found["busia"]) == (kisumu, called, busia)
+        assert len(await group.page(connection)) == 4
+
+
 async def test_nobody_who_is_not_a_contact_joins(
     db: Database, workspace: UUID, another_workspace: UUID
 ) -> None:

@@ -17,7 +17,7 @@ from clarion.domain.schedule.allowed import Allowed, allowed
 from clarion.domain.schedule.holds import Closed
 from clarion.domain.schedule.written_hours import hours_text
 from clarion.domain.segment import segments
-from clarion.flow.compose import WINDOW, Unsayable, window_open
+from clarion.flow.compose import WINDOW, Lacking, Unsayable, window_open
 from clarion.flow.dispatch.account import Channel
 from clarion.flow.dispatch.broker import Broker
 from clarion.flow.dispatch.lanes import Lanes
@@ -38,15 +38,26 @@ class Later(NamedTuple):
     reason: Skip
 
 
+class Lacks(NamedTuple):
+    """Somebody who waits for a value: until when, why, and whether it is the case's."""
+
+    waiting: Waiting
+    until: datetime
+    reason: str
+    of_case: bool
+
+
 @dataclass(slots=True)
 class Admitted:
     """What goes now, reserved; who ends instead, by state and reason; who waits for their next allowed hour;
-    who is outside the service window and is not told there, by what is declared; how many were put aside."""
+    who is outside the service window and is not told there, by what is declared; who waits for a value; how
+    many were put aside."""
 
     calls: list[Call] = field(default_factory=list)
     ends: Ends = field(default_factory=dict)
     later: list[Later] = field(default_factory=list)
     outside: dict[Outside, list[Waiting]] = field(default_factory=dict)
+    lacking: list[Lacks] = field(default_factory=list)
     parked: int = 0
 
     def end(self, waiting: Waiting, state: State, reason: str) -> None:
@@ -61,7 +72,7 @@ class Admitted:
     @property
     def leaving(self) -> bool:
         """Whether anybody leaves the queue, for good or for now."""
-        return bool(self.ends or self.later or self.outside)
+        return bool(self.ends or self.later or self.outside or self.lacking)
 
 
 @dataclass(slots=True)
@@ -125,7 +136,7 @@ class Admission:
         try:
             content, said = self.shared.composer.compose(self.channel, waiting, now)
         except Unsayable as error:
-            admitted.end(waiting, State.SKIPPED, error.reason)
+            self._unsaid(waiting, error, now, admitted)
             return None
         parcel = Parcel(
             reference(waiting.cohort, attempt_id), waiting.scheme, waiting.address, content,
@@ -137,6 +148,17 @@ class Admission:
             waiting, attempt_id, parcel, said, units_of(self.channel, content),
             inside=inside, outside=declared is not None and not inside, until=until,
         )  # fmt: skip
+
+    def _unsaid(self, waiting: Waiting, error: Unsayable, now: datetime, admitted: Admitted) -> None:
+        """Nothing can be said: it waits for the value that is missing, or is skipped. What was waited for
+        once is not waited for anew."""
+        if isinstance(error, Lacking):
+            limit = min(waiting.due_at + error.patience, waiting.expires_at)
+            until = waiting.held_until or limit
+            if until > now:
+                admitted.lacking.append(Lacks(waiting, until, error.reason, error.of_case))
+                return
+        admitted.end(waiting, State.SKIPPED, error.reason)
 
     def _declared(self, waiting: Waiting) -> Outside | None:
         """What the campaign declares of who is outside the service window, where there is one."""

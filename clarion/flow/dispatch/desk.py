@@ -28,6 +28,7 @@ from clarion.flow.dispatch.health import Health
 from clarion.flow.dispatch.intents import Intents
 from clarion.flow.dispatch.judge import Beyond, Judgement
 from clarion.flow.dispatch.knocker import Knocker
+from clarion.flow.dispatch.lackers import Lackers
 from clarion.flow.dispatch.lanes import Lanes
 from clarion.flow.dispatch.leavers import Leavers
 from clarion.flow.dispatch.lookout import REST, Lookout
@@ -108,6 +109,7 @@ class Desk:
             self.calls,
             self.leavers,
             Windows(self.leavers, self.channel.id),
+            Lackers(self.leavers),
         )
         self.knocker = Knocker(self.shared.clock, self.http, self.channel, self.breaker)
         self.replayer = Replayer(

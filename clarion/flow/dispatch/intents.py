@@ -16,6 +16,7 @@ from clarion.flow.dispatch.broker import Broker
 from clarion.flow.dispatch.calls import Calls
 from clarion.flow.dispatch.committer import Decided
 from clarion.flow.dispatch.judge import Judgement, not_begun
+from clarion.flow.dispatch.lackers import Lackers
 from clarion.flow.dispatch.lanes import Lanes
 from clarion.flow.dispatch.leavers import Leavers
 from clarion.flow.dispatch.shared import Call, Shared
@@ -38,6 +39,7 @@ class Intents:
     calls: Calls
     leavers: Leavers
     windows: Windows
+    lackers: Lackers
     pending: int = 0
     _doubtful: list[tuple[Waiting, UUID]] = field(default_factory=list)
 
@@ -69,11 +71,13 @@ class Intents:
     async def _leave(self, admitted: Admitted, now: datetime) -> None:
         """Write down who is not called, for good or for now."""
         calls = [call.waiting for call in admitted.calls]
-        outside = [*chain(*admitted.outside.values()), *calls]
+        lacking = [*(one.waiting for one in admitted.lacking), *calls]
+        outside = [*chain(*admitted.outside.values()), *lacking]
         later = [*(one.waiting for one in admitted.later), *outside]
         await self.leavers.end(admitted.ends, now, others=later)
         await self.leavers.hold(admitted.later, others=outside)
-        await self.windows.leave(admitted.outside, now, others=calls)
+        await self.windows.leave(admitted.outside, now, others=lacking)
+        await self.lackers.leave(admitted.lacking, others=calls)
 
     async def _hold(self, going: list[Call], decided: Decided, now: datetime) -> None:
         """Who has heard enough waits for room, if that comes before it expires."""

@@ -9,6 +9,6 @@ crowd    the same with many at once
 fill     going through everybody, when it is launched and when its door has changed
 match    who was touched is brought in step
 new_day  filters that count days mean others every day
-would    what an edit would do, before it is made
+would    what an edit would do, before it is made; would_tell: of an alert, or its launch
 watch    the loop of a worker that looks for what is due, and who was touched
 """

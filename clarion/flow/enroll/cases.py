@@ -14,9 +14,9 @@ from uuid import UUID
 
 from clarion.domain.enrollment import Key
 from clarion.domain.enrollment import Seen as Person
-from clarion.domain.episode import Episode, Facts, Phase, enters, follows, turned
+from clarion.domain.episode import Episode, Facts, Phase, answers, enters, follows, turned
 from clarion.domain.message import cohort_of
-from clarion.flow.enroll import door
+from clarion.flow.enroll import case_lots, door
 from clarion.flow.enroll.course import Course, stand
 from clarion.flow.enroll.door import Settled, Work
 from clarion.flow.enroll.sight import Watched
@@ -59,7 +59,11 @@ async def enter(
     assert course.watched is not None, "it looks at cases"
     await entering.by_key(connection)
     some = await episode.page(connection, course.watched.sight, between, limit)
-    await settle(connection, course, some.changed, now)
+    await episode.lock(connection, sorted([*some.changed, *some.new]))
+    taken = await case_lots.enter(connection, course, some.new, now)
+    # others may have come to know of some before these were locked
+    also = [] if taken == len(some.new) else some.new
+    await settle(connection, course, [*some.changed, *also], now)
     return some.cases, some.last
 
 
@@ -82,11 +86,14 @@ def gather(
         after = _turned(watched, one, now)
         episodes.append(_written(one, after))
         inside = {who.contact_id: who for who in standing.get(one.case_id, ())}
-        for who in _people(watched, one, inside, now):
+        some = list(people(watched, one, inside, now))
+        replied = _replied(course, watched, one, after, some)
+        for who in some:
+            over = who.contact_id in replied
             if who.id is None:
-                _enter(course, who, after, next(ids), next(places), now, work)
+                _enter(course, who, after, next(ids), next(places), now, work, over=over)
             else:
-                _follow(course, who, after, said.get(who.id, set()), now, work)
+                _follow(course, who, after, said.get(who.id, set()), now, work, over=over)
     return work, episodes
 
 
@@ -107,7 +114,7 @@ def _written(one: Seen, after: Episode) -> Written:
     )  # fmt: skip
 
 
-def _people(watched: Watched, one: Seen, inside: Mapping[UUID, Looked], now: datetime) -> Iterator[Looked]:
+def people(watched: Watched, one: Seen, inside: Mapping[UUID, Looked], now: datetime) -> Iterator[Looked]:
     """Whom the case names now, as they are, and who is enrolled and not named any more."""
     properties = dict(zip(watched.sight.properties, one.told, strict=True))
     named = set()
@@ -121,6 +128,31 @@ def _people(watched: Watched, one: Seen, inside: Mapping[UUID, Looked], now: dat
             yield replace(looked, meant=False, properties=properties)
 
 
+def _replied(
+    course: Course, watched: Watched, one: Seen, episode: Episode, some: Sequence[Looked]
+) -> set[UUID]:
+    """For whom of these a reply has ended this time round: whoever wrote it, or everybody."""
+    if not one.replied:
+        return set()
+    to = {UUID(contact): generation for contact, generation in one.replied}
+    wrote = {
+        who.contact_id for who in some
+        if who.id is not None and to.get(who.contact_id) == who.generation and _counts(course, who, episode)
+    }  # fmt: skip
+    whole = wrote and watched.alert.stops_on_reply == "case"
+    return {who.contact_id for who in some} if whole else wrote
+
+
+def _counts(course: Course, who: Looked, episode: Episode) -> bool:
+    standing, switched = stand(who), who.revision < course.switched
+    assert standing is not None
+    return answers(standing, episode, _seen(course, who), switched=switched)
+
+
+def _seen(course: Course, who: Looked) -> Person:
+    return Person(who.meant, who.opted_out, course.basis(who.values, who.properties))
+
+
 def _stranger(case_id: UUID, contact_id: UUID, now: datetime) -> Looked:
     """Somebody whom a case names and who is not enrolled."""
     return Looked(
@@ -130,20 +162,21 @@ def _stranger(case_id: UUID, contact_id: UUID, now: datetime) -> Looked:
 
 
 def _enter(
-    course: Course, who: Looked, episode: Episode, identifier: UUID, place: int, now: datetime, work: Work
-) -> None:
-    change = enters(episode, who.opted_out, now)
+    course: Course, who: Looked, episode: Episode, identifier: UUID, place: int, now: datetime, work: Work,
+    *, over: bool,
+) -> None:  # fmt: skip
+    change = enters(episode, who.opted_out, now, replied=over)
     if change is not None:
         door.come_in(course, who, identifier, change, episode.since, now, work, place=place)
 
 
-def _follow(course: Course, who: Looked, episode: Episode, said: set[Key], now: datetime, work: Work) -> None:
+def _follow(
+    course: Course, who: Looked, episode: Episode, said: set[Key], now: datetime, work: Work, *, over: bool
+) -> None:
     standing = stand(who)
     assert standing is not None
-    basis = course.basis(who.values, who.properties)
-    person, written = Person(who.meant, who.opted_out, basis), bool(said)
-    switched = who.revision < course.switched
-    found = follows(standing, episode, person, now, written=written, switched=switched)
+    person, switched = _seen(course, who), who.revision < course.switched
+    found = follows(standing, episode, person, now, written=bool(said), switched=switched, replied=over)
     if found is not None:
         change, began_at = found
         door.put_since(course, who, standing, change, said, now, work, began_at)

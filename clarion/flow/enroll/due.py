@@ -20,6 +20,7 @@ from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.store import campaign as campaigns
+from clarion.store import door as doors
 from clarion.store import entering, event, firing, run
 from clarion.store.firing import Due, Terms
 
@@ -107,6 +108,9 @@ async def _reckon(services: Services, reader: _Reader, some: list[UUID]) -> int:
     """What comes next of these contacts, or cases; what was locked by another is brought in step, too."""
     async with services.db.tenant(reader.workspace_id) as connection:
         now, course = services.clock.now(), reader.course
+        await doors.hold(connection)
+        if await doors.revision(connection, course.id) != course.terms.revision:
+            return 0  # it was edited since it was read: the next look reads it anew
         if course.watched is not None:
             done = await cases.settle(connection, course, some, now, anew=True)
         else:

@@ -15,11 +15,15 @@ from clarion.flow.services import Services
 from clarion.kit.crash import crash_point
 from clarion.kit.db import Connection
 from clarion.store import campaign as campaigns
+from clarion.store import door as doors
 from clarion.store import run
 from clarion.store.expansion import cut, leave_part, take_part
 
 FIRST, CHUNK = 500, 5_000  # people a transaction
-STREAMS = 2
+# Of an alert a transaction locks cases, and who saves one waits: so it may take so many seconds. Where
+# nothing has changed it gets far in these, at most over so many cases.
+PACE, MOST_CASES = 0.05, 20_000
+STREAMS = 3  # while one waits for its commit the others work
 Progress = Callable[[int], None]
 
 
@@ -42,24 +46,35 @@ async def fill(
 
 
 async def _stream(services: Services, workspace_id: UUID, run_id: UUID, counted: Progress) -> None:
-    limit = FIRST
+    limit, ticks = FIRST, asyncio.get_running_loop().time
     while True:
+        began = ticks()
         async with services.db.tenant(workspace_id) as connection:
-            people = await _chunk(services, connection, run_id, limit)
+            found = await _chunk(services, connection, run_id, limit)
             crash_point("enroll.before_commit")
         crash_point("enroll.committed")
-        if people is None:
+        if found is None:
             return
-        counted(people)
-        limit = CHUNK
+        looked, of_cases = found
+        counted(looked)
+        limit = _fitting(limit, ticks() - began) if of_cases else CHUNK
 
 
-async def _chunk(services: Services, connection: Connection, run_id: UUID, limit: int) -> int | None:
-    """How many people one chunk looked at; None where there is nothing left to do here."""
+def _fitting(limit: int, seconds: float) -> int:
+    """How many cases the next chunk may look at, where `limit` took so long."""
+    return min(MOST_CASES, max(FIRST, min(4 * limit, int(limit * PACE / max(seconds, 0.001)))))
+
+
+async def _chunk(
+    services: Services, connection: Connection, run_id: UUID, limit: int
+) -> tuple[int, bool] | None:
+    """How many people, or cases, one chunk looked at, and whether it was cases; None where there is nothing
+    left to do here."""
     now = services.clock.now()
     found = await run.get(connection, run_id)
     if found is None:
         return None
+    await doors.hold(connection)
     row = await campaigns.any_kind(connection, found["campaign_id"])
     ready = await course.load(connection, row, now) if row["follows"] else None
     if ready is None:
@@ -74,5 +89,6 @@ async def _chunk(services: Services, connection: Connection, run_id: UUID, limit
         people, last = await cases.enter(connection, ready, (after, until), limit, now)
     else:
         _, people, last = await door.enter(connection, ready, (after, until), limit, now, found["due_at"])
-    await leave_part(connection, run_id, number, last, now, done=people < limit)
-    return people
+    ended = services.clock.now()
+    await leave_part(connection, run_id, number, last, ended, done=people < limit, looked=people)
+    return people, ready.watched is not None

@@ -6,7 +6,7 @@ each of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count, islice, repeat
@@ -20,11 +20,11 @@ from clarion.kit.db import Connection
 from clarion.store import alike, entering
 from clarion.store.alike import Lot, Newcomers
 
-_NOBODY = str(UUID(int=0))
+NOBODY = str(UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
-class _Entering:
+class Entering:
     """A lot as it enters now. `stands`: how somebody of it does and why, where nothing comes and where
     something does; `alike`: how what comes is computed."""
 
@@ -51,7 +51,7 @@ async def enter(connection: Connection, course: Course, found: Newcomers, now: d
     bases = {number: one.basis for number, one in some.items()}
     revision = course.terms.revision
     if not course.plan.personal:
-        lines = [one.line(_NOBODY, 0) for one in some.values()]
+        lines = [one.line(NOBODY, 0) for one in some.values()]
         return await alike.enter(connection, course.id, revision, bases, lines, now)
     people = await alike.people(connection)
     places: Iterable[int] = repeat(0)
@@ -64,14 +64,21 @@ async def enter(connection: Connection, course: Course, found: Newcomers, now: d
     return await alike.enter_each(connection, course.id, revision, bases, each, now)
 
 
-def _entering(course: Course, lot: Lot, now: datetime) -> _Entering:
-    basis = course.basis(lot.values)
-    change = entered(Seen(True, lot.opted_out, basis), now)
+def _entering(course: Course, lot: Lot, now: datetime) -> Entering:
+    change = entered(Seen(True, lot.opted_out, course.basis(lot.values)), now)
     assert change is not None, "they are meant"
-    somebody = course.somebody(_NOBODY, lot.zone, lot.values, 1, now, 0)
+    return entering_by(course, lot, change, now, {})
+
+
+def entering_by(
+    course: Course, lot: Lot, change: Change, now: datetime, properties: Mapping[str, str | None]
+) -> Entering:
+    """How a lot enters by a change, where the schedule reads these properties of a case."""
+    basis = course.basis(lot.values, properties)
+    somebody = course.somebody(NOBODY, lot.zone, lot.values, 1, now, 0, properties)
     comes = None if change.since is None else course.plan.alike(somebody)
     begins = course.begins(basis)
-    return _Entering(
+    return Entering(
         lot.number, basis, (_stands(change, False, begins), _stands(change, True, begins)),
         course.first_since(now), comes,
     )  # fmt: skip

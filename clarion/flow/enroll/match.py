@@ -1,5 +1,6 @@
 """Who was touched is brought in step: their data, a group of theirs or their consent changed, so campaigns
-that follow people may mean them now, or no more, or at other moments."""
+that follow people may mean them now, or no more, or at other moments; and what waits for a value of theirs
+may have it."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from clarion.domain import alert
-from clarion.domain.alert import Alert, OfGroup
+from clarion.domain.alert import Alert, OfGroup, Staff
 from clarion.errors import ClarionError
 from clarion.flow.enroll import cases, course, door
 from clarion.flow.enroll.course import Course
@@ -19,7 +20,7 @@ from clarion.kit.db import Connection, Row
 from clarion.kit.log import logger
 from clarion.store import campaign as campaigns
 from clarion.store import door as doors
-from clarion.store import enrollment, entering, episode, touched_case
+from clarion.store import enrollment, entering, episode, lacking, touched_case
 from clarion.store import workspace as workspaces
 
 BATCH = 500  # notes a transaction
@@ -35,17 +36,21 @@ async def match(services: Services, workspace_id: UUID) -> Settled:
         async with services.db.tenant(workspace_id) as connection:
             await entering.by_key(connection)
             contacts = await enrollment.touched(connection, BATCH)
+            await doors.hold(connection)
             for row in await doors.following(connection) if contacts else ():
                 done.add(await _settle(services, connection, row, contacts))
+            woken = await lacking.wake(connection, contacts, services.clock.now()) if contacts else 0
             crash_point("match.before_commit")
         crash_point("match.committed")
+        if woken:
+            services.nudge("due")
         if not contacts:
             return done
 
 
 async def match_cases(services: Services, workspace_id: UUID) -> Settled:
     """The same of the cases that were touched, in its alerts, with those that are linked to them."""
-    done = Settled()
+    done, woken = Settled(), 0
     while True:
         async with services.db.tenant(workspace_id) as connection:
             await entering.by_key(connection)
@@ -53,8 +58,11 @@ async def match_cases(services: Services, workspace_id: UUID) -> Settled:
             if some:
                 some += await touched_case.linked(connection, some)
                 done.add(await _settle_cases(services, connection, some))
+                woken = await lacking.wake(connection, some, services.clock.now())
             crash_point("match.before_commit")
         crash_point("match.committed")
+        if woken:
+            services.nudge("due")
         if not some:
             return done
 
@@ -66,6 +74,7 @@ async def turn(services: Services, workspace_id: UUID, campaign_id: UUID) -> Set
         async with services.db.tenant(workspace_id) as connection:
             await entering.by_key(connection)
             now = services.clock.now()
+            await doors.hold(connection)
             row = await campaigns.any_kind(connection, campaign_id)
             home = ZoneInfo((await workspaces.get(connection))["timezone"])
             today = now.astimezone(home).date()
@@ -82,6 +91,7 @@ async def turn(services: Services, workspace_id: UUID, campaign_id: UUID) -> Set
 
 async def _settle_cases(services: Services, connection: Connection, some: list[UUID]) -> Settled:
     done, now = Settled(), services.clock.now()
+    await doors.hold(connection)
     for row in await doors.following(connection):
         ready = await _course(connection, row, now) if row["kind"] == alert.KIND else None
         if ready is not None:
@@ -93,10 +103,10 @@ async def _settle(services: Services, connection: Connection, row: Row, contacts
     """Of an alert these contacts' cases are looked at, in their turn."""
     now = services.clock.now()
     if row["kind"] == alert.KIND:
-        groups = [
-            one.group_id for one in Alert.read(row["definition"]).recipients if isinstance(one, OfGroup)
-        ]
-        await touched_case.touch_of(connection, row["id"], contacts, groups)
+        told = Alert.read(row["definition"]).recipients
+        groups = [one.group_id for one in told if isinstance(one, OfGroup)]
+        owners = any(isinstance(one, Staff) and one.to == "owner" for one in told)
+        await touched_case.touch_of(connection, row["id"], contacts, groups, owners=owners)
         return Settled()
     ready = await _course(connection, row, now)
     return Settled() if ready is None else await door.settle(connection, ready, contacts, now)

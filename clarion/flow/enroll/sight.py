@@ -38,6 +38,6 @@ async def watched(
     people = recipient.people(alert.recipients, alert.only, read_in.people, values)
     sight = Sight(
         row["id"], row["revision"], type_id, met.holds, met.turn, people, values.params,
-        alert.properties(), alert.restart_on or "", keys, schemes,
+        alert.properties(), alert.restart_on or "", keys, schemes, alert.stops_on_reply is not None,
     )  # fmt: skip
     return Watched(alert, sight, row["launched_at"] or now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -15,6 +15,7 @@ from clarion.flow.enroll import course, door
 from clarion.flow.enroll.course import Course
 from clarion.flow.services import Services
 from clarion.store import entering
+from clarion.store.entering import Looked, Written
 
 CHUNK = 2_000  # people a transaction
 _NOBODY, _EVERYBODY = UUID(int=0), UUID(int=(1 << 128) - 1)
@@ -23,8 +24,8 @@ Progress = Callable[[int], None]
 
 @dataclass(slots=True)
 class Would:
-    """How many people it would touch, and how: come in, be stopped, hear again what they have heard (from the
-    first step on), hear what comes next at another moment; `same`: nothing of that."""
+    """How many people it would touch, and how: come in (or back), be stopped, hear again what they have heard
+    (from the first step on), hear what comes next at another moment; `same`: nothing of that."""
 
     enter: int = 0
     leave: int = 0
@@ -81,24 +82,31 @@ async def _ready(
 def _count(
     found: Would,
     ready: Course,
-    some: list[entering.Looked],
+    some: list[Looked],
     said: dict[UUID, set[tuple[int, int]]],
     services: Services,
 ) -> None:
-    before = {one.id: one for one in some if one.id is not None}
     work = door.gather(ready, some, said, count(), services.clock.now())
     found.enter += len(work.entering)
+    tally(found, {one.id: one for one in some if one.id is not None}, work.changing)
+
+
+def tally(found: Would, inside: Mapping[UUID, Looked], changing: Iterable[Written]) -> None:
+    """Count what would become of those who are enrolled, all of whom are `inside`."""
     touched = 0
-    for after in work.changing:
-        was = before[after.id]
+    for after in changing:
+        what = became(inside[after.id], after)
+        setattr(found, what, getattr(found, what) + 1)
         touched += 1
-        if after.generation > was.generation:
-            found.again += 1
-        elif after.state == Status.STOPPED:
-            found.leave += was.state != Status.STOPPED
-            touched -= was.state == Status.STOPPED
-        elif after.next_due != was.next_due:
-            found.move += 1
-        else:
-            touched -= 1
-    found.same += len(before) - touched
+    found.same += len(inside) - touched
+
+
+def became(was: Looked, after: Written) -> str:
+    """Which of `Would` a change of an enrollment is."""
+    if after.generation > was.generation:
+        return "again"
+    if after.state == Status.STOPPED:
+        return "same" if was.state == Status.STOPPED else "leave"
+    if was.state == Status.STOPPED:
+        return "enter"
+    return "same" if after.next_due == was.next_due else "move"

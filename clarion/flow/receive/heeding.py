@@ -32,6 +32,7 @@ class Heeding:
     provider: Provider
     home: Row
     rules: Rules
+    aside: set[str] = field(default_factory=set)  # by the provider's identifier: they answer something else
     _taken: dict[str, Understood] = field(default_factory=dict)  # by the provider's identifier
     _answered: set[str] = field(default_factory=set)  # by the provider itself
     _names: dict[str, tuple[str, str]] = field(default_factory=dict)  # URNs of whom it knows by two
@@ -76,7 +77,8 @@ class Heeding:
         keys = [consent_hash(bytes(self.home["pepper"]), address_from_urn(name)) for name in names]
         key = keys[0]
         if meaning is Meaning.YES and not await consent.is_out(connection, key):
-            return None  # an answer to something else
+            self.aside.add(one.provider_id)  # an answer to something else
+            return None
         state = "out" if meaning is Meaning.STOP else "in"
         if not await inbound.is_news(connection, key, state, one.at):
             return None

@@ -17,7 +17,7 @@ from uuid import UUID
 from clarion.domain.channel import ChannelConfig
 from clarion.domain.event import OF_RECEIPTS, EventType
 from clarion.flow.dispatch import account as accounts
-from clarion.flow.receive import consequences
+from clarion.flow.receive import consequences, ending
 from clarion.flow.receive.choosing import Choosing
 from clarion.flow.receive.consequences import Failure
 from clarion.flow.receive.heeding import Heeding
@@ -252,6 +252,7 @@ class Receiver:
                 await event.of_inbound(connection, [(one.id, one.at) for one in heard], now)
             drained.courtesies = await words.heed(connection, heard, now)
             drained.courtesies += await choosing.choose(connection, heard, now)
+            await ending.end(connection, channel_id, provider, batch.inbound, heard, words)
         await consequences.heed_opt_outs(connection, batch.opt_outs)
 
     async def _name(self, connection: Connection, channel_id: UUID, batch: Batch, now: datetime) -> None:

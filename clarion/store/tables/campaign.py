@@ -155,6 +155,7 @@ run = table(
     moment("finished_at", null=True),
     count("enrolled", default=0),
     words("occasion", null=True),
+    count("size", null=True),
     one_of("state", "planned", "expanding", "expanded", "cancelled"),
     UniqueConstraint("campaign_id", "iteration"),
     Index("run_occasion", "campaign_id", "occasion", unique=True),
@@ -170,6 +171,7 @@ run_part = table(
     uuid("cursor"),
     uuid("until"),
     Column("done", Boolean, nullable=False, server_default=text("false")),
+    count("looked", default=0),
 )
 
 frozen_audience = table(
@@ -246,4 +248,15 @@ touched_case = table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     uuid("case_id"),
     storage={"autovacuum_vacuum_scale_factor": 0.05, "autovacuum_vacuum_cost_delay": 0},
+)
+
+replied = table(
+    "replied",
+    owner(checked=False),
+    uuid("campaign_id", key=True),
+    uuid("case_id", key=True),
+    uuid("contact_id", key=True),
+    count("generation"),
+    moment("at"),
+    Index("replied_contact", "contact_id"),
 )

@@ -1,8 +1,9 @@
-"""Cases: their types and properties, the cases themselves, whom they name, and what became of them."""
+"""Cases: their types and properties, the cases themselves, whom they name, what became of them, and where
+they come from."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, UniqueConstraint, text
+from sqlalchemy import Boolean, Column, Index, LargeBinary, UniqueConstraint, text
 
 from clarion.store.tables.base import document, identifier, moment, one_of, owner, table, uuid, words
 
@@ -79,4 +80,36 @@ case_change = table(
     words("how"),
     document("changes", default="{}"),
     Index("case_change_case", "case_id", "id"),
+)
+
+case_source = table(
+    "case_source",
+    identifier(),
+    owner(),
+    words("name"),
+    words("kind"),
+    document("settings", default="{}"),
+    Column("secret", LargeBinary, nullable=False),
+    moment("created_at"),
+    moment("modified_at"),
+    one_of("kind", "commcare", "inbound"),
+    UniqueConstraint("workspace_id", "name"),
+)
+
+case_pull = table(
+    "case_pull",
+    uuid("source_id", key=True),
+    owner(checked=False),
+    words("state"),
+    document("place", default="{}"),
+    document("counts", default="{}"),
+    document("problems", default="[]"),
+    words("error", default=""),
+    moment("waits_until", null=True),
+    moment("asked_at", null=True),
+    moment("started_at", null=True),
+    moment("stored_at", null=True),
+    moment("finished_at", null=True),
+    one_of("state", "waiting", "running", "done", "stopped", "failed"),
+    storage={"fillfactor": 50},
 )

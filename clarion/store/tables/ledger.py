@@ -177,7 +177,8 @@ queue = table(
     Column("tries", SmallInteger, nullable=False, server_default=text("0")),
     document("variables", null=True),
     uuid("again", null=True),  # its lane, where it was put back
-    uuid("awaits", null=True),  # the address that must write before it goes
+    uuid("awaits", null=True),  # the address that must write before it goes, or who lacks a value
+    moment("held_until", null=True),  # for such a value, until then at most
     Index("queue_again", "again", "due_at", "message_id", postgresql_where=text("again IS NOT NULL")),
     Index("queue_awaits", "awaits", postgresql_where=text("awaits IS NOT NULL")),
     storage={"autovacuum_vacuum_scale_factor": 0.05, "autovacuum_vacuum_cost_delay": 0},

@@ -140,8 +140,16 @@ contact_group = table(
     words("name"),
     uuid("parent_id", null=True),
     moment("created_at"),
+    words("external_id", null=True),
     UniqueConstraint("workspace_id", "name"),
     Index("contact_group_parent", "parent_id"),
+    Index(
+        "contact_group_external",
+        "workspace_id",
+        "external_id",
+        unique=True,
+        postgresql_where=text("external_id IS NOT NULL"),
+    ),
 )
 
 group_member = table(
