@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from clarion.flow import alert, configure, consent, draft, explain, sequence
 from clarion.flow.enroll.watch import Watcher
 from clarion.flow.progress import progress
 from clarion.flow.services import Services
+from clarion.kit.db import Connection
 from clarion.kit.ids import uuid7
 from clarion.store import lacking as lacks
 from tests.flow import following
@@ -305,11 +307,11 @@ async def test_what_is_saved_while_it_is_written_down_releases_it(
     admitted = await desk.read()
     wait, saving = lacks.wait, list[asyncio.Task[UUID]]()
 
-    async def slowly(*given: object) -> None:
+    async def slowly(connection: Connection, waits: Sequence[lacks.Wait]) -> None:
         saving.append(asyncio.create_task(visit(services, workspace, clinic="Ruiru")))
         await asyncio.sleep(0.5)
         assert not saving[0].done(), "what is saved waits for what is being written down"
-        await wait(*given)  # type: ignore[arg-type]
+        await wait(connection, waits)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lacks, "wait", slowly)
