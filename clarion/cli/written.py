@@ -21,6 +21,12 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Change nothing: tell how many people it would touch, and how.")
 ]
 M = TypeVar("M", bound=BaseModel)
+# What a document for the API says beside the campaign itself, as in examples/clinic.
+_OPTIONS = {
+    "name": "Leave it out of the file, and say --name.",
+    "channel_id": "Leave it out of the file, and say --channel.",
+    "launch": "Leave it out of the file, and say --launch.",
+}
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -42,9 +48,8 @@ def checked(shape: type[M], document: dict[str, Any], kind: str, where: str) -> 
     try:
         return shape.model_validate(document)
     except ValidationError as error:
-        problems = tuple(
-            Problem(".".join(str(part) for part in one["loc"]), str(one["msg"])) for one in error.errors()
-        )
+        found = ((".".join(str(part) for part in one["loc"]), str(one["msg"])) for one in error.errors())
+        problems = tuple(Problem(at, what, _OPTIONS.get(at, "")) for at, what in found)
         raise Invalid(f"this is no {kind}", where=where, problems=problems) from None
 
 
