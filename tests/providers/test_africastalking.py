@@ -35,7 +35,7 @@ HOOK = "https://clarion.example/hooks/1"
 
 
 def account(base_url: str, **more: Any) -> Account:
-    return replace(Account(base_url, "20414", LOGIN, connect_timeout=1.0, total_timeout=1.0), **more)
+    return replace(Account(base_url, "20414", LOGIN, connect_timeout=10.0, total_timeout=10.0), **more)
 
 
 def recipient(code: object, name: object = "ATXid_1", status: str = "Why") -> bytes:

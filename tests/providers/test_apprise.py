@@ -24,7 +24,7 @@ URL = "json://{host}/to/{address}?+X-Key=shh"
 
 
 def account(base_url: str = "http://127.0.0.1:9", url: str = URL, **more: Any) -> Account:
-    return replace(Account(base_url, "room", {"url": url}, connect_timeout=1.0, total_timeout=2.0), **more)
+    return replace(Account(base_url, "room", {"url": url}, connect_timeout=10.0, total_timeout=10.0), **more)
 
 
 async def send(http: Http, reply: bytes, parcel: Parcel = HELLO, **more: Any) -> tuple[Told, Wire]:

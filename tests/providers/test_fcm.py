@@ -95,7 +95,7 @@ def google(messages: list[Reply], tokens: list[Reply] | None = None) -> Callable
 
 def account(base_url: str, **more: Any) -> Account:
     secrets = {"service_account": SERVICE_ACCOUNT}
-    return replace(Account(base_url, "", secrets, connect_timeout=1.0, total_timeout=1.0), **more)
+    return replace(Account(base_url, "", secrets, connect_timeout=10.0, total_timeout=10.0), **more)
 
 
 async def send(

@@ -50,7 +50,7 @@ def sending(**request: Any) -> dict[str, Any]:
 
 
 def account(base_url: str, options: dict[str, Any], **more: Any) -> Account:
-    made = Account(base_url, "SELAM", SECRETS, options, connect_timeout=1.0, total_timeout=1.0, hook=HOOK)
+    made = Account(base_url, "SELAM", SECRETS, options, connect_timeout=10.0, total_timeout=10.0, hook=HOOK)
     return replace(made, **more)
 
 

@@ -37,7 +37,7 @@ AT = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
 
 
 def account(base_url: str, **more: Any) -> Account:
-    made = Account(base_url, "1000", LOGIN, connect_timeout=1.0, total_timeout=1.0, hook=HOOK)
+    made = Account(base_url, "1000", LOGIN, connect_timeout=10.0, total_timeout=10.0, hook=HOOK)
     return replace(made, **more)
 
 

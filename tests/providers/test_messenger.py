@@ -42,7 +42,7 @@ MOMENT = int(AT.timestamp()) * 1000
 
 
 def account(base_url: str, **more: Any) -> Account:
-    return replace(Account(base_url, PAGE, SECRETS, connect_timeout=1.0, total_timeout=1.0), **more)
+    return replace(Account(base_url, PAGE, SECRETS, connect_timeout=10.0, total_timeout=10.0), **more)
 
 
 async def send(http: Http, reply: bytes, parcel: Parcel = HELLO, **more: Any) -> tuple[Told, Wire]:

@@ -38,7 +38,7 @@ TAKEN = answer(200, b"", f"X-Nuntium-Token: {REFERENCE}")
 
 
 def account(base_url: str, **more: Any) -> Account:
-    return replace(Account(base_url, "4444", LOGIN, connect_timeout=1.0, total_timeout=1.0), **more)
+    return replace(Account(base_url, "4444", LOGIN, connect_timeout=10.0, total_timeout=10.0), **more)
 
 
 async def send(http: Http, reply: bytes, parcel: Parcel = HELLO, **more: Any) -> tuple[Told, Wire]:

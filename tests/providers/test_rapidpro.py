@@ -48,7 +48,7 @@ Rows = list[dict[str, Any]]
 
 
 def account(base_url: str, **options: Any) -> Account:
-    return Account(base_url, "", {"token": "t0ken"}, options, connect_timeout=1.0, total_timeout=1.0)
+    return Account(base_url, "", {"token": "t0ken"}, options, connect_timeout=10.0, total_timeout=10.0)
 
 
 def parcel(content: Content, scheme: str = "tel", address: str = AMINA) -> Parcel:

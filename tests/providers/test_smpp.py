@@ -56,7 +56,7 @@ LOGIN = {"system_id": "selam", "password": "secret"}
 
 
 def account(base_url: str, **more: Any) -> Account:
-    return replace(Account(base_url, "8000", LOGIN, connect_timeout=1.0, total_timeout=2.0), **more)
+    return replace(Account(base_url, "8000", LOGIN, connect_timeout=10.0, total_timeout=10.0), **more)
 
 
 def sender(server: Smsc, http: Http, **more: Any) -> Sender:

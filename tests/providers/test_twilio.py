@@ -27,7 +27,7 @@ CALLBACK = ("StatusCallback", f"{HOOK}?ref={REFERENCE}")
 
 
 def account(base_url: str, **more: Any) -> Account:
-    made = Account(base_url, "+15005550006", LOGIN, connect_timeout=1.0, total_timeout=1.0, hook=HOOK)
+    made = Account(base_url, "+15005550006", LOGIN, connect_timeout=10.0, total_timeout=10.0, hook=HOOK)
     return replace(made, **more)
 
 

@@ -37,7 +37,7 @@ QUEUED = answer(200, b'{"call_id":755961,"state":"queued"}')
 
 
 def account(base_url: str, **more: Any) -> Account:
-    made = Account(base_url, "sip1", LOGIN, connect_timeout=1.0, total_timeout=1.0, hook=HOOK)
+    made = Account(base_url, "sip1", LOGIN, connect_timeout=10.0, total_timeout=10.0, hook=HOOK)
     return replace(made, **more)
 
 

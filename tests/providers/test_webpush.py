@@ -69,7 +69,7 @@ NEWS = Parcel(REFERENCE, "webpush", browser(), Push("Reminder", "Come at nine, A
 def account(base_url: str, **more: Any) -> Account:
     secrets = {"vapid_key": RAW}
     sender = "ops@clinic.example"
-    return replace(Account(base_url, sender, secrets, connect_timeout=1.0, total_timeout=1.0), **more)
+    return replace(Account(base_url, sender, secrets, connect_timeout=10.0, total_timeout=10.0), **more)
 
 
 async def send(http: Http, reply: bytes, *parcels: Parcel, **more: Any) -> tuple[list[Told], Wire]:

@@ -37,7 +37,7 @@ HELLO = Parcel(REFERENCE, "whatsapp", "+254712000001", Text("Habari, Amina"))
 
 def account(base_url: str, **options: Any) -> Account:
     return Account(
-        base_url, SENDER, {"token": "EAAG-secret"}, options, connect_timeout=1.0, total_timeout=1.0
+        base_url, SENDER, {"token": "EAAG-secret"}, options, connect_timeout=10.0, total_timeout=10.0
     )
 
 

@@ -25,7 +25,7 @@ FIELDS = "name,language,status,category,parameter_format,components"
 
 def account(base_url: str, **more: Any) -> Account:
     options = {"business_account_id": BUSINESS, **more}
-    return Account(base_url, "1001", {"token": "EAAG-secret"}, options, total_timeout=1.0)
+    return Account(base_url, "1001", {"token": "EAAG-secret"}, options, total_timeout=10.0)
 
 
 async def read(account: Account, http: Http) -> Sequence[Kept]:
