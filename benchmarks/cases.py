@@ -88,8 +88,14 @@ def batches(path: Path, size: int) -> Iterator[list[bytes]]:
 
 
 def read(some: Sequence[bytes], customs: CaseCustoms) -> Read:
-    cases = [case for raw in some if (case := read_case(orjson.loads(raw), customs)[0]) is not None]
-    return cases, [case_intake.written(case) for case in cases]
+    cases: list[Case] = []
+    lines: list[str] = []
+    for raw in some:
+        case, _ = read_case(orjson.loads(raw), customs)
+        if case is not None:
+            cases.append(case)
+            lines.append(case_intake.written(case))
+    return cases, lines
 
 
 async def ahead(given: Iterator[list[bytes]], customs: CaseCustoms) -> AsyncIterator[Read]:

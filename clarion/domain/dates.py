@@ -64,6 +64,8 @@ def parse_moment(raw: str, zone: tzinfo) -> datetime | Refusal:
         moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001
     if moment.year not in _YEARS:
         return _NOT_A_MOMENT
+    if moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     offset = moment.utcoffset()

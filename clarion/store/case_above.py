@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import LiteralString
 
 from clarion.kit.db import Connection, texts
@@ -10,11 +10,13 @@ from clarion.kit.db import Connection, texts
 _COLUMNS: dict[str, LiteralString] = {"parent": "parent", "host": "host"}
 
 
-async def coming_round(connection: Connection, which: str, said: Sequence[tuple[int, str, str]]) -> list[int]:
+async def coming_round(
+    connection: Connection, which: str, said: Sequence[tuple[int, str, str]], fresh: Set[str] = frozenset()
+) -> list[int]:
     """Which of the words (number, external id, what is said to be above it; "": nothing) cannot be: taken
     one after the other, each after those before it that can. `which`: parent or host; the caller has the
-    turn."""
-    if not await _may_be(connection, _COLUMNS[which], said):
+    turn. `fresh` are external ids that the database certainly does not know yet."""
+    if not await _may_be(connection, _COLUMNS[which], said, fresh):
         return []
     above = await _known_above(
         connection, _COLUMNS[which], {one for _, own, over in said for one in (own, over)}
@@ -43,21 +45,31 @@ def _leads_to(own: str, over: str, above: dict[str, str]) -> bool:
 
 
 async def _may_be(
-    connection: Connection, column: LiteralString, said: Sequence[tuple[int, str, str]]
+    connection: Connection, column: LiteralString, said: Sequence[tuple[int, str, str]], fresh: Set[str]
 ) -> bool:
     """A ring needs a case that has one above it and is above another: most batches have none."""
     named = {over for _, _, over in said if over}
+    if not named:
+        return False
     own = [one for _, one, over in said if over]
     if not named.isdisjoint(own):
         return True
-    if not own:
+    # whichever is told of those below, or of those above, is enough; there are fewer above
+    known = named - fresh
+    of: LiteralString = f"c.external_id = w.id AND c.{column} IS NOT NULL"
+    if not known or not await _any(connection, of, list(known)):
         return False
+    return await _any(connection, f"c.{column} = w.id", own)
+
+
+async def _any(connection: Connection, which: LiteralString, names: Sequence[str]) -> bool:
+    """Whether there is a case for any of these names (w.id)."""
     cursor = await connection.execute(
         f"""SELECT true FROM unnest(%s::text[]) AS w(id) CROSS JOIN LATERAL (
-             SELECT 1 FROM "case" c WHERE c.workspace_id = (SELECT clarion_workspace()) AND c.{column} = w.id
+             SELECT 1 FROM "case" c WHERE c.workspace_id = (SELECT clarion_workspace()) AND {which}
              LIMIT 1) k
            LIMIT 1""",
-        (texts(own),),
+        (texts(names),),
         prepare=True,
     )
     return await cursor.fetchone() is not None

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import math
+import unicodedata
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from clarion.domain.case import CaseType, declared, type_name, why_no_key
 from clarion.domain.case_values import Case, CaseCustoms
 from clarion.domain.case_word import read_case
+from clarion.domain.contact import clean_external_id, clean_name
+from clarion.domain.field import FieldType, parse_value, stored
+from clarion.domain.refusal import Refusal
 from clarion.errors import Invalid
 
 NOW = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
@@ -194,3 +202,88 @@ def test_a_types_name_and_its_properties_are_checked() -> None:
     assert "did you mean number?" in told["properties[0].kind"].hint
     (phone,) = declared([("phone", "address", None, "")])
     assert phone.scheme == "tel"
+
+
+PLAIN = st.text(st.sampled_from('aé 0159.-:T\tZ+,\\"\u00a0'), max_size=12)
+SHORT = PLAIN | st.text(max_size=8) | st.dates(max_value=date(2300, 1, 1)).map(str) | st.datetimes().map(str)
+ANYTHING = st.one_of(
+    SHORT, st.text(min_size=60, max_size=70), st.integers(), st.floats(), st.booleans(), st.none(),
+    st.lists(st.integers(), max_size=1),
+)  # fmt: skip
+KEYS = st.sampled_from(["a", "b", "null", "edd", "seen", "weight", "phone"])
+
+
+def as_it_is_kept(value: Any) -> Any:
+    """The reference: by the readers of fields alone, value by value."""
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value) if value and not value.isspace() else None
+    if isinstance(value, bool | None):
+        return value
+    return value if readable(FieldType.NUMBER, value) is not None else str(value)
+
+
+def readable(kind: FieldType, value: Any) -> Any:
+    found = parse_value(kind, value, NAIROBI)
+    return None if found is None or isinstance(found, Refusal) else stored(found)
+
+
+def numbers_and_dates(said: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    numbers: dict[str, Any] = {}
+    dates: dict[str, Any] = {}
+    for key, value in said.items():
+        if isinstance(value, bool | None) or (isinstance(value, str) and len(value) > 64):
+            continue
+        if (number := readable(FieldType.NUMBER, value)) is not None:
+            numbers[key] = number
+        if isinstance(value, str):
+            day = readable(FieldType.DATE, value)
+            day = readable(FieldType.DATETIME, value) if day is None else day
+            if day is not None:
+                dates[key] = day
+    return numbers, dates
+
+
+def sound(value: Any) -> bool:
+    if isinstance(value, str):
+        return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
+    return not isinstance(value, list) and (not isinstance(value, float) or math.isfinite(value))
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(values=st.dictionaries(KEYS, ANYTHING, max_size=5))
+def test_properties_are_read_as_each_value_is_alone(values: dict[str, Any]) -> None:
+    before = dict(values)
+    case, findings = read_case({"type": "pregnancy", "properties": values}, CUSTOMS)
+    assert repr(values) == repr(before)  # what was given is nobody's to change
+    if case is None:
+        refused = {one.field for one in findings if one.severity == "refused"}
+        bad = {f"properties.{key}" for key, value in values.items() if not sound(value)}
+        assert bad
+        assert refused <= bad | {"properties"}
+        return
+    expected = {key: as_it_is_kept(value) for key, value in values.items()}
+    assert list(case.properties.items()) == list(expected.items())
+    assert (case.numbers, case.dates) == numbers_and_dates(expected if values else {})
+    assert list(case.gone) == [key for key, value in expected.items() if value is None]
+    document = {key: value for key, value in expected.items() if value is not None}
+    assert case.document == orjson.dumps(document).decode()
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(text=SHORT | st.text(max_size=220))
+def test_names_and_ids_that_need_no_cleaning_are_as_cleaned_ones(text: str) -> None:
+    if "\0" in text:
+        return
+    assert read(name=text).name == (clean_name(text) or "")
+    if sound(text):
+        assert read(external_id=text).external_id == clean_external_id(text)
+        assert read(owner=text).owner == (clean_external_id(text) or "")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(moment=st.datetimes(datetime(1850, 1, 2), datetime(2026, 3, 1)), offset=st.integers(-12, 12))  # noqa: DTZ001
+def test_a_moment_is_the_same_whatever_its_offset(moment: datetime, offset: int) -> None:
+    there = moment.replace(tzinfo=timezone(timedelta(hours=offset)))
+    for written in (there.isoformat(), there.astimezone(UTC).isoformat().replace("+00:00", "Z")):
+        found = read(modified_at=written).modified_at
+        assert (found, found and found.tzinfo) == (there, UTC)

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from clarion.domain.case import declared
-from clarion.domain.case_values import CaseCustoms
+from clarion.domain.case_values import Case, CaseCustoms
 from clarion.domain.case_word import read_case
 from clarion.kit.db import Connection, Row, rows
 from clarion.store import case as cases
@@ -30,15 +30,24 @@ async def types(connection: Connection) -> None:
     await case_type.create(connection, "household", NOW)
 
 
+async def read(
+    connection: Connection, documents: Sequence[dict[str, Any]], now: datetime = NOW
+) -> list[Case]:
+    """Words about cases as they are read; those without a type are of pregnancies. None may be refused."""
+    customs = CaseCustoms(await case_type.known(connection), now, "KE", ZoneInfo("Africa/Nairobi"))
+    found = [read_case({"type": "pregnancy", **one}, customs) for one in documents]
+    words = [case for case, _ in found if case is not None]
+    assert len(words) == len(documents), [findings for _, findings in found]
+    return words
+
+
 async def say(
     connection: Connection, documents: Sequence[dict[str, Any]], now: datetime = NOW, **how: str
 ) -> list[Taken]:
-    """Words about cases; those without a type are of pregnancies. None may be refused when it is read."""
-    customs = CaseCustoms(await case_type.known(connection), now, "KE", ZoneInfo("Africa/Nairobi"))
-    read = [read_case({"type": "pregnancy", **one}, customs) for one in documents]
-    words = [case for case, _ in read if case is not None]
-    assert len(words) == len(documents), [findings for _, findings in read]
-    return await upsert(connection, await pepper_of(connection), words, now, **how)
+    """Say them (`read`)."""
+    return await upsert(
+        connection, await pepper_of(connection), await read(connection, documents, now), now, **how
+    )
 
 
 async def one(connection: Connection, external_id: str) -> Row:
