@@ -131,9 +131,10 @@ async def enter(
     """Enroll everybody of these lots, each of whom day 0 is counted from the same; how many were not yet. In
     the transaction in which they were looked at."""
     await stage(connection, "staged_lot", LINES, lines)
-    people: LiteralString = f"""SELECT n.contact_id AS subject_id, {_NO_CASE}, 0 AS place, s.*
-      FROM staged_lot s JOIN staged_newcomer n ON n.lot = s.lot AND NOT n.known"""
-    return await write(connection, people, campaign_id, revision, bases, now)
+    await by_hash(connection)
+    people: LiteralString = f"""SELECT n.contact_id AS subject_id, {_NO_CASE}, 0 AS place, s.*, b.basis
+      FROM staged_lot s JOIN staged_newcomer n ON n.lot = s.lot AND NOT n.known {BASES} ON b.lot = s.lot"""
+    return await write(connection, people, campaign_id, revision, now, params(bases))
 
 
 async def enter_each(
@@ -142,36 +143,47 @@ async def enter_each(
 ) -> int:  # fmt: skip
     """The same of people one by one."""
     await stage(connection, "staged_each", _EACH, lines)
-    people: LiteralString = f"""SELECT contact_id AS subject_id, {_NO_CASE}, place, lot, state, reason, ahead
-      FROM staged_each"""
-    return await write(connection, people, campaign_id, revision, bases, now)
+    await by_hash(connection)
+    people: LiteralString = f"""SELECT n.contact_id AS subject_id, {_NO_CASE}, n.place, n.state, n.reason,
+        n.ahead, b.basis
+      FROM staged_each n {BASES} ON b.lot = n.lot"""
+    return await write(connection, people, campaign_id, revision, now, params(bases))
 
 
 _NO_CASE: LiteralString = "NULL::uuid AS case_id, NULL::uuid AS contact_id"
+# Joins to who was staged what day 0 of their lot is counted from (`params`).
+BASES: LiteralString = "JOIN unnest(%(lots)s::int[], %(bases)s::text[]) AS b(lot, basis)"
+
+
+def params(bases: Mapping[int, str]) -> dict[str, str | None]:
+    """The values of `BASES`."""
+    return {"lots": array(map(str, bases)), "bases": texts(list(bases.values()))}
+
+
+async def by_hash(connection: Connection) -> None:
+    """Of some thousand people in some lots a hash is the cheap way; nothing is looked up by key from here."""
+    await connection.execute("SELECT set_config('enable_hashjoin', 'on', true)", prepare=True)
 
 
 async def write(
-    connection: Connection, people: LiteralString, campaign_id: UUID, revision: int, bases: Mapping[int, str],
-    now: datetime,
+    connection: Connection, people: LiteralString, campaign_id: UUID, revision: int, now: datetime,
+    params: Mapping[str, object],
 ) -> int:  # fmt: skip
-    """Enroll who is in the rows of the query `people` (subject_id, case_id, contact_id, place, lot, state,
-    reason, ahead), since `now`; how many were not yet."""
-    # of some thousand people in some lots a hash is the cheap way; nothing here is looked up by key
-    await connection.execute("SELECT set_config('enable_hashjoin', 'on', true)", prepare=True)
+    """Enroll who is in the rows of the query `people` (subject_id, case_id, contact_id, place, basis, state,
+    reason, ahead; `params` are its values), since `now`; how many were not yet."""
     cursor = await connection.execute(
         f"""INSERT INTO enrollment (id, workspace_id, campaign_id, subject_id, generation, iteration, state,
               reason, cohort, next_due, created_at, began_at, place, basis, ahead, revision, case_id,
               contact_id)
             SELECT clarion_uuid7_nth(%(now)s, row_number() OVER (ORDER BY p.subject_id), %(noise)s),
               clarion_workspace(), %(campaign)s, p.subject_id, 1, 0, p.state, p.reason, %(cohort)s,
-              to_timestamp(p.ahead[1]), %(now)s, %(now)s, p.place, b.basis, p.ahead, %(revision)s, p.case_id,
+              to_timestamp(p.ahead[1]), %(now)s, %(now)s, p.place, p.basis, p.ahead, %(revision)s, p.case_id,
               p.contact_id
             FROM ({people}) p
-            JOIN unnest(%(lots)s::int[], %(bases)s::text[]) AS b(lot, basis) ON b.lot = p.lot
             ON CONFLICT (campaign_id, subject_id) DO NOTHING""",
         {
-            "campaign": campaign_id, "revision": revision, "now": now, "noise": uuid4(),
-            "cohort": cohort_of(now), "lots": array(map(str, bases)), "bases": texts(list(bases.values())),
+            **params, "campaign": campaign_id, "revision": revision, "now": now, "noise": uuid4(),
+            "cohort": cohort_of(now),
         },
     )  # fmt: skip
     return cursor.rowcount

@@ -17,7 +17,7 @@ from psycopg.rows import args_row, tuple_row
 
 from clarion.kit.db import Connection, array
 from clarion.store.entering import Looked
-from clarion.store.staging import line, stage
+from clarion.store.staging import line, source
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +74,37 @@ class Seen:
     restarted_by: str
 
 
-def _judging(sight: Sight) -> LiteralString:
+def judging(sight: Sight) -> LiteralString:
     """Joins to a case `k` whether it meets the criteria and when it turns (`w`), computed once (OFFSET 0)."""
     return f"""CROSS JOIN LATERAL (
   SELECT ({sight.meets}) AS meets, ({sight.next_turn}) AS next_turn OFFSET 0) w"""
 
 
-def _telling(sight: Sight) -> LiteralString:
-    """One row: whom a judged case `k` is told to (`r`), only where it meets the criteria; what is told of it
-    (`t`); the hash of all (`s`)."""
+def columns(sight: Sight) -> LiteralString:
+    """What is seen of a judged case `k`: the columns that `HASH` is made of. Whom it is told to only where it
+    meets the criteria. They are asked for in a query's own list: joined, PostgreSQL would keep each to meet
+    it again (Memoize), and none comes twice."""
+    told: LiteralString = ", ".join(
+        f"coalesce(k.dates->>{key}, k.properties->>{key})" for key in _keys(len(sight.properties))
+    )
     replied: LiteralString = _REPLIED if sight.replies else "NULL::jsonb"
-    also: LiteralString = ", t.replied" if sight.replies else ""
-    return f"""(SELECT CASE WHEN w.meets THEN ({sight.people}) END AS people OFFSET 0) r
-CROSS JOIN LATERAL (SELECT coalesce(k.properties->>%(restart)s::text, '') AS restart,
-  ARRAY(SELECT coalesce(k.dates->>p.key, k.properties->>p.key)
-        FROM unnest(%(properties)s::text[]) WITH ORDINALITY p(key, n) ORDER BY p.n) AS told,
-  {replied} AS replied OFFSET 0) t
-CROSS JOIN LATERAL (SELECT hashtextextended(CASE
-  WHEN w.meets THEN concat_ws(E'\\x1e', w.next_turn, t.restart, t.told, r.people{also})
-  ELSE concat_ws(E'\\x1e', w.next_turn, k.state) END, 0) AS hash OFFSET 0) s"""
+    return f"""w.meets, w.next_turn, k.state, coalesce(k.properties->>%(restart)s::text, '') AS restart,
+  ARRAY[{told}]::text[] AS told, CASE WHEN w.meets THEN ({sight.people}) END AS people,
+  {replied} AS replied"""
 
+
+def _keys(count: int) -> list[LiteralString]:
+    return [f"(%(properties)s::text[])[{n + 1}]" for n in range(count)]
+
+
+# All that a case `q` (`columns`) would be settled by.
+HASH: LiteralString = """hashtextextended(CASE
+  WHEN q.meets THEN concat_ws(E'\\x1e', q.next_turn, q.restart, q.told, q.people, q.replied)
+  ELSE concat_ws(E'\\x1e', q.next_turn, q.state) END, 0)"""
 
 _EPISODE: LiteralString = """LEFT JOIN LATERAL (
   SELECT * FROM episode
   WHERE episode.campaign_id = %(campaign)s AND episode.case_id = k.id LIMIT 1) e ON true"""
-
-
-def seeing(sight: Sight) -> LiteralString:
-    """Joins to a case `k` all that is seen of it and its episode (`e`)."""
-    return f"{_judging(sight)} CROSS JOIN LATERAL {_telling(sight)} {_EPISODE}"
-
 
 _REPLIED: LiteralString = """CASE WHEN w.meets THEN (
     SELECT jsonb_agg(jsonb_build_array(contact_id, generation) ORDER BY contact_id) FROM replied
@@ -111,48 +112,75 @@ _REPLIED: LiteralString = """CASE WHEN w.meets THEN (
 
 
 class Page(NamedTuple):
-    """Some cases of a type that were gone over: how many, the last of them, and those of which there may be
-    something to do: such as the alert knows, and such as it does not."""
+    """Some cases of a type that were gone over: how many, the last of them (None: there are no more), and the
+    identifiers of those of which there may be something to do: such as the alert knows, and such as it does
+    not."""
 
     cases: int
     last: UUID | None
-    changed: list[UUID]
-    new: list[UUID]
+    changed: list[str]
+    new: list[str]
 
 
-async def page(connection: Connection, sight: Sight, between: tuple[UUID, UUID], limit: int) -> Page:
-    """The next cases of the alert's type after the first identifier up to the second."""
+async def page(
+    connection: Connection, sight: Sight, between: tuple[UUID, UUID], limit: int, most: int | None = None
+) -> Page:
+    """The next cases of the alert's type after the first identifier up to the second; no more than those up
+    to the one with which there are `most` to touch."""
+    params = {**sight.values(), "after": between[0], "limit": limit}
     async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(
-            f"""WITH picked AS MATERIALIZED (
-                  SELECT * FROM "case" WHERE type_id = %(type)s AND id > %(after)s AND id <= %(until)s
-                  ORDER BY id LIMIT %(limit)s)
-                SELECT (SELECT count(*) FROM picked), (SELECT id FROM picked ORDER BY id DESC LIMIT 1),
-                  coalesce(array_agg(c.id) FILTER (WHERE c.known), '{{}}'),
-                  coalesce(array_agg(c.id) FILTER (WHERE NOT c.known), '{{}}')
-                FROM (SELECT k.id, e.case_id IS NOT NULL AS known
-                  FROM picked k {_judging(sight)} {_EPISODE}
-                  WHERE (w.meets OR w.next_turn IS NOT NULL OR e.case_id IS NOT NULL)
-                    AND CASE WHEN e.revision = %(revision)s
-                          THEN e.seen <> (SELECT s.hash FROM {_telling(sight)}) ELSE true END) c""",
-            {**sight.values(), "after": between[0], "until": between[1], "limit": limit},
-        )
+        await cursor.execute(_LAST, {**params, "until": between[1], "before": limit - 1})
+        end = await cursor.fetchone()
+        last = end[0] if end else None
+        await cursor.execute(_page(sight), {**params, "until": last or between[1]})
         found = await cursor.fetchone()
         assert found is not None
-        return Page(*found)
+        cases, changed, new = found[0], _split(found[1]), _split(found[2])
+        if most is None or len(changed) + len(new) <= most:
+            return Page(cases, last, changed, new)
+        least = sorted([*changed, *new])[most - 1]
+        await cursor.execute(_COUNT, {**params, "until": least})
+        counted = await cursor.fetchone()
+        assert counted is not None
+    changed, new = ([one for one in some if one <= least] for some in (changed, new))
+    return Page(counted[0], UUID(least), changed, new)
 
 
-async def lock(connection: Connection, case_ids: Iterable[UUID]) -> None:
+def _split(ids: str | None) -> list[str]:
+    return ids.split(",") if ids else []
+
+
+_STRETCH: LiteralString = """FROM "case" WHERE type_id = %(type)s AND id > %(after)s AND id <= %(until)s"""
+_LAST: LiteralString = f"SELECT id {_STRETCH} ORDER BY id OFFSET %(before)s LIMIT 1"
+_COUNT: LiteralString = f"SELECT count(*) {_STRETCH}"
+
+
+def _page(sight: Sight) -> LiteralString:
+    """Episodes are read in one go and met by a hash (IN, in a query's list): most cases have none, and to
+    look for each took longer than to judge it. The limit is for the planner, which makes a hash only of what
+    it believes to be little; a case whose episode was left out is taken for new, and looked at. Identifiers
+    are texts: to make values of them would take Python longer than all the rest."""
+    return f"""WITH known AS MATERIALIZED (
+  SELECT case_id, CASE WHEN revision = %(revision)s THEN seen END AS seen FROM episode
+  WHERE campaign_id = %(campaign)s AND case_id > %(after)s AND case_id <= %(until)s LIMIT 2 * %(limit)s)
+SELECT count(*), string_agg(c.id::text, ',') FILTER (WHERE c.touched AND c.known),
+  string_agg(c.id::text, ',') FILTER (WHERE c.touched AND NOT c.known)
+FROM (
+  SELECT k.id, k.known, CASE WHEN NOT k.known THEN w.meets OR w.next_turn IS NOT NULL
+    ELSE ((k.id, (SELECT {HASH} FROM (SELECT {columns(sight)} OFFSET 0) q))
+      IN (SELECT case_id, seen FROM known WHERE seen IS NOT NULL)) IS NOT TRUE END AS touched
+  FROM (SELECT k.*, w.*, k.id IN (SELECT case_id FROM known) AS known
+        FROM (SELECT * {_STRETCH} OFFSET 0) k {judging(sight)} OFFSET 0) k
+  CROSS JOIN LATERAL (SELECT k.meets, k.next_turn) w OFFSET 0) c"""
+
+
+async def lock(connection: Connection, case_ids: Iterable[str]) -> None:
     """Keep these cases as they are until the transaction ends. They are locked in the order of their external
     ids, as whoever writes several does (`case_sql.MEET`): so nobody dead-locks."""
     await connection.execute(
-        """SELECT FROM (
-             SELECT k.id FROM unnest(%s::uuid[]) AS i(id) CROSS JOIN LATERAL (
-               SELECT id, external_id FROM "case" WHERE "case".id = i.id LIMIT 1) k
-             ORDER BY k.external_id COLLATE "C" OFFSET 0) o
-           CROSS JOIN LATERAL (
-             SELECT FROM "case" WHERE "case".id = o.id LIMIT 1 FOR NO KEY UPDATE) l""",
-        (array(one.hex for one in case_ids),),
+        """SELECT FROM unnest(%s::uuid[]) AS i(id) JOIN "case" k ON k.id = i.id
+           ORDER BY k.external_id COLLATE "C" FOR NO KEY UPDATE OF k""",
+        (array(case_ids),),
     )
 
 
@@ -163,15 +191,19 @@ async def look(
     but `whatever` it is."""
     async with connection.cursor(row_factory=args_row(Seen)) as cursor:
         await cursor.execute(
-            f"""SELECT k.id, w.meets, k.state, w.next_turn, t.told, t.restart, coalesce(r.people, '[]'),
-                  coalesce(t.replied, '[]'), s.hash, k.stored_at, e.phase, coalesce(e.reason, ''),
-                  coalesce(e.times, 0), coalesce(e.since, k.stored_at), e.began_at, coalesce(e.restart, '')
-                FROM unnest(%(ids)s::uuid[]) AS i(id) CROSS JOIN LATERAL (
-                  SELECT * FROM "case" WHERE "case".id = i.id AND "case".type_id = %(type)s LIMIT 1) k
-                {seeing(sight)}
-                WHERE (w.meets OR w.next_turn IS NOT NULL OR e.case_id IS NOT NULL)
-                  AND (%(whatever)s OR (e.seen, e.revision) IS DISTINCT FROM (s.hash, %(revision)s))
-                ORDER BY k.id""",
+            f"""SELECT q.id, q.meets, q.state, q.next_turn, q.told, q.restart, coalesce(q.people, '[]'),
+                  coalesce(q.replied, '[]'), q.hash, q.stored_at, q.phase, coalesce(q.reason, ''),
+                  coalesce(q.times, 0), coalesce(q.since, q.stored_at), q.began_at,
+                  coalesce(q.restarted_by, '')
+                FROM (SELECT q.*, {HASH} AS hash FROM (
+                  SELECT k.id, {columns(sight)}, k.stored_at, e.phase, e.reason, e.times, e.since, e.began_at,
+                    e.restart AS restarted_by, e.seen, e.revision
+                  FROM unnest(%(ids)s::uuid[]) AS i(id) CROSS JOIN LATERAL (
+                    SELECT * FROM "case" WHERE "case".id = i.id AND "case".type_id = %(type)s LIMIT 1) k
+                  {judging(sight)} {_EPISODE}
+                  WHERE w.meets OR w.next_turn IS NOT NULL OR e.case_id IS NOT NULL OFFSET 0) q OFFSET 0) q
+                WHERE %(whatever)s OR (q.seen, q.revision) IS DISTINCT FROM (q.hash, %(revision)s)
+                ORDER BY q.id""",
             {**sight.values(), "ids": array(one.hex for one in case_ids), "whatever": whatever},
         )
         return await cursor.fetchall()
@@ -247,14 +279,14 @@ async def write(connection: Connection, sight: Sight, some: Sequence[Written]) -
     """Write how these stand; the transaction has their cases locked."""
     if not some:
         return
-    await stage(connection, "staged_episode", _STAGED, map(_line, some))
+    after = await source(connection, "staged_episode", _STAGED, map(_line, some))
     await connection.execute(
-        """INSERT INTO episode AS e (workspace_id, campaign_id, case_id, phase, reason, times, since,
+        f"""INSERT INTO episode AS e (workspace_id, campaign_id, case_id, phase, reason, times, since,
              began_at, restart, next_turn, seen, revision)
-           SELECT clarion_workspace(), %s, s.*, %s FROM staged_episode s
+           SELECT clarion_workspace(), %(campaign)s, s.*, %(revision)s FROM {after.text} s
            ON CONFLICT (campaign_id, case_id) DO UPDATE SET phase = excluded.phase, reason = excluded.reason,
              times = excluded.times, since = excluded.since, began_at = excluded.began_at,
              restart = excluded.restart, next_turn = excluded.next_turn, seen = excluded.seen,
              revision = excluded.revision""",
-        (sight.campaign_id, sight.revision),
+        {**after.values, "campaign": sight.campaign_id, "revision": sight.revision},
     )

@@ -50,6 +50,8 @@ class Chunk:
 # A run is cut into parts of at least this many contacts of the workspace, at most so many.
 PART = 50_000
 MOST_PARTS = 16
+# Cases are gone over by streams of one process, as long as there are parts for all of them.
+PART_OF_CASES, MOST_OF_CASES = 20_000, 64
 
 _RUN = """SELECT campaign_id, lane_id, content_version_id, cohort, iteration,
   greatest(due_at, %(now)s) AS due_at, expires_at
@@ -196,23 +198,26 @@ async def cut(
 
 
 async def _bounds(connection: Connection, parts: int | None, cases_of: UUID | None) -> tuple[int, list[UUID]]:
-    """How many contacts, or cases, there are, and the last of every part but the last."""
+    """How many contacts, or cases, there are, and the last of every part but the last: told in one look, by
+    every so many of them."""
     among: LiteralString = "contact WHERE workspace_id = clarion_workspace()"
     if cases_of is not None:
         among = '"case" WHERE type_id = %(type)s'
+    each = 1 if parts else PART_OF_CASES // 100
     async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(f"SELECT count(*) FROM {among}", {"type": cases_of})
-        counted = await cursor.fetchone()
-        people = int(counted[0]) if counted else 0
-        wanted = parts or min(MOST_PARTS, max(1, people // PART))
-        if wanted == 1:
-            return people, []
         await cursor.execute(
-            f"""SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM {among}) c
-                WHERE n %% %(size)s = 0 ORDER BY id LIMIT %(bounds)s""",
-            {"size": -(-people // wanted), "bounds": wanted - 1, "type": cases_of},
+            f"""SELECT count(*), coalesce(array_agg(id) FILTER (WHERE n %% %(each)s = 0), '{{}}')
+                FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM {among}) c""",
+            {"each": each, "type": cases_of},
         )
-        return people, [found[0] for found in await cursor.fetchall()]
+        found = await cursor.fetchone()
+    assert found is not None
+    people, marks = found
+    least, most = (PART, MOST_PARTS) if cases_of is None else (PART_OF_CASES, MOST_OF_CASES)
+    wanted = parts or min(most, max(1, people // least))
+    size = -(-people // wanted)
+    ends = (n * size // each for n in range(1, wanted))
+    return people, [marks[end - 1] for end in ends if end <= len(marks)]
 
 
 async def expand_chunk(

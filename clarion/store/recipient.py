@@ -41,20 +41,26 @@ _STAFF: Mapping[str, LiteralString] = {"owner": "k.owner", "modified_by": "k.mod
 
 
 def people(
-    recipients: Sequence[Recipient], only: Mapping[str, Sequence[str]], read_in: Frame, values: Values
-) -> LiteralString:
-    """The query of one row, `people`: [[contact, zone, whether they opted out, values of the fields that
-    matter], …] of case `k`, by contact, each once; null where there is nobody. Its other parameters are
-    `keys` and `schemes`."""
+    recipients: Sequence[Recipient], only: Mapping[str, Sequence[str]], read_in: Frame, values: Values,
+    *, keys: Sequence[str],
+) -> LiteralString:  # fmt: skip
+    """The query of one row, `people`: [[contact, zone, whether they opted out, values of the fields `keys`],
+    …] of case `k`, by contact, each once; null where there is nobody. Its other parameters are `keys` and
+    `schemes`."""
     named = " UNION ALL ".join(_named(one, values) for one in recipients)
+    told: LiteralString = VALUES if keys else "'{}'::text[]"
     return f"""SELECT jsonb_agg(jsonb_build_array(c.id, coalesce(c.timezone, ''),
-    {reach.opted_out("a.consent_key")}, to_jsonb({VALUES})) ORDER BY c.id) AS people
-  FROM (SELECT DISTINCT coalesce(o.merged_into, o.id) AS id FROM ({named}) n CROSS JOIN LATERAL (
-    SELECT id, merged_into FROM contact WHERE contact.id = n.id LIMIT 1) o) d
-  CROSS JOIN LATERAL (
-    SELECT * FROM contact WHERE contact.id = d.id AND contact.status = 'active' LIMIT 1) c
+    {reach.opted_out("a.consent_key")}, to_jsonb({told})) ORDER BY c.id) AS people
+  FROM (SELECT DISTINCT ON (m.id) m.* FROM ({named}) n CROSS JOIN LATERAL (
+    SELECT * FROM contact WHERE contact.id = n.id LIMIT 1) o CROSS JOIN LATERAL ({_MERGED}) m
+    WHERE m.status = 'active' ORDER BY m.id) c
   LEFT JOIN LATERAL ({reach.address("c.id")}) a ON true
   WHERE {_among(only, read_in, values)}"""
+
+
+# Who contact `o` is now. Of who was not merged nothing is looked up again.
+_MERGED: LiteralString = """SELECT o.* WHERE o.merged_into IS NULL UNION ALL (
+    SELECT * FROM contact WHERE contact.id = o.merged_into LIMIT 1)"""
 
 
 def _named(one: Recipient, values: Values) -> LiteralString:

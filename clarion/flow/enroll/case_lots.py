@@ -7,18 +7,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import count, repeat
-from uuid import UUID
 
-from clarion.domain.episode import Episode, Facts, Phase, enters, turned
+from clarion.domain.episode import Episode, Phase, enters, turned
 from clarion.domain.message import cohort_of
 from clarion.flow.enroll.course import Course
 from clarion.flow.enroll.lots import NOBODY, Entering, entering_by
 from clarion.kit.db import Connection
 from clarion.store import case_alike, entering
 from clarion.store.alike import Lot
+from clarion.store.case_alike import Group
 
 
-async def enter(connection: Connection, course: Course, case_ids: Sequence[UUID], now: datetime) -> int:
+async def enter(connection: Connection, course: Course, case_ids: Sequence[str], now: datetime) -> int:
     """Bring those of these cases in that the alert does not know; how many that were. The transaction has
     locked them."""
     watched = course.watched
@@ -27,37 +27,33 @@ async def enter(connection: Connection, course: Course, case_ids: Sequence[UUID]
         return 0
     only_new = watched.alert.existing == "only_from_now"
     since = watched.launched_at if only_new else None
-    taken, kinds = await case_alike.look(connection, watched.sight, case_ids, since)
-    episodes = {
-        one.number: turned(
-            None, Facts(one.meets, one.open, existing=one.existing), watched.alert.reentry, now
-        )
-        for one in kinds
-    }
-    await case_alike.write_episodes(connection, watched.sight, episodes)
-    begun = {number: one for number, one in episodes.items() if one.phase is Phase.ON}
-    if begun:
-        lots = await case_alike.recipients(connection, list(begun))
-        await _enroll(connection, course, lots, next(iter(begun.values())), now)
-    return taken
+    kinds, groups = await case_alike.look(connection, watched.sight, case_ids, since)
+    begun: dict[int, Episode] = {}
+    for one in kinds:
+        episode = turned(None, one.facts, watched.alert.reentry, now)
+        await case_alike.write_episodes(connection, watched.sight, one, episode)
+        if episode.phase is Phase.ON:
+            begun[one.number] = episode
+    some = [one for one in groups if one.kind in begun]
+    if some:
+        await _enroll(connection, course, some, next(iter(begun.values())), now)
+    return sum(one.cases for one in kinds)
 
 
 async def _enroll(
-    connection: Connection, course: Course, lots: Sequence[Lot], episode: Episode, now: datetime
+    connection: Connection, course: Course, groups: Sequence[Group], episode: Episode, now: datetime
 ) -> None:
     """Enroll the recipients of cases that all began now."""
     watched = course.watched
     assert watched is not None
-    if not lots:
-        return
     await entering.open_cohorts(connection, {cohort_of(now)})
-    some = {lot.number: _entering(course, lot, episode, now) for lot in lots}
-    bases = {number: one.basis for number, one in some.items()}
+    some = {one.lot.number: _entering(course, one.lot, episode, now) for one in groups}
     if not course.plan.personal:
-        lines = [one.line(NOBODY, 0) for one in some.values()]
-        await case_alike.enter(connection, watched.sight, bases, lines, now)
+        entering_ = [_all_alike(one, some[one.lot.number]) for one in groups]
+        await case_alike.enter(connection, watched.sight, entering_, now)
         return
-    people = await case_alike.people(connection)
+    bases = {number: one.basis for number, one in some.items()}
+    people = case_alike.people(groups)
     places: Iterable[int] = repeat(0)
     if course.plan.spread:
         places = count(await entering.places(connection, course.terms.run_id, len(people)))
@@ -66,6 +62,10 @@ async def _enroll(
         for (case_id, contact_id, lot), place in zip(people, places, strict=False)
     )
     await case_alike.enter_each(connection, watched.sight, bases, each, now)
+
+
+def _all_alike(group: Group, lot: Entering) -> case_alike.Entering:
+    return case_alike.Entering(group, lot.basis, *lot.comes(NOBODY, 0))
 
 
 def _entering(course: Course, lot: Lot, episode: Episode, now: datetime) -> Entering:

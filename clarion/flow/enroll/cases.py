@@ -7,9 +7,10 @@ it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from clarion.domain.enrollment import Key
@@ -35,9 +36,8 @@ async def settle(
         return Settled()
     watched = course.watched
     assert watched is not None, "it looks at cases"
-    await entering.by_key(connection)
     cases = sorted(set(case_ids))
-    await episode.lock(connection, cases)
+    await episode.lock(connection, (one.hex for one in cases))
     found = await episode.look(connection, watched.sight, cases, whatever=anew)
     if not found:
         return Settled()
@@ -52,19 +52,35 @@ async def settle(
     return done
 
 
+class Gone(NamedTuple):
+    """Cases of a stretch that were brought in step: how many were looked at, and the last of them; None: the
+    stretch is at its end."""
+
+    cases: int
+    last: UUID | None
+
+
 async def enter(
-    connection: Connection, course: Course, between: tuple[UUID, UUID], limit: int, now: datetime
-) -> tuple[int, UUID | None]:
-    """Bring the next cases of a stretch in step: how many were looked at, and the last of them."""
+    connection: Connection, course: Course, between: tuple[UUID, UUID], limit: int, now: datetime,
+    *, most: int | None = None, locking: Callable[[int], None] | None = None,
+) -> Gone:  # fmt: skip
+    """Bring the next cases of a stretch in step; no further than to the one with which there are `most` to be
+    locked. `locking` hears how many are to be, just before."""
     assert course.watched is not None, "it looks at cases"
-    await entering.by_key(connection)
-    some = await episode.page(connection, course.watched.sight, between, limit)
-    await episode.lock(connection, sorted([*some.changed, *some.new]))
+    some = await episode.page(connection, course.watched.sight, between, limit, most)
+    gone = Gone(some.cases, some.last)
+    touched = sorted([*some.changed, *some.new])
+    if not touched:
+        return gone
+    if locking is not None:
+        locking(len(touched))
+    await episode.lock(connection, touched)
     taken = await case_lots.enter(connection, course, some.new, now)
+    await entering.by_key(connection)  # lots are joined by a hash
     # others may have come to know of some before these were locked
     also = [] if taken == len(some.new) else some.new
-    await settle(connection, course, [*some.changed, *also], now)
-    return some.cases, some.last
+    await settle(connection, course, [UUID(one) for one in (*some.changed, *also)], now)
+    return gone
 
 
 async def _places(connection: Connection, course: Course, found: Sequence[Seen]) -> Iterator[int]:

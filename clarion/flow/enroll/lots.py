@@ -36,10 +36,15 @@ class Entering:
 
     def line(self, key: str, place: int) -> str:
         """How somebody of it stands, why, and what comes next of them."""
+        return alike.line(self.number, *self.comes(key, place))
+
+    def comes(self, key: str, place: int) -> tuple[str, str, list[int]]:
+        """The same as values."""
         ahead: list[int] = []
         if self.alike is not None:
             ahead = packed(islice(self.alike.occurrences(key, place, self.since), FIRST))
-        return alike.line(self.number, *self.stands[bool(ahead)], ahead)
+        state, reason = self.stands[bool(ahead)]
+        return state, reason, ahead
 
 
 async def enter(connection: Connection, course: Course, found: Newcomers, now: datetime) -> int:

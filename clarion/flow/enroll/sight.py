@@ -35,7 +35,7 @@ async def watched(
     if type_id is None:
         raise NotFound(f"there is no case type {alert.case_type!r}", where="case_type")
     met = case_criteria.compiled(alert.criteria, read_in, values)
-    people = recipient.people(alert.recipients, alert.only, read_in.people, values)
+    people = recipient.people(alert.recipients, alert.only, read_in.people, values, keys=keys)
     sight = Sight(
         row["id"], row["revision"], type_id, met.holds, met.turn, people, values.params,
         alert.properties(), alert.restart_on or "", keys, schemes, alert.stops_on_reply is not None,

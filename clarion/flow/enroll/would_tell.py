@@ -92,9 +92,9 @@ async def would(
         async with services.db.tenant(workspace_id) as connection:
             await entering.by_key(connection)
             page = await episode.page(connection, ready.watched.sight, (after, _LAST), CHUNK)
-            touched = sorted([*page.changed, *page.new])
-            seen = await episode.look(connection, ready.watched.sight, touched)
-            inside = await episode.standing(connection, ready.id, page.changed, keep=False)
+            changed, new = list(map(UUID, page.changed)), list(map(UUID, page.new))
+            seen = await episode.look(connection, ready.watched.sight, sorted([*changed, *new]))
+            inside = await episode.standing(connection, ready.id, changed, keep=False)
             known = [
                 (one.id, one.cohort, one.generation) for each in inside.values() for one in each if one.id
             ]
@@ -107,7 +107,7 @@ async def would(
         if progress is not None:
             progress(found.gone_over)
         _at_most(found.gone_over, most)
-        if page.cases < CHUNK or page.last is None:
+        if page.last is None:
             break
         after = page.last
     async with services.db.tenant(workspace_id) as connection:

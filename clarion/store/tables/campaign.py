@@ -238,7 +238,6 @@ episode = table(
     Index(
         "episode_turn", "campaign_id", "next_turn", "case_id", postgresql_where=text("next_turn IS NOT NULL")
     ),
-    Index("episode_case", "case_id"),
     storage={"fillfactor": 85},
 )
 
