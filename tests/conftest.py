@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from clarion.kit.clock import Clock
 from clarion.kit.db import Database
@@ -22,6 +23,10 @@ FIRST = (
     "test_crash_points.py",
     "test_state_machine.py",
 )
+
+# How long an example takes to make, or to try, says how busy the machine is, and nothing of the example.
+settings.register_profile("clarion", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("clarion")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

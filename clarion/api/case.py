@@ -42,10 +42,10 @@ async def upsert(body: CasesBody, edge: Writer) -> CasesAnswer:
     """One, or up to 10,000 in one transaction; the external id decides which is which. Each has an answer,
     in order; one that is refused does not stop the others. A word that was written before what is known
     (`modified_at`) is stale."""
-    services = edge.services
-    taken = await flow.upsert_cases(
-        services.db, services.clock, edge.workspace_id, body.documents(), by=edge.caller.name
-    )
+    services, save = edge.services, flow.upsert_cases
+    if not edge.kept:
+        services, save = edge.apart, edge.apart.saves.save
+    taken = await save(services.db, services.clock, edge.workspace_id, body.documents(), by=edge.caller.name)
     services.nudge("cases")
     return told(taken)
 

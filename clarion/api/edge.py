@@ -49,11 +49,12 @@ class OneTransaction(Database):
 
 @dataclass(frozen=True)
 class Edge:
-    """One request of one caller."""
+    """One request of one caller. `kept`: its reply is stored, together with what it does."""
 
     caller: Caller
     services: Services
     request_id: str
+    kept: bool = False
 
     @property
     def workspace_id(self) -> UUID:
@@ -75,6 +76,6 @@ class Edge:
         async with self.services.db.tenant(self.workspace_id) as connection:
             yield connection
 
-    def within(self, db: Database, nudge: Nudge) -> Edge:
+    def within(self, db: Database, nudge: Nudge, *, kept: bool) -> Edge:
         """The same, in another database, by whom others are nudged in another way."""
-        return replace(self, services=replace(self.services, db=db, nudge=nudge))
+        return replace(self, services=replace(self.services, db=db, nudge=nudge), kept=kept)

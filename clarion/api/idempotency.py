@@ -133,7 +133,9 @@ async def _once(
     try:
         async with AsyncExitStack() as stack:
             one = OneTransaction(edge.services.db, edge.workspace_id, stack)
-            request.state.edge = edge.within(one, lambda kind, rest="": nudges.append((kind, rest)))
+            request.state.edge = edge.within(
+                one, lambda kind, rest="": nudges.append((kind, rest)), kept=claim is not None
+            )
             response = await inner(request)
             if response.status_code >= 400:
                 raise _Undo(response)

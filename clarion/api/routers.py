@@ -28,6 +28,7 @@ from clarion.api.idempotency import OnceRoute
 
 PREFIX = "/api/v1"
 DESCRIPTIONS: dict[str, str] = {}
+_OFTEN = ("case", "contact")
 
 
 def new_router(noun: str, description: str, prefix: str | None = None) -> APIRouter:
@@ -42,8 +43,10 @@ def new_router(noun: str, description: str, prefix: str | None = None) -> APIRou
 
 
 def found(package: str = "clarion.api") -> Iterator[APIRouter]:
-    """Every module's router, in the order of their files."""
-    for module in pkgutil.iter_modules(import_module(package).__path__):
-        router = getattr(import_module(f"{package}.{module.name}"), "router", None)
+    """Every module's router: those that other systems ask at each save, since a request is compared with the
+    routes in this order, then the others in the order of their files."""
+    names = [module.name for module in pkgutil.iter_modules(import_module(package).__path__)]
+    for name in sorted(names, key=lambda name: name not in _OFTEN):
+        router = getattr(import_module(f"{package}.{name}"), "router", None)
         if isinstance(router, APIRouter):
             yield router

@@ -15,7 +15,7 @@ from clarion.cli import place, terminal
 from clarion.cli.commands import single
 from clarion.cli.listening import ApiServer, listen
 from clarion.cli.signals import on_end_of_stdin, on_signals
-from clarion.kit import log
+from clarion.kit import log, process
 from clarion.settings import Settings
 
 serve_app = single()
@@ -136,6 +136,7 @@ async def _serve(present: Settings, *, with_worker: bool) -> None:
             if with_worker:
                 parts.append(asyncio.create_task(wiring.work(house, stop)))
             await server.listening()
+            process.settle_memory()
             terminal.say(f"Clarion listens on {server.url} (API docs: {server.url}/docs)")
             await until(stop, parts)
             server.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from clarion.store import case_intake, case_type, workspace
 from clarion.store.case_intake import Outcome, Taken
 
 MOST_AT_ONCE = 10_000
+FEW = 100  # documents that are read at once, and not by another thread, and written in few round trips
 
 
 async def upsert_cases(
@@ -42,9 +44,19 @@ async def upsert_within(
     connection: Connection, clock: Clock, given: Sequence[Mapping[str, Any]], how: str, by: str
 ) -> list[Taken]:
     """The same in the caller's transaction, however many."""
+    async with connection.pipeline() if len(given) <= FEW else nullcontext():
+        return await _within(connection, clock, given, how, by)
+
+
+async def _within(
+    connection: Connection, clock: Clock, given: Sequence[Mapping[str, Any]], how: str, by: str
+) -> list[Taken]:
     home = await workspace.get(connection)
     customs = await customs_of(connection, home, clock)
-    read, lines = await asyncio.to_thread(_read, given, customs)
+    if len(given) <= FEW:
+        read, lines = _read(given, customs)
+    else:
+        read, lines = await asyncio.to_thread(_read, given, customs)
     words = [case for case, _ in read if case is not None]
     taken = iter(
         await case_intake.upsert(
@@ -58,8 +70,14 @@ _Read = tuple[Case | None, list[Finding]]
 
 
 def _read(given: Sequence[Mapping[str, Any]], customs: CaseCustoms) -> tuple[list[_Read], list[str]]:
-    read = [read_case(one, customs) for one in given]
-    return read, [case_intake.written(case) for case, _ in read if case is not None]
+    read: list[_Read] = []
+    lines: list[str] = []
+    for document in given:  # each is written while it is at hand, as a processor counts that
+        one = read_case(document, customs)
+        read.append(one)
+        if one[0] is not None:
+            lines.append(case_intake.written(one[0]))
+    return read, lines
 
 
 def _told(given: Mapping[str, Any], read: _Read, taken: Any) -> Taken:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from clarion.connectors.commcare.cases import read_forwarded
 from clarion.errors import Problem
-from clarion.flow.cases import upsert_cases
 from clarion.flow.services import Services
 from clarion.store import case_type
 from clarion.store.case_intake import Taken
@@ -21,6 +20,8 @@ async def take(services: Services, workspace_id: UUID, body: bytes) -> tuple[Tak
     name = str(told.document["type"])
     async with services.db.tenant(workspace_id) as connection:
         await case_type.ensure(connection, [name], services.clock.now())
-    (taken,) = await upsert_cases(services.db, services.clock, workspace_id, [told.document], how="commcare")
+    (taken,) = await services.saves.save(
+        services.db, services.clock, workspace_id, [told.document], how="commcare"
+    )
     services.nudge("cases")
     return taken, told.problems

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from uuid import UUID
 
 from clarion.errors import Misconfigured
+from clarion.flow.saving import Saves
 from clarion.flow.tell.listening import Listening
 from clarion.kit.clock import Clock
-from clarion.kit.db import Connection, Database
+from clarion.kit.db import Connection, Database, Row
 from clarion.kit.metrics import Metrics
+from clarion.kit.right_of_way import RightOfWay
 from clarion.kit.secrets import SecretBox
+from clarion.kit.together import Together
 from clarion.settings import Settings
 
 
@@ -57,3 +61,8 @@ class Services:
     defer: Defer = nobody
     nudge: Nudge = unheard
     listening: Listening = field(default_factory=Listening)
+    saves: Saves = field(default_factory=Saves)
+    way: RightOfWay = field(default_factory=RightOfWay)
+    logins: Together[tuple[UUID, UUID], None, Row | None] = field(
+        default_factory=lambda: Together(apart=0.01)
+    )

@@ -138,6 +138,22 @@ class Database:
                 raise
             await connection.commit()
 
+    async def peek(self, workspace_id: UUID, query: sql.Composed) -> list[Row]:
+        """The rows of one query that reads a workspace, as dictionaries, its values written into it: with its
+        transaction in one round trip instead of three."""
+        whole = sql.SQL(_OPENING + "; {}; COMMIT").format(sql.Literal(str(workspace_id)), query)
+        async with self.pool.connection() as connection:
+            try:
+                async with connection.cursor(row_factory=dict_row) as cursor:
+                    await cursor.execute(whole, prepare=False)
+                    cursor.nextset()  # of BEGIN
+                    cursor.nextset()  # of the workspace
+                    return await cursor.fetchall()
+            except BaseException:
+                with suppress(*AWAY):
+                    await connection.rollback()
+                raise
+
     @asynccontextmanager
     async def system(self) -> AsyncIterator[Connection]:
         """A transaction of no workspace: it sees no tenant's rows."""

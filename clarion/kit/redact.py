@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from enum import Enum
+from functools import lru_cache
 from uuid import UUID
 
 WITHHELD = "[withheld]"
@@ -97,6 +98,10 @@ _QUOTED = re.compile(r"""(?<!\w)(['"])(.*?)\1(?!\w)""")
 
 def scrub(text: str) -> str:
     """`text` in one line, without what may be a person's or a secret."""
+    return _scrubbed(text) if len(text) < _OFTEN else _scrub(text)
+
+
+def _scrub(text: str) -> str:
     first, _, _ = text.strip().partition("\n")
     first = _QUOTED.sub(lambda found: found[2] if _KEPT.fullmatch(found[2]) else "[text]", first)
     for pattern, instead in _RULES:
@@ -105,6 +110,11 @@ def scrub(text: str) -> str:
     # every second piece is an identifier or a moment, which the rule for numbers would eat
     pieces[::2] = [_NUMBER.sub("[number]", piece) for piece in pieces[::2]]
     return "".join(pieces)[:_LONGEST]
+
+
+# Most of what is logged was logged before: events, routes, methods.
+_OFTEN = 100
+_scrubbed = lru_cache(maxsize=1024)(_scrub)
 
 
 def shown(key: str, value: object, depth: int = 0) -> object:

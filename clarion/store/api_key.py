@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from psycopg import sql
+
 from clarion.errors import NotFound
-from clarion.kit.db import Connection, Row, row, rows
+from clarion.kit.db import Connection, Database, Row, row, rows
 
 # A key in use is not written on every request.
 _USED_EVERY = timedelta(minutes=1)
@@ -31,14 +33,20 @@ async def create(
     )
 
 
-async def for_login(connection: Connection, key_id: UUID) -> Row | None:
+_FOR_LOGIN = sql.SQL(
+    "SELECT id, name, secret_hash, scopes, expires_at, revoked_at, last_used_at FROM api_key WHERE id = {}"
+)
+
+
+async def for_login(db: Database, workspace_id: UUID, key_id: UUID) -> Row | None:
     """Hash, scopes and validity of one key, also of one that is revoked; None where there is none."""
-    return await row(
-        connection,
-        """SELECT id, name, secret_hash, scopes, expires_at, revoked_at, last_used_at
-           FROM api_key WHERE id = %s""",
-        (key_id,),
-    )
+    found = await db.peek(workspace_id, _FOR_LOGIN.format(str(key_id)))
+    return found[0] if found else None
+
+
+def unused(last_used_at: datetime | None, now: datetime) -> bool:
+    """Whether a key's last use is so long ago that this one is to be remembered."""
+    return last_used_at is None or last_used_at < now - _USED_EVERY
 
 
 async def used(connection: Connection, key_id: UUID, now: datetime) -> None:

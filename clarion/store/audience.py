@@ -32,8 +32,11 @@ def meant(audience: Audience, read_in: Frame) -> Meant:
 async def resolve(connection: Connection, audience: Audience, now: datetime) -> Meant:
     """`meant`, read in the transaction's workspace at `now`; found by key where few are meant by name.
 
-    A group of twenty in a workspace of a million is then twenty look-ups, not a million.
+    A group of twenty in a workspace of a million is then twenty look-ups, not a million. For nobody (an alert
+    means nobody by itself) nothing is looked up.
     """
+    if audience.include.is_nobody:
+        return Meant("false", {})
     values = Values()
     return Meant(await _condition(connection, audience, now, values), values.params)
 

@@ -14,19 +14,20 @@ from clarion.kit.ids import uuid7
 
 async def known(connection: Connection) -> dict[str, CaseType]:
     """Every type by its name."""
-    properties: dict[UUID, dict[str, CaseProperty]] = {}
-    for one in await rows(
-        connection, "SELECT type_id, key, kind, scheme, label FROM case_property ORDER BY key"
-    ):
-        read = CaseProperty(one["key"], Kind(one["kind"]), one["scheme"], one["label"])
-        properties.setdefault(one["type_id"], {})[read.key] = read
-    found = await rows(connection, "SELECT id, name, label, declared_only FROM case_type ORDER BY name")
+    found = await rows(
+        connection,
+        """SELECT t.id, t.name, t.label, t.declared_only, ARRAY(
+             SELECT json_build_array(p.key, p.kind, p.scheme, p.label) FROM case_property p
+             WHERE p.type_id = t.id ORDER BY p.key) AS properties
+           FROM case_type t ORDER BY t.name""",
+    )
     return {
         one["name"]: CaseType(
-            one["id"], one["name"], one["label"], one["declared_only"], properties.get(one["id"], {})
+            one["id"], one["name"], one["label"], one["declared_only"],
+            {key: CaseProperty(key, Kind(kind), *rest) for key, kind, *rest in one["properties"]},
         )
         for one in found
-    }
+    }  # fmt: skip
 
 
 async def named(connection: Connection, name: str) -> CaseType:

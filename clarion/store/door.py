@@ -15,13 +15,15 @@ from uuid import UUID
 from psycopg.rows import tuple_row
 
 from clarion.kit.db import Connection, Row, rows
+from clarion.store.entering import BY_KEY
 
 _DOORS: LiteralString = "hashtextextended('clarion doors ' || clarion_workspace(), 0)"
 
 
 async def hold(connection: Connection) -> None:
-    """Keep what the workspace's campaigns say as it is until the transaction ends."""
-    await connection.execute(f"SELECT pg_advisory_xact_lock_shared({_DOORS})", prepare=True)
+    """Keep what the workspace's campaigns say as it is until the transaction ends; rows are found by key
+    until then (`entering.by_key`)."""
+    await connection.execute(f"SELECT {BY_KEY}, pg_advisory_xact_lock_shared({_DOORS})", prepare=True)
 
 
 async def alone(connection: Connection) -> None:

@@ -19,9 +19,9 @@ from clarion.kit.db import Connection, Row, row, rows
 # --- who was touched
 
 
-async def touched(connection: Connection, limit: int) -> list[UUID]:
-    """Take up to so many notes that a contact changed; the contacts, each once. Notes that others have taken
-    and not finished are left to them."""
+async def touched(connection: Connection, limit: int) -> tuple[list[UUID], bool]:
+    """Take up to so many notes that a contact changed; the contacts, each once, and whether there may be
+    more notes. Those that others have taken and not finished are left to them."""
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
             """DELETE FROM touched WHERE workspace_id = clarion_workspace() AND id = ANY (ARRAY(
@@ -30,7 +30,8 @@ async def touched(connection: Connection, limit: int) -> list[UUID]:
                RETURNING contact_id""",
             (limit,),
         )
-        return sorted({found[0] for found in await cursor.fetchall()})
+        taken = {found[0] for found in await cursor.fetchall()}
+        return sorted(taken), cursor.rowcount == limit
 
 
 async def awaited(connection: Connection, now: datetime) -> list[tuple[UUID, UUID | None]]:

@@ -20,7 +20,7 @@ from clarion.kit.db import Connection, array, row
 from clarion.store import reach
 from clarion.store.cohort import within
 from clarion.store.expansion import Meant
-from clarion.store.staging import line, stage
+from clarion.store.staging import line, source
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +76,14 @@ LEFT JOIN LATERAL ({reach.address("c.id", told)}) a ON true {joined}
 WHERE c.workspace_id = clarion_workspace() AND {whom}"""
 
 
+BY_KEY: LiteralString = """
+set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"""
+
+
 async def by_key(connection: Connection) -> None:
     """For the rest of this transaction, rows are found by key, whatever the statistics say."""
-    await connection.execute(
-        """SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
-             set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)""",
-        prepare=True,
-    )
+    await connection.execute(f"SELECT {BY_KEY}", prepare=True)
 
 
 async def look(
@@ -221,31 +222,34 @@ async def enter(
     """Enroll these people; how many were not yet."""
     if not some:
         return 0
-    await stage(connection, "staged_enrollment", _STAGED, map(_line, some))
+    coming = await source(connection, "staged_enrollment", _STAGED, map(_line, some))
     cursor = await connection.execute(
-        """INSERT INTO enrollment (id, workspace_id, campaign_id, subject_id, generation, iteration, state,
+        f"""WITH entered AS (
+           INSERT INTO enrollment (id, workspace_id, campaign_id, subject_id, generation, iteration, state,
              reason, cohort, next_due, created_at, began_at, place, basis, ahead, revision, case_id,
              contact_id)
-           SELECT id, clarion_workspace(), %s, subject_id, generation, 0, state, reason, cohort, next_due, %s,
-             began_at, place, basis, ahead, %s, case_id, contact_id
-           FROM staged_enrollment ON CONFLICT (campaign_id, subject_id) DO NOTHING""",
-        (campaign_id, now, revision),
+           SELECT id, clarion_workspace(), %(campaign)s, subject_id, generation, 0, state, reason, cohort,
+             next_due, %(now)s, began_at, place, basis, ahead, %(revision)s, case_id, contact_id
+           FROM {coming.text} s ON CONFLICT (campaign_id, subject_id) DO NOTHING RETURNING 1)
+           SELECT count(*) FROM entered""",
+        {**coming.values, "campaign": campaign_id, "now": now, "revision": revision},
     )
-    return cursor.rowcount
+    found = await cursor.fetchone()
+    return int(found[0]) if found else 0
 
 
 async def change(connection: Connection, revision: int, some: Sequence[Written]) -> None:
     """Write what became of these; those that the transaction has locked."""
     if not some:
         return
-    await stage(connection, "staged_enrollment", _STAGED, map(_line, some))
+    after = await source(connection, "staged_enrollment", _STAGED, map(_line, some))
     await connection.execute(
-        """UPDATE enrollment e SET state = s.state, reason = s.reason, generation = s.generation,
+        f"""UPDATE enrollment e SET state = s.state, reason = s.reason, generation = s.generation,
              cohort = s.cohort, began_at = s.began_at, basis = s.basis, next_due = s.next_due,
-             ahead = s.ahead, revision = %s,
+             ahead = s.ahead, revision = %(revision)s,
              moves = CASE WHEN s.generation = e.generation THEN e.moves END
-           FROM staged_enrollment s WHERE e.id = s.id""",
-        (revision,),
+           FROM {after.text} s WHERE e.id = s.id""",
+        {**after.values, "revision": revision},
     )
 
 

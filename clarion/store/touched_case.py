@@ -14,9 +14,9 @@ from clarion.kit.db import Connection, array
 from clarion.store.criteria import Values, below
 
 
-async def touched(connection: Connection, limit: int) -> list[UUID]:
-    """Take up to so many notes that a case changed; the cases, each once. Notes that others have taken and
-    not finished are left to them."""
+async def touched(connection: Connection, limit: int) -> tuple[list[UUID], bool]:
+    """Take up to so many notes that a case changed; the cases, each once, and whether there may be more
+    notes. Those that others have taken and not finished are left to them."""
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
             """DELETE FROM touched_case WHERE workspace_id = clarion_workspace() AND id = ANY (ARRAY(
@@ -25,7 +25,8 @@ async def touched(connection: Connection, limit: int) -> list[UUID]:
                RETURNING case_id""",
             (limit,),
         )
-        return sorted({found[0] for found in await cursor.fetchall()})
+        taken = {found[0] for found in await cursor.fetchall()}
+        return sorted(taken), cursor.rowcount == limit
 
 
 async def linked(connection: Connection, case_ids: Sequence[UUID]) -> list[UUID]:

@@ -62,7 +62,6 @@ async def settle(
     """Bring these contacts' enrollments in step with what they are now, whoever they are."""
     if not contact_ids:
         return Settled()
-    await entering.by_key(connection)
     found = await entering.look(
         connection, course.id, course.meant, contact_ids, keys=course.keys, schemes=course.terms.schemes
     )
@@ -83,12 +82,12 @@ async def enter(
     `since` is when going through everybody began: what a calendar has for all since then is not lost to those
     whose turn came late.
     """
-    await entering.by_key(connection)
     course = course.open_since(since)
     found = await alike.look(
         connection, course.id, course.meant, between, limit, keys=course.keys, schemes=course.terms.schemes
     )
     done = Settled(await lots.enter(connection, course, found, now))
+    await entering.by_key(connection)  # lots are joined by a hash
     done.add(await settle(connection, course, found.known, now))
     return done, found.people, found.last
 

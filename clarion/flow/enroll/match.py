@@ -4,6 +4,8 @@ may have it."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -20,7 +22,7 @@ from clarion.kit.db import Connection, Row
 from clarion.kit.log import logger
 from clarion.store import campaign as campaigns
 from clarion.store import door as doors
-from clarion.store import enrollment, entering, episode, lacking, touched_case
+from clarion.store import enrollment, episode, lacking, touched_case
 from clarion.store import workspace as workspaces
 
 BATCH = 500  # notes a transaction
@@ -28,15 +30,22 @@ _BEFORE = (date.min, UUID(int=0))
 log = logger(__name__)
 
 
+@asynccontextmanager
+async def _few_trips(services: Services, workspace_id: UUID) -> AsyncIterator[Connection]:
+    """A transaction of the workspace whose statements go out together, as far as none is waited for: somebody
+    waits for what they lead to, and each round trip is a wait where the machine is busy."""
+    async with services.db.tenant(workspace_id) as connection, connection.pipeline():
+        yield connection
+
+
 async def match(services: Services, workspace_id: UUID) -> Settled:
     """Take the workspace's notes of who was touched until there are none; what became of these people. The
     notes go with what they led to, in one transaction."""
     done = Settled()
     while True:
-        async with services.db.tenant(workspace_id) as connection:
-            await entering.by_key(connection)
-            contacts = await enrollment.touched(connection, BATCH)
+        async with services.way.pressing(), _few_trips(services, workspace_id) as connection:
             await doors.hold(connection)
+            contacts, more = await enrollment.touched(connection, BATCH)
             for row in await doors.following(connection) if contacts else ():
                 done.add(await _settle(services, connection, row, contacts))
             woken = await lacking.wake(connection, contacts, services.clock.now()) if contacts else 0
@@ -44,7 +53,7 @@ async def match(services: Services, workspace_id: UUID) -> Settled:
         crash_point("match.committed")
         if woken:
             services.nudge("due")
-        if not contacts:
+        if not more:
             return done
 
 
@@ -52,9 +61,9 @@ async def match_cases(services: Services, workspace_id: UUID) -> Settled:
     """The same of the cases that were touched, in its alerts, with those that are linked to them."""
     done, woken = Settled(), 0
     while True:
-        async with services.db.tenant(workspace_id) as connection:
-            await entering.by_key(connection)
-            some = await touched_case.touched(connection, BATCH)
+        async with services.way.pressing(), _few_trips(services, workspace_id) as connection:
+            await doors.hold(connection)
+            some, more = await touched_case.touched(connection, BATCH)
             if some:
                 some += await touched_case.linked(connection, some)
                 done.add(await _settle_cases(services, connection, some))
@@ -63,7 +72,7 @@ async def match_cases(services: Services, workspace_id: UUID) -> Settled:
         crash_point("match.committed")
         if woken:
             services.nudge("due")
-        if not some:
+        if not more:
             return done
 
 
@@ -72,9 +81,8 @@ async def turn(services: Services, workspace_id: UUID, campaign_id: UUID) -> Set
     done, after = Settled(), _BEFORE
     while True:
         async with services.db.tenant(workspace_id) as connection:
-            await entering.by_key(connection)
-            now = services.clock.now()
             await doors.hold(connection)
+            now = services.clock.now()
             row = await campaigns.any_kind(connection, campaign_id)
             home = ZoneInfo((await workspaces.get(connection))["timezone"])
             today = now.astimezone(home).date()
@@ -91,7 +99,6 @@ async def turn(services: Services, workspace_id: UUID, campaign_id: UUID) -> Set
 
 async def _settle_cases(services: Services, connection: Connection, some: list[UUID]) -> Settled:
     done, now = Settled(), services.clock.now()
-    await doors.hold(connection)
     for row in await doors.following(connection):
         ready = await _course(connection, row, now) if row["kind"] == alert.KIND else None
         if ready is not None:
