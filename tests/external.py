@@ -33,14 +33,13 @@ URL = "CLARION_TEST_DATABASE_URL"
 # mistakes that prove that the tests bite, and the places to be killed at, which are the same on any server;
 # which indexes the dispatch touches, since a snapshot of whoever else is at work on the same server adds to
 # these; the random runs, of the dispatch and of alerts, the golden cases of these, and inputs at random to
-# the API, whose statements other tests ask; words about cases in any batches, which differ there from
-# the reference in one refusal that is not yet understood; and commands, which ask by the statements of
-# `flow` and `store`, and take minutes to be typed.
+# the API, whose statements other tests ask; and commands, which ask by the statements of `flow` and
+# `store`, and take minutes to be typed.
 WITHOUT = (
     "domain", "kit", "providers", "sandbox", "connectors", "acceptance",
     "store/planning/test_dispatch_plans.py", "faults/test_mutants.py", "faults/test_crash_points.py",
     "flow/test_alert_runs.py", "faults/test_random_runs.py", "faults/test_alerts.py",
-    "flow/test_alert_golden.py", "api/test_openapi.py", "store/test_case_words.py",
+    "flow/test_alert_golden.py", "api/test_openapi.py",
 )  # fmt: skip
 EX_UNAVAILABLE = 69
 PATIENCE = 60.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import LiteralString
 
 from clarion.kit.db import Connection, texts
@@ -10,25 +10,33 @@ from clarion.kit.db import Connection, texts
 _COLUMNS: dict[str, LiteralString] = {"parent": "parent", "host": "host"}
 
 
+Said = tuple[int, str, str]  # a word's number, its external id, what is said to be above it ("": nothing)
+
+
 async def coming_round(
-    connection: Connection, which: str, said: Sequence[tuple[int, str, str]], fresh: Set[str] = frozenset()
-) -> list[int]:
-    """Which of the words (number, external id, what is said to be above it; "": nothing) cannot be: taken
-    one after the other, each after those before it that can. `which`: parent or host; the caller has the
-    turn. `fresh` are external ids that the database certainly does not know yet."""
-    if not await _may_be(connection, _COLUMNS[which], said, fresh):
-        return []
-    above = await _known_above(
-        connection, _COLUMNS[which], {one for _, own, over in said for one in (own, over)}
-    )
-    wrong = []
-    for n, own, over in said:
-        if not over:
-            above.pop(own, None)
-        elif _leads_to(own, over, above):
-            wrong.append(n)
+    connection: Connection, said: Mapping[str, Sequence[Said]], fresh: Set[str] = frozenset()
+) -> dict[int, str]:
+    """Which of the words cannot be, and by what: taken one after the other by their numbers, each after those
+    before it that can. `said` is by parent and host; a word that cannot be by one says nothing of the other.
+    The caller has the turn. `fresh` are external ids that the database certainly does not know yet."""
+    above = {
+        which: await _known_above(connection, _COLUMNS[which], {one for _, *both in some for one in both})
+        for which, some in said.items()
+        if await _may_be(connection, _COLUMNS[which], some, fresh)
+    }
+    links: dict[int, list[tuple[str, str, str]]] = {}
+    for which in above:
+        for n, own, over in said[which]:
+            links.setdefault(n, []).append((which, own, over))
+    wrong: dict[int, str] = {}
+    for n, some in sorted(links.items()):
+        for which, own, over in some:
+            if _leads_to(own, over, above[which]):
+                wrong[n] = which
+                break
         else:
-            above[own] = over
+            for which, own, over in some:
+                above[which][own] = over
     return wrong
 
 
@@ -38,7 +46,7 @@ def _leads_to(own: str, over: str, above: dict[str, str]) -> bool:
         if over == own:
             return True
         seen.add(over)
-        if over not in above:
+        if not above.get(over):
             return False
         over = above[over]
     return False  # an older ring, which this word is not in

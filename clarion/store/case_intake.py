@@ -209,21 +209,20 @@ class _Batch:
     async def _round_about(self, rows: list[int], met: dict[int, int]) -> set[int]:
         """Words whose parent or host comes round to the case itself: refused. Those that change nothing
         above a case cannot."""
-        found: set[int] = set()
-        for which, other in (("parent", sql.OTHER_PARENT), ("host", sql.OTHER_HOST)):
-            said = [
+        said = {
+            which: [
                 (n, self.external[n], over)
                 for n in rows
                 if (over := getattr(self.cases[n], which)) is not None
                 and (met[n] & other if n in met else over)
-                and n not in found
             ]
-            if said:
-                fresh = {self.external[n] for n in rows if n not in met}
-                for n in await case_above.coming_round(self.connection, which, said, fresh):
-                    self._refuse(n, which, ROUND)
-                    found.add(n)
-        return found
+            for which, other in (("parent", sql.OTHER_PARENT), ("host", sql.OTHER_HOST))
+        }
+        fresh = {self.external[n] for n in rows if n not in met}
+        found = await case_above.coming_round(self.connection, said, fresh)
+        for n, which in found.items():
+            self._refuse(n, which, ROUND)
+        return set(found)
 
     def _refuse(self, n: int, where: str, why: str) -> None:
         self.outcomes[n] = Outcome.REFUSED

@@ -174,6 +174,18 @@ async def test_a_case_keeps_its_type(db: Database, workspace: UUID) -> None:
         assert (await one(connection, "1"))["name"] == ""
 
 
+async def test_a_word_that_is_refused_for_its_host_says_nothing_of_its_parent(
+    db: Database, workspace: UUID
+) -> None:
+    async with db.tenant(workspace) as connection:
+        await types(connection)
+        await say(connection, [{"external_id": "D", "host": "A"}, {"external_id": "A"}, {"external_id": "B"}])
+        words = [{"external_id": "A", "parent": "B", "host": "D"}, {"external_id": "B", "parent": "A"}]
+        taken = await say(connection, words)
+        assert [one.outcome for one in taken] == ["refused", "updated"]
+        assert taken[0].findings[0].field == "host"
+
+
 async def test_a_parent_that_comes_round_is_refused(db: Database, workspace: UUID) -> None:
     async with db.tenant(workspace) as connection:
         await types(connection)
